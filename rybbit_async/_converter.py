@@ -1,0 +1,305 @@
+"""cattrs, set up for what the servers send: wire names, values that need care, unknown fields.
+
+The one place that knows how a class looks on the wire. Everything that does not fit raises
+``APIResponseError`` with the path in the body, in the wire's own names.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar, cast
+
+import attrs
+from cattrs import ClassValidationError, Converter, IterableValidationError
+from cattrs.errors import AttributeValidationNote, IterableValidationNote
+from cattrs.gen import make_dict_structure_fn, override
+
+from .errors import APIResponseError
+from .models import EventGoal, Goal, GoalResult, PathGoal, Session
+from .paging import Page, PageMeta
+
+__all__ = ["config_to_wire", "goal_page", "session_page", "structure", "to_dict", "to_json"]
+
+T = TypeVar("T")
+
+# Attribute -> wire name, where they differ.
+_WIRE: Final[Mapping[type, Mapping[str, str]]] = {
+    Goal: {
+        "goal_id": "goalId",
+        "site_id": "siteId",
+        "goal_type": "goalType",
+        "created_at": "createdAt",
+    },
+    PathGoal: {"path_pattern": "pathPattern"},
+    EventGoal: {
+        "event_name": "eventName",
+        "property_key": "eventPropertyKey",
+        "property_value": "eventPropertyValue",
+    },
+    GoalResult: {"goal_id": "goalId"},
+    PageMeta: {"page_size": "pageSize", "total_pages": "totalPages"},
+}
+_CONFIGS: Final[Mapping[str, type[PathGoal | EventGoal]]] = {"path": PathGoal, "event": EventGoal}
+
+
+class _MisfitError(Exception):
+    """A value that is not what the API promises; becomes an ``APIResponseError`` further out."""
+
+    def __init__(self, what: str, at: str = "") -> None:
+        super().__init__(what)
+        self.at = at
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+# --- single values -----------------------------------------------------------------------------
+
+
+def number_text(value: int | float) -> str:
+    """A number as the server wrote it, which is as JavaScript does: ``14``, ``0.1``, ``1e-7``."""
+    if isinstance(value, float):
+        if value.is_integer() and abs(value) < 1e21:
+            return str(int(value))
+        mantissa, exponent, power = repr(value).partition("e")
+        return mantissa if not exponent else f"{mantissa}e{power[0]}{power[1:].lstrip('0')}"
+    return str(value)
+
+
+def _text(value: object, _: object = None) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number_text(value)
+    raise _MisfitError(f"text was expected, not {_kind(value)}")
+
+
+def _int(value: object, _: object = None) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):  # totals are text
+        digits = value.removeprefix("-")
+        if digits.isascii() and digits.isdigit() and len(digits) < 20:
+            return int(value)
+    raise _MisfitError(f"an integer was expected, not {_kind(value)}")
+
+
+def _float(value: object, _: object = None) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            pass
+    elif isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    raise _MisfitError(f"a number was expected, not {_kind(value)}")
+
+
+def _bool(value: object, _: object = None) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise _MisfitError(f"true or false was expected, not {_kind(value)}")
+
+
+def _datetime(value: object, _: object = None) -> datetime:
+    # Documented with T and Z, observed with a space and no zone; UTC either way.
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            pass
+        else:
+            if moment.tzinfo is None:
+                return moment.replace(tzinfo=UTC)
+            return moment.astimezone(UTC)
+    raise _MisfitError(f"a time was expected, not {_kind(value)}")
+
+
+def _mapping(value: object, _: object = None) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value)
+    raise _MisfitError(f"an object was expected, not {_kind(value)}")
+
+
+def _property_value(value: object, _: object = None) -> str | int | float | bool | None:
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise _MisfitError(f"text, a number or a boolean was expected, not {_kind(value)}")
+
+
+# --- classes -----------------------------------------------------------------------------------
+
+
+def _structure_hook(cls: type[Any], converter: Converter) -> Callable[[Any, Any], Any]:
+    """Cattrs' generated hook for ``cls``, by wire names, with the unknown fields in ``extra``."""
+    wire = _WIRE.get(cls, {})
+    fields = [a.name for a in attrs.fields(cls)]
+    overrides = {name: override(rename=wire.get(name, name)) for name in fields}
+    with_extra = cls.__module__.startswith("rybbit_async") and "extra" in fields
+    if with_extra:
+        overrides["extra"] = override(omit=True)
+        fields.remove("extra")
+    generated = make_dict_structure_fn(
+        cls,
+        converter,
+        **overrides,  # type: ignore[arg-type]  # mypy takes them for cattrs' own keywords
+    )
+    known = frozenset(wire.get(name, name) for name in fields)
+
+    def hook(value: object, _: object) -> Any:
+        data = _mapping(value)
+        result = generated(data, cls)
+        if with_extra and not data.keys() <= known:
+            extra = {key: data[key] for key in data if key not in known}
+            result = attrs.evolve(result, extra=extra)
+        return result
+
+    return hook
+
+
+def _make_converter() -> Converter:
+    converter = Converter(detailed_validation=True)
+    for kind, hook in (
+        (str, _text),
+        (int, _int),
+        (float, _float),
+        (bool, _bool),
+        (datetime, _datetime),
+    ):
+        converter.register_structure_hook(kind, cast("Any", hook))
+    converter.register_structure_hook_factory(
+        lambda kind: isinstance(kind, type) and attrs.has(kind), _structure_hook
+    )
+    # The type of a config stands beside it, in goalType: see ``_goal``.
+    config = attrs.fields(attrs.resolve_types(Goal)).config.type
+    converter.register_structure_hook_func(lambda kind: kind == config, _mapping)
+    value = attrs.fields(attrs.resolve_types(EventGoal)).property_value.type
+    converter.register_structure_hook_func(lambda kind: kind == value, _property_value)
+    plain = _structure_hook(Goal, converter)
+
+    def goal(value: object, kind: object) -> Goal:
+        result: Goal = plain(value, kind)
+        cls = _CONFIGS.get(result.goal_type)
+        if cls is None:
+            return result
+        try:
+            return attrs.evolve(result, config=converter.structure(result.config, cls))
+        except ClassValidationError as error:
+            at, what = _place(error)
+            raise _MisfitError(what, ".config" + at) from None
+
+    def session(value: object, kind: object) -> Session:
+        result: Session = sessions(value, kind)
+        # An unknown country is two NULs on the wire.
+        return attrs.evolve(result, country="") if result.country == "\0\0" else result
+
+    sessions = _structure_hook(Session, converter)
+    converter.register_structure_hook(Goal, goal)
+    converter.register_structure_hook(Session, session)
+    converter.register_unstructure_hook(datetime, _datetime_text)
+    return converter
+
+
+def _datetime_text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+_converter = _make_converter()
+
+
+def _place(error: BaseException) -> tuple[str, str]:
+    """Where the first thing went wrong, and what: ``(".data[0].goalId", "...")``."""
+    if isinstance(error, (ClassValidationError, IterableValidationError)):
+        first = error.exceptions[0]
+        step = ""
+        for note in getattr(first, "__notes__", ()):
+            if isinstance(note, AttributeValidationNote):
+                wire = _WIRE.get(error.cl, {}) if isinstance(error, ClassValidationError) else {}
+                step = f".{wire.get(note.name, note.name)}"
+            elif isinstance(note, IterableValidationNote):
+                step = f"[{note.index}]"
+        rest, what = _place(first)
+        return step + rest, what
+    if isinstance(error, KeyError):
+        return f".{error.args[0]}", "is missing"
+    return getattr(error, "at", ""), str(error) or type(error).__name__
+
+
+def structure(data: Any, kind: type[T], at: str = "") -> T:
+    """``data`` as a ``kind``.
+
+    Raises:
+        APIResponseError: with ``path`` in the body, starting from ``at``.
+    """
+    try:
+        return _converter.structure(data, kind)
+    except (_MisfitError, BaseExceptionGroup, KeyError, TypeError, ValueError) as error:
+        steps, what = _place(error)
+        path = (at + steps).lstrip(".")
+        raise APIResponseError(f"{path or 'the body'}: {what}", path=path) from None
+
+
+def _rows(body: object, kind: type[T]) -> tuple[T, ...]:
+    data = structure(body, cast("type[dict[str, Any]]", dict))
+    if "data" not in data:
+        said = data.get("error")
+        hint = f" (the server says: {_kind(said)})" if said is not None else ""
+        raise APIResponseError(f"data: is missing{hint}", path="data")
+    rows = data["data"]
+    if not isinstance(rows, list):
+        raise APIResponseError(f"data: a list was expected, not {_kind(rows)}", path="data")
+    return tuple(structure(rows, cast("type[list[T]]", list[kind]), at="data"))  # type: ignore[valid-type]
+
+
+def goal_page(body: object) -> Page[Goal]:
+    """The answer to a list of goals: ``{"data": [...], "meta": {...}}``."""
+    items = _rows(body, Goal)
+    return Page(items, structure(cast("dict[str, Any]", body).get("meta"), PageMeta, at="meta"))
+
+
+def session_page(body: object) -> Page[Session]:
+    """The answer to a goal's sessions: ``{"data": [...]}``."""
+    return Page(_rows(body, Session))
+
+
+def config_to_wire(config: PathGoal | EventGoal | Mapping[str, Any]) -> dict[str, Any]:
+    """A goal's configuration as a server wants it, with what it had sent besides."""
+    if not isinstance(config, (PathGoal, EventGoal)):
+        return dict(config)
+    wire = _WIRE[type(config)]
+    values = {name: getattr(config, attribute) for attribute, name in wire.items()}
+    return {**config.extra, **{name: v for name, v in values.items() if v is not None}}
+
+
+def to_dict(obj: Any) -> Any:
+    """``obj`` as plain data, by attribute names, for a program to store.
+
+    Times are ISO 8601 text that ends in ``Z``; ``extra`` keeps the wire's own names. Takes any
+    class of this package, and lists of them.
+    """
+    return _converter.unstructure(obj)
+
+
+def to_json(obj: Any) -> str:
+    """``to_dict(obj)`` as JSON text on one line."""
+    return json.dumps(to_dict(obj), separators=(",", ":"), allow_nan=False)

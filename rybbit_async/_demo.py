@@ -1,0 +1,317 @@
+"""The main job, to be seen: `nox -s demo`, or `python -m rybbit_async._demo`.
+
+Lists the goals of a site with their conversion rates, walks the sessions of every goal at once,
+and then one after another for comparison. The server is an embedded one, in a process of its
+own, so that the seconds that are shown are the client's; or, where `RYBBIT_BASE_URL` names one,
+that one, with `RYBBIT_API_KEY` and `RYBBIT_SITE`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from attrs import frozen
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from . import EventGoal, Goal, PathGoal, RybbitClient, RybbitError
+
+DAYS: Final = 30
+SESSIONS: Final = 50_000
+GOALS: Final = 12
+LATENCY: Final = 0.05  # seconds, roughly a server on the same continent
+CONNECTIONS: Final = 16  # enough to show the difference, and polite to a real server
+PAGE_SIZE: Final = 500
+BAR_WIDTH: Final = 20
+BAR_PARTS: Final = " ▏▎▍▌▋▊▉"
+
+
+class DemoError(Exception):
+    """What keeps the demo from running, in one line for the user."""
+
+
+@frozen
+class Target:
+    """The server to talk to, and the site to look at."""
+
+    base_url: str | None
+    api_key: str | None
+    site: int | str
+
+
+@frozen
+class Window:
+    """The days that are looked at, both included."""
+
+    start: date
+    end: date
+
+
+@frozen
+class Tally:
+    """What one way of walking took."""
+
+    sessions: int
+    requests: int
+    duplicates: int
+    seconds: float
+
+
+@asynccontextmanager
+async def embedded_server() -> AsyncIterator[Target]:
+    """`python -m rybbit_async.testing` in a process of its own, ended with the block."""
+    options = {"sessions": SESSIONS, "days": DAYS, "goals": GOALS, "latency": LATENCY}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "rybbit_async.testing", "--json"),
+        *(f"--{name}={value}" for name, value in options.items()),
+        # A page that was kept from the first walk would make the second one look faster.
+        "--cache=0",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    try:
+        line = await process.stdout.readline()
+        if not line:
+            said = (await process.stderr.read()).decode(errors="replace").strip()
+            reason = said.rpartition("\n")[2] or f"exit status {await process.wait()}"
+            raise DemoError(f"the embedded server did not start: {reason}")
+        ready = json.loads(line)
+        yield Target(ready["url"], ready["api_key"], ready["sites"][0]["site_id"])
+    finally:
+        # Shielded, so that a second Ctrl-C does not leave the process behind.
+        await asyncio.shield(_end(process))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    for stop in (process.terminate, process.kill):
+        if process.returncode is not None:
+            return
+        try:
+            stop()
+        except ProcessLookupError:
+            pass
+        try:
+            # communicate(), for a process that waits to have its output read never ends.
+            await asyncio.wait_for(process.communicate(), 5)
+        except TimeoutError:
+            continue
+
+
+def real_server() -> Target:
+    """The server that the environment names."""
+    site = os.environ.get("RYBBIT_SITE", "").strip()
+    if not site:
+        raise DemoError(
+            "RYBBIT_BASE_URL is set, but not RYBBIT_SITE: the numeric id of the site to look at, "
+            "or its identifier of 12 hexadecimal characters"
+        )
+    # The client itself reads RYBBIT_BASE_URL and RYBBIT_API_KEY.
+    return Target(None, None, int(site) if site.isdecimal() else site)
+
+
+# --- what is drawn -----------------------------------------------------------------------------
+
+
+def title(goal: Goal) -> str:
+    """A goal's name, or what it looks for if it has none."""
+    return goal.name or matches(goal)
+
+
+def matches(goal: Goal) -> str:
+    """What a goal looks for, in a few words."""
+    match goal.config:
+        case PathGoal(path_pattern=pattern):
+            return pattern
+        case EventGoal(event_name=event, property_key=None):
+            return event
+        case EventGoal(event_name=event, property_key=key, property_value=value):
+            return f"{event}, {key}={value}"
+        case _:
+            return goal.goal_type
+
+
+def bar(share: float) -> str:
+    """A bar of up to ``BAR_WIDTH`` columns, in eighths of a column."""
+    eighths = round(share * BAR_WIDTH * 8)
+    return "█" * (eighths // 8) + BAR_PARTS[eighths % 8].strip()
+
+
+def goals_table(goals: Sequence[Goal]) -> Table:
+    """The goals with their conversion rates, the best first."""
+    best = max((goal.conversion_rate or 0 for goal in goals), default=0) or 1
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("goal", no_wrap=True, ratio=3)
+    table.add_column("path or event", no_wrap=True, style="dim", ratio=3)
+    table.add_column("sessions", justify="right")
+    table.add_column("rate", justify="right")
+    table.add_column("", width=BAR_WIDTH, style="cyan")
+    for goal in sorted(goals, key=lambda goal: -(goal.conversion_rate or 0)):
+        rate = goal.conversion_rate or 0
+        table.add_row(
+            Text(goal.name or "(no name)", style="" if goal.name else "dim"),
+            Text(matches(goal)),
+            f"{goal.total_conversions or 0:,}",
+            f"{rate:.1%}",
+            bar(rate / best),
+        )
+    return table
+
+
+def summary_table(together: Tally, alone: Tally) -> Table:
+    """What both ways took, side by side."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("")
+    table.add_column("all at once", justify="right", style="bold green")
+    table.add_column("one after another", justify="right")
+    table.add_row("sessions", f"{together.sessions:,}", f"{alone.sessions:,}")
+    if together.duplicates or alone.duplicates:
+        table.add_row("rows that came twice", f"{together.duplicates:,}", f"{alone.duplicates:,}")
+    table.add_row("requests", f"{together.requests:,}", f"{alone.requests:,}")
+    table.add_row("seconds", f"{together.seconds:.2f}", f"{alone.seconds:.2f}")
+    return table
+
+
+# --- the walks ---------------------------------------------------------------------------------
+
+
+async def walk(
+    client: RybbitClient, target: Target, window: Window, goals: Sequence[Goal], progress: Progress
+) -> Tally:
+    """Walk the sessions of every goal at once."""
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(walk_goal(client, target, window, goal, progress)) for goal in goals
+        ]
+    return total([task.result() for task in tasks], time.perf_counter() - began)
+
+
+async def walk_in_turn(
+    client: RybbitClient, target: Target, window: Window, goals: Sequence[Goal], progress: Progress
+) -> Tally:
+    """Walk them one goal after another, one page after another."""
+    client = client.with_options(concurrency=1)
+    began = time.perf_counter()
+    tallies = [await walk_goal(client, target, window, goal, progress) for goal in goals]
+    return total(tallies, time.perf_counter() - began)
+
+
+async def walk_goal(
+    client: RybbitClient, target: Target, window: Window, goal: Goal, progress: Progress
+) -> Tally:
+    """Walk the sessions of one goal, with a row of its own in ``progress``."""
+    row = progress.add_task(escape(title(goal)), total=goal.total_conversions)
+    began = time.perf_counter()
+    sessions = client.goals.sessions.iter(
+        target.site, goal, page_size=PAGE_SIZE, start_date=window.start, end_date=window.end
+    )
+    async for page in sessions.pages():
+        progress.advance(row, len(page))
+    report = sessions.report
+    # A visitor who signs in half-way is one conversion, and two rows.
+    progress.update(row, total=report.items, completed=report.items)
+    return Tally(report.items, report.requests, report.duplicates, time.perf_counter() - began)
+
+
+def total(tallies: Sequence[Tally], seconds: float) -> Tally:
+    """The sum of what the goals took, in ``seconds`` by the clock."""
+    return Tally(
+        sum(tally.sessions for tally in tallies),
+        sum(tally.requests for tally in tallies),
+        sum(tally.duplicates for tally in tallies),
+        seconds,
+    )
+
+
+def progress_of(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(finished_text="[green]✓"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        console=console,
+    )
+
+
+async def show(console: Console, target: Target) -> None:
+    """The whole job against one server."""
+    today = datetime.now(UTC).date()
+    window = Window(today - timedelta(days=DAYS), today)
+    async with RybbitClient(
+        target.api_key, base_url=target.base_url, max_connections=CONNECTIONS
+    ) as client:
+        goals = await client.goals.iter(
+            target.site, start_date=window.start, end_date=window.end
+        ).collect()
+        console.print(f"\n[bold]Goals of site {target.site}, {window.start} to {window.end}\n")
+        if not goals:
+            console.print("There are none.")
+            return
+        console.print(goals_table(goals))
+
+        console.print("\n[bold]Sessions of every goal, all at once\n")
+        with progress_of(console) as progress:
+            together = await walk(client, target, window, goals, progress)
+
+        console.print("\n[bold]The same, one goal and one page after another\n")
+        with progress_of(console) as progress:
+            alone = await walk_in_turn(client, target, window, goals, progress)
+
+    console.print("\n[bold]Summary\n")
+    console.print(summary_table(together, alone))
+    console.print(
+        f"\n{alone.seconds / together.seconds:.1f} times as fast, "
+        f"over at most {CONNECTIONS} connections, {PAGE_SIZE} sessions a page."
+    )
+
+
+async def run(console: Console) -> None:
+    """The job, against the server that the environment asks for."""
+    if os.environ.get("RYBBIT_BASE_URL", "").strip():
+        await show(console, real_server())
+        return
+    console.print(
+        f"An embedded server, in a process of its own: {DAYS} days of made-up traffic, "
+        f"{SESSIONS:,} sessions, {GOALS} goals, and {LATENCY * 1000:.0f} ms added to each request. "
+        "RYBBIT_BASE_URL, RYBBIT_API_KEY and RYBBIT_SITE point this at a real one."
+    )
+    async with embedded_server() as target:
+        await show(console, target)
+
+
+def main() -> int:
+    """Run the demo; give the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a file may be in an encoding without bars
+    console = Console(highlight=False)
+    try:
+        try:
+            asyncio.run(run(console))
+        except BaseExceptionGroup as group:  # of a TaskGroup: the first is what went wrong
+            raise group.exceptions[0] from None
+    except KeyboardInterrupt:
+        return 130
+    except (DemoError, RybbitError) as error:
+        Console(stderr=True, highlight=False).print(
+            f"demo: {error}", style="red", markup=False, soft_wrap=True
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,422 @@
+"""The goals of a site, and the sessions that reached them: the five endpoints of the Goals API."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Final, Literal, TypeVar, Unpack, cast
+
+from attrs import frozen
+
+from ._converter import config_to_wire, goal_page, session_page, structure
+from ._routing import Router
+from ._transport import Answer, Timeout, decode
+from .errors import InvalidParameterError, NotFoundError, RybbitWarning
+from .models import EventGoal, Goal, GoalResult, PathGoal, Session
+from .paging import Page, Paginator, Walks
+from .params import (
+    CommonParameters,
+    check_choice,
+    check_config,
+    check_goal,
+    check_int,
+    check_name,
+    check_site,
+    common_query,
+    query_string,
+)
+
+__all__ = ["GoalSessions", "Goals", "Order", "Sort"]
+
+T = TypeVar("T")
+Sort = Literal["goalId", "name", "goalType", "createdAt"]
+Order = Literal["asc", "desc"]
+
+_SORTS: Final = ("goalId", "name", "goalType", "createdAt")
+_ORDERS: Final = ("asc", "desc")
+MAX_PAGE_SIZE: Final = 100
+
+
+class _Keep:
+    def __repr__(self) -> str:
+        return "<as it is>"
+
+
+_KEEP: Final = _Keep()
+
+
+@frozen
+class Api:
+    """What the resources work with: a router, and the options of one view of the client."""
+
+    router: Router
+    walks: Walks
+    timeout: Timeout
+    concurrency: int
+
+    async def get(
+        self,
+        endpoint: Literal["goals", "sessions"],
+        site: str,
+        goal: int | None,
+        query: Mapping[str, str],
+        read: Callable[[object], T],
+    ) -> T:
+        answer = await self.router.send(
+            endpoint, "GET", site, goal, query=query_string(query), timeout=self.timeout
+        )
+        return decode(answer, read)
+
+    async def write(
+        self, method: str, site: str, goal: int | None, body: Mapping[str, Any] | None
+    ) -> Answer:
+        # A DELETE with a JSON content type and no body is refused, so it has neither.
+        return await self.router.send(
+            "goals" if goal is None else "goal",
+            method,
+            site,
+            goal,
+            body=None if body is None else json.dumps(body, allow_nan=False).encode(),
+            timeout=self.timeout,
+        )
+
+
+@frozen
+class _GoalSource:
+    """The goals of a site as a walk sees them: a list with a known total."""
+
+    api: Api
+    site: str
+    query: Mapping[str, str]
+    page_size: int
+    expected: None = None
+
+    async def fetch(self, page: int) -> Page[Goal]:
+        query = {"page": str(page), "page_size": str(self.page_size), **self.query}
+        return await self.api.get("goals", self.site, None, query, goal_page)
+
+    def identity(self, item: Goal) -> Hashable:
+        return item.goal_id
+
+
+@frozen
+class _SessionSource:
+    """The sessions of a goal as a walk sees them: a list that ends with a page that is short."""
+
+    api: Api
+    site: str
+    goal: int
+    query: Mapping[str, str]
+    page_size: int
+    expected: int | None = None
+
+    async def fetch(self, page: int) -> Page[Session]:
+        query = {"page": str(page), "limit": str(self.page_size), **self.query}
+        return await self.api.get("sessions", self.site, self.goal, query, session_page)
+
+    def identity(self, item: Session) -> Hashable:
+        return item.session_id, item.user_id
+
+
+def _walk(
+    source: Any,
+    api: Api,
+    name: str,
+    *,
+    concurrency: int | None,
+    ordered: bool,
+    limit: int | None,
+    max_pages: int | None,
+) -> Paginator[Any]:
+    if concurrency is not None:
+        check_int("concurrency", concurrency)
+    if limit is not None:
+        check_int("limit", limit, least=0)
+    if max_pages is not None:
+        check_int("max_pages", max_pages)
+    return Paginator(
+        source,
+        walks=api.walks,
+        concurrency=concurrency or api.concurrency,
+        ordered=check_choice("ordered", ordered, (True, False)),
+        limit=limit,
+        max_pages=max_pages,
+        name=name,
+    )
+
+
+class Goals:
+    """``client.goals``: a site's goals. ``site`` is its numeric id or its 12-character identifier.
+
+    Every method takes the common query parameters where the endpoint has them, see
+    ``CommonParameters``, and refuses with ``InvalidParameterError`` what the server would refuse
+    or ignore. Any of them may raise an ``APIStatusError``, an ``APIConnectionError`` or an
+    ``APIResponseError``.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.sessions = GoalSessions(api)
+
+    async def list(
+        self,
+        site: int | str,
+        *,
+        page: int = 1,
+        page_size: int = 10,
+        sort: Sort | None = None,
+        order: Order | None = None,
+        **common: Unpack[CommonParameters],
+    ) -> Page[Goal]:
+        """One page of a site's goals (``GET`` list goals), newest first unless told otherwise.
+
+        ``page_size`` is 1 to 100. A page beyond the end is empty, its ``meta`` whole.
+        """
+        source = _GoalSource(
+            self._api,
+            check_site(site),
+            {**_sorting(sort, order), **common_query(common)},
+            check_int("page_size", page_size, most=MAX_PAGE_SIZE),
+        )
+        return await source.fetch(check_int("page", page))
+
+    def iter(
+        self,
+        site: int | str,
+        *,
+        page_size: int = 100,
+        sort: Sort | None = None,
+        order: Order | None = None,
+        concurrency: int | None = None,
+        ordered: bool = True,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        **common: Unpack[CommonParameters],
+    ) -> Paginator[Goal]:
+        """Every goal of a site, by ``goal_id`` unless told otherwise, since that order is stable.
+
+        Args:
+            page_size: how many goals a request asks for, 1 to 100.
+            concurrency: how many pages may be in flight or buffered; the client's if not given.
+            ordered: whether goals come in the list's order, or as their pages arrive.
+            limit: how many goals to give in all.
+            max_pages: how many pages to read at most.
+        """
+        if sort is None:
+            sort, order = "goalId", order or "asc"
+        source = _GoalSource(
+            self._api,
+            check_site(site),
+            {**_sorting(sort, order), **common_query(common)},
+            check_int("page_size", page_size, most=MAX_PAGE_SIZE),
+        )
+        return _walk(
+            source,
+            self._api,
+            f"goals of site {site}",
+            concurrency=concurrency,
+            ordered=ordered,
+            limit=limit,
+            max_pages=max_pages,
+        )
+
+    async def get(self, site: int | str, goal_id: int, **common: Unpack[CommonParameters]) -> Goal:
+        """One goal of a site. The API has no route for that, so its goals are walked.
+
+        Raises:
+            NotFoundError: the goal is not one of this site's; ``status`` is 404 here too.
+        """
+        wanted = check_goal(goal_id)
+        async with self.iter(site, **common) as goals:
+            async for goal in goals:
+                if goal.goal_id == wanted:
+                    return goal
+        raise NotFoundError(
+            f"goal {wanted} is not among the goals of site {site}",
+            status=404,
+            message="Goal not found",
+            method="GET",
+            url="",
+        )
+
+    async def create(
+        self, site: int | str, config: PathGoal | EventGoal, *, name: str | None = None
+    ) -> GoalResult:
+        """Make a goal; its type follows from ``config``. Names need not be unique."""
+        body: dict[str, Any] = {
+            "goalType": "path" if isinstance(check_config(config), PathGoal) else "event",
+            "config": config_to_wire(config),
+        }
+        if check_name(name):
+            body["name"] = name  # null is refused; a goal without a name has none sent
+        return _result(await self._api.write("POST", check_site(site), None, body), None)
+
+    async def update(
+        self,
+        site: int | str,
+        goal: int | Goal,
+        *,
+        name: str | _Keep | None = _KEEP,
+        config: PathGoal | EventGoal | Mapping[str, Any] | _Keep = _KEEP,
+    ) -> GoalResult:
+        """Change a goal; what is not passed stays as it is. ``name=None`` takes the name away.
+
+        The server replaces the whole goal, so it is read first, and a goal that is not this
+        site's is ``NotFoundError`` with nothing sent. A mapping as ``config`` is for goal types
+        that this package has no class for: it is sent as it is, and the type stays.
+        """
+        site_key, wanted = check_site(site), check_goal(goal)
+        if name is _KEEP and config is _KEEP:
+            raise InvalidParameterError("update: pass name, config or both")
+        if not isinstance(name, _Keep):
+            check_name(name)
+        if not isinstance(config, (_Keep, Mapping)):
+            check_config(config)
+        old = await self.get(site, wanted)
+        new_name = old.name if isinstance(name, _Keep) else name
+        new_config = old.config if isinstance(config, _Keep) else config
+        body: dict[str, Any] = {
+            # Undocumented, and required by servers before 2.14.
+            "goalId": wanted,
+            "siteId": _numeric_site(site_key, old),
+            "goalType": _type_of(new_config, old.goal_type),
+            "config": config_to_wire(new_config),
+        }
+        if new_name:
+            body["name"] = new_name
+        return _result(await self._api.write("PUT", site_key, wanted, body), wanted)
+
+    async def delete(self, site: int | str, goal: int | Goal) -> GoalResult:
+        """Delete a goal of this site.
+
+        An older server deletes a goal whatever site the URL names, so the goal is read first: one
+        that is not this site's is ``NotFoundError`` with nothing deleted.
+        """
+        site_key, wanted = check_site(site), check_goal(goal)
+        await self.get(site, wanted)
+        return _result(await self._api.write("DELETE", site_key, wanted, None), wanted)
+
+
+class GoalSessions:
+    """``client.goals.sessions``: the sessions that reached a goal, newest ``session_end`` first.
+
+    A goal is given by its id or as a ``Goal``. The endpoint ignores ``filters``: passing any
+    warns, and the rows are those of the unfiltered window.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def list(
+        self,
+        site: int | str,
+        goal: int | Goal,
+        *,
+        page: int = 1,
+        limit: int = 25,
+        **common: Unpack[CommonParameters],
+    ) -> Page[Session]:
+        """One page of sessions (``GET`` goal sessions) of ``limit`` rows; ``meta`` is ``None``.
+
+        The answer has no total: a page that is short, or empty, is the last one.
+        """
+        source = _SessionSource(
+            self._api,
+            check_site(site),
+            check_goal(goal),
+            _without_filters(common),
+            check_int("limit", limit),
+        )
+        return await source.fetch(check_int("page", page))
+
+    def iter(
+        self,
+        site: int | str,
+        goal: int | Goal,
+        *,
+        page_size: int = 1000,
+        concurrency: int | None = None,
+        ordered: bool = True,
+        limit: int | None = None,
+        max_pages: int | None = None,
+        **common: Unpack[CommonParameters],
+    ) -> Paginator[Session]:
+        """Every session that reached a goal.
+
+        Args:
+            goal: a ``Goal`` that came with the same common parameters tells how many sessions to
+                expect, and saves requests beyond the end.
+            page_size: how many sessions a request asks for; a page costs the server nearly the
+                same whatever its size.
+            concurrency: how many pages may be in flight or buffered; the client's if not given.
+            ordered: whether sessions come in the list's order, or as their pages arrive.
+            limit: how many sessions to give in all.
+            max_pages: how many pages to read at most.
+        """
+        source = _SessionSource(
+            self._api,
+            check_site(site),
+            check_goal(goal),
+            _without_filters(common),
+            check_int("page_size", page_size),
+            expected=goal.total_conversions if isinstance(goal, Goal) else None,
+        )
+        return _walk(
+            source,
+            self._api,
+            f"sessions of goal {source.goal} of site {site}",
+            concurrency=concurrency,
+            ordered=ordered,
+            limit=limit,
+            max_pages=max_pages,
+        )
+
+
+def _sorting(sort: object, order: object) -> dict[str, str]:
+    # The server takes what it does not know for the default, silently.
+    query: dict[str, str] = {}
+    if sort is not None:
+        query["sort"] = str(check_choice("sort", sort, _SORTS))
+    if order is not None:
+        query["order"] = str(check_choice("order", order, _ORDERS))
+    return query
+
+
+def _without_filters(common: CommonParameters) -> dict[str, str]:
+    query = common_query(common)
+    if query.pop("filters", None):
+        warnings.warn(
+            "filters: the server ignores them for the sessions of a goal, so these rows are those "
+            "of the unfiltered window; filter them in your program",
+            RybbitWarning,
+            stacklevel=3,
+        )
+    return query
+
+
+def _numeric_site(site: str, goal: Goal) -> int:
+    if goal.site_id is not None:
+        return goal.site_id
+    if not site.isdigit():
+        raise InvalidParameterError(
+            f"site={site!r}: this server asks for the numeric id in an update and does not tell "
+            "it: pass the site's number"
+        )
+    return int(site)
+
+
+def _type_of(config: PathGoal | EventGoal | Mapping[str, Any], old: str) -> str:
+    if isinstance(config, PathGoal):
+        return "path"
+    return "event" if isinstance(config, EventGoal) else old
+
+
+def _result(answer: Answer, goal_id: int | None) -> GoalResult:
+    def read(body: object) -> GoalResult:
+        if goal_id is not None and isinstance(body, dict):
+            # A deletion's answer does not repeat it.
+            body = {"goalId": goal_id, **cast("dict[str, object]", body)}
+        return structure(body, GoalResult)
+
+    return decode(answer, read)
