@@ -1,0 +1,285 @@
+"""Who may do what: keys with scopes, sign-in sessions, rate limits."""
+
+from __future__ import annotations
+
+import base64
+import math
+import secrets
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote, unquote
+
+import attrs
+
+from .releases import Release
+from .store import Site
+
+__all__ = [
+    "READ",
+    "WRITE",
+    "Access",
+    "BucketLimit",
+    "Caller",
+    "Key",
+    "KeyLimit",
+    "RefusedError",
+]
+
+READ, WRITE = "goals:read", "goals:write"
+SIGN_INS, SIGN_IN_SECONDS = 5, 10
+COOKIE_SECONDS = 604_800
+
+
+@attrs.frozen
+class KeyLimit:
+    """The older limit, per key: a key that is used up is refused like a bad one, without a
+    word and without headers, until `seconds` have passed since its last success.
+    """
+
+    requests: int = 500
+    seconds: float = 600
+
+
+@attrs.frozen
+class BucketLimit:
+    """The newer limit, per owner: a bucket of `burst` requests that refills at `refill` a second,
+    and a `daily` quota that starts again at 00:00 UTC. Every answer carries headers.
+    """
+
+    burst: int = 50
+    refill: float = 5
+    daily: int = 5000
+
+
+@attrs.define
+class Key:
+    """An API key. `sites` of None means every site of the organisation."""
+
+    text: str
+    name: str
+    organisation: str
+    scopes: frozenset[str]
+    sites: frozenset[int] | None = None
+    disabled: bool = False
+    expires: datetime | None = None
+
+
+@attrs.frozen
+class RefusedError(Exception):
+    """The key is good and used up. `scope` is `key`, `burst` or `daily`."""
+
+    scope: str
+    limit: int
+    retry_after: int
+    headers: dict[str, str]
+
+
+@attrs.frozen
+class Caller:
+    """Who asks: a key, a signed-in user, neither, or (`anyone`) somebody who need not say."""
+
+    key: Key | None = None
+    user: str | None = None
+    anyone: bool = False
+    headers: dict[str, str] = attrs.field(factory=dict[str, str])
+    """Rate limit headers of the answer."""
+
+    def reads(self, site: Site, organisation: str) -> bool:
+        """Whether the caller may read the site; `organisation` is that of the users."""
+        if self.anyone or site.public:
+            return True
+        return self.owns(site, organisation)
+
+    def owns(self, site: Site, organisation: str) -> bool:
+        """Whether the site is one of the caller's own."""
+        if self.anyone or (self.user is not None and site.organisation == organisation):
+            return True
+        return (
+            self.key is not None
+            and site.organisation == self.key.organisation
+            and (self.key.sites is None or site.site_id in self.key.sites)
+        )
+
+
+@attrs.define
+class _Used:
+    requests: int = 0
+    last: datetime | None = None
+    tokens: float | None = None
+    day: int = 0
+    today: int = 0
+
+
+class Access:
+    """The keys, users and limits of one server. `clock` says what time it is."""
+
+    organisation = "default"
+
+    def __init__(
+        self, clock: Callable[[], datetime], limit: KeyLimit | BucketLimit | bool | None
+    ) -> None:
+        self._clock = clock
+        self.limit = limit
+        self.keys: dict[str, Key] = {}
+        self.email = "owner@example.com"
+        self.password = "correct horse battery staple"  # noqa: S105 - nothing to hide
+        self.cookie = "better-auth.session_token"
+        """Name of the session cookie; real servers behind TLS put `__Secure-` before it."""
+        self.sign_ins = 0
+        self._attempts: list[datetime] = []
+        self._sessions: dict[str, datetime] = {}
+        self._used: dict[str, _Used] = {}
+
+    # Keys
+
+    def add_key(
+        self,
+        *,
+        name: str,
+        sites: Iterable[int] | None,
+        scopes: Iterable[str],
+        disabled: bool,
+        organisation: str,
+        expires: datetime | None,
+        of_organisation: bool,
+    ) -> str:
+        """A new key, whose text is returned."""
+        text = ("rb_org_" if of_organisation else "rb_") + secrets.token_hex(16)
+        self.keys[text] = Key(
+            text,
+            name,
+            organisation,
+            frozenset(scopes),
+            None if sites is None else frozenset(sites),
+            disabled,
+            expires,
+        )
+        return text
+
+    def _key(self, text: str) -> Key | None:
+        key = self.keys.get(text)
+        if key is None or key.disabled:
+            return None
+        if key.expires is not None and key.expires <= self._clock():
+            return None
+        return key
+
+    # Sign-in
+
+    def sign_in(self, email: object, password: object) -> str | None:
+        """The value of a new session cookie, or None for a wrong e-mail or password.
+
+        Raises `RefusedError` beyond a few attempts in ten seconds.
+        """
+        now = self._clock()
+        span = timedelta(seconds=SIGN_IN_SECONDS)
+        self._attempts = [moment for moment in self._attempts if now - moment < span]
+        if len(self._attempts) >= SIGN_INS:
+            wait = math.ceil((self._attempts[0] + span - now).total_seconds())
+            raise RefusedError("sign-in", SIGN_INS, wait, {})
+        self._attempts.append(now)
+        if (email, password) != (self.email, self.password):
+            return None
+        self.sign_ins += 1
+        # Signed tokens end in base64, whose characters are percent-encoded in the cookie.
+        token = f"{secrets.token_hex(16)}.{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        self._sessions[token] = now + timedelta(seconds=COOKIE_SECONDS)
+        return quote(token, safe="")
+
+    def expire_sessions(self) -> None:
+        """Make every session cookie invalid."""
+        self._sessions.clear()
+
+    def _signed_in(self, cookies: Iterable[str]) -> bool:
+        for line in cookies:
+            try:
+                jar = SimpleCookie(line)
+            except CookieError:
+                continue
+            for name in (self.cookie, "__Secure-" + self.cookie):
+                if name in jar:
+                    until = self._sessions.get(unquote(jar[name].value))
+                    if until is not None and self._clock() < until:
+                        return True
+        return False
+
+    # Who asks
+
+    def caller(
+        self,
+        release: Release,
+        *,
+        authorization: str | None,
+        api_key: str | None,
+        cookies: Iterable[str],
+    ) -> Caller:
+        """Who asks, one request counted. A bad Bearer beats a good `api_key` in the query.
+
+        Raises `RefusedError` for a key that is used up.
+        """
+        user = self.email if self._signed_in(cookies) else None
+        if authorization is not None and authorization.startswith("Bearer "):
+            key = self._key(authorization.removeprefix("Bearer "))
+        else:
+            key = self._key(api_key) if api_key else None
+        if key is None:
+            return Caller(user=user)
+        return Caller(key, user, headers=self._count(release, key))
+
+    def _limit(self, release: Release) -> KeyLimit | BucketLimit | None:
+        if self.limit is True:
+            return KeyLimit() if release.rate_limit == "key" else BucketLimit()
+        return self.limit or None
+
+    def _count(self, release: Release, key: Key) -> dict[str, str]:
+        limit = self._limit(release)
+        if limit is None:
+            return {}
+        if isinstance(limit, KeyLimit):
+            return self._count_key(limit, key)
+        return self._count_bucket(limit, self._used.setdefault(f"of {key.organisation}", _Used()))
+
+    def _count_key(self, limit: KeyLimit, key: Key) -> dict[str, str]:
+        used, now = self._used.setdefault(key.text, _Used()), self._clock()
+        if used.last is not None and (now - used.last).total_seconds() >= limit.seconds:
+            used.requests = 0
+        if used.requests >= limit.requests:
+            raise RefusedError("key", limit.requests, 0, {})
+        used.requests, used.last = used.requests + 1, now
+        return {}
+
+    def _count_bucket(self, limit: BucketLimit, used: _Used) -> dict[str, str]:
+        now = self._clock()
+        tokens = float(limit.burst) if used.tokens is None else used.tokens
+        if used.last is not None:
+            tokens += (now - used.last).total_seconds() * limit.refill
+        used.tokens, used.last = min(tokens, float(limit.burst)), now
+        day, second = divmod(int(now.timestamp()), 86_400)
+        if used.day != day:
+            used.day, used.today = day, 0
+        until_midnight = 86_400 - second
+        refused: tuple[str, int, int] | None = None
+        if used.today >= limit.daily:
+            refused = "daily", limit.daily, until_midnight
+        elif used.tokens < 1 - 1e-9:
+            refused = "burst", limit.burst, max(1, math.ceil((1 - used.tokens) / limit.refill))
+        else:
+            used.tokens, used.today = used.tokens - 1, used.today + 1
+        burst = (
+            limit.burst,
+            int(used.tokens + 1e-9),
+            math.ceil((limit.burst - used.tokens) / limit.refill - 1e-9),
+        )
+        daily = (limit.daily, limit.daily - used.today, until_midnight)
+        headers: dict[str, str] = {}
+        for prefix, figures in (
+            ("X-RateLimit-Burst", burst),
+            ("X-RateLimit-Daily", daily),
+            ("RateLimit", min(burst, daily, key=lambda figures: figures[1])),
+        ):
+            for word, figure in zip(("Limit", "Remaining", "Reset"), figures, strict=True):
+                headers[f"{prefix}-{word}"] = str(figure)
+        if refused:
+            raise RefusedError(*refused, headers)
+        return headers

@@ -1,0 +1,1 @@
+"""Contract tests of the embedded server, over its socket."""

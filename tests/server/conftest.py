@@ -1,0 +1,143 @@
+"""A server with a clock that tests move, and a plain HTTP client to look at what it answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import attrs
+import pytest
+from yarl import URL
+
+from rybbit_async.testing import RybbitServer, Site, Store
+
+NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+
+
+class Clock:
+    """The time of day, which stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@attrs.frozen
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Rig:
+    """A running server, its first site, and requests to it by whoever `key` is."""
+
+    def __init__(self, server: RybbitServer, http: aiohttp.ClientSession, clock: Clock) -> None:
+        self.server = server
+        self.http = http
+        self.clock = clock
+        self.store: Store = server.store
+        self.site: Site = self.store.add_site("first")
+        self.key: str | None = server.api_key
+
+    @property
+    def goals_layout(self) -> bool:
+        return self.server.release in {"2.2", "2025.06"}
+
+    def goals(self, site: object = None) -> str:
+        site = self.site.site_id if site is None else site
+        return f"/api/goals/{site}" if self.goals_layout else f"/api/sites/{site}/goals"
+
+    def goal(self, goal: object, site: object = None) -> str:
+        site = self.site.site_id if site is None else site
+        if self.goals_layout:
+            return f"/api/goals/{goal}/{site}"
+        return f"/api/sites/{site}/goals/{goal}"
+
+    def sessions(self, goal: object, site: object = None) -> str:
+        site = self.site.site_id if site is None else site
+        if self.goals_layout:
+            return f"/api/goals/{goal}/sessions/{site}"
+        return f"/api/sites/{site}/goals/{goal}/sessions"
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Reply:
+        text = query if isinstance(query, str) else urlencode(query, quote_via=quote)
+        url = URL(f"{self.server.url}{path}{'?' if text else ''}{text}", encoded=True)
+        sent = dict(headers or {})
+        if self.key is not None:
+            sent.setdefault("Authorization", f"Bearer {self.key}")
+        options.setdefault("allow_redirects", False)
+        async with self.http.request(method, url, headers=sent, **options) as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, query: Mapping[str, object] | str = "", **more: Any) -> Reply:
+        return await self.send("GET", path, query, **more)
+
+    async def sign_in(self) -> str:
+        """The cookie of a new session, as a header value."""
+        credentials = {"email": self.server.email, "password": self.server.password}
+        reply = await self.send("POST", "/api/auth/sign-in/email", json=credentials)
+        assert reply.status == 200
+        return reply.headers["Set-Cookie"].partition(";")[0]
+
+    async def as_user(self) -> dict[str, str]:
+        """Headers that write on every release."""
+        self.key = None
+        return {"Cookie": await self.sign_in()}
+
+
+Serve = Callable[..., Awaitable[Rig]]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def serve(clock: Clock) -> AsyncIterator[Serve]:
+    """Starts servers, each with a site; they end with the test."""
+    rigs: list[Rig] = []
+
+    async def start(release: str = "2.14", **options: Any) -> Rig:
+        server = RybbitServer(release, clock=clock, **options)
+        await server.start()
+        # Cookies are sent by hand: they are Secure, and this is plain HTTP.
+        jar = aiohttp.DummyCookieJar()
+        http = aiohttp.ClientSession(cookie_jar=jar, timeout=aiohttp.ClientTimeout(10))
+        # One request of a test is one on the wire.
+        http._retry_connection = False
+        rigs.append(Rig(server, http, clock))
+        return rigs[-1]
+
+    yield start
+    for rig in rigs:
+        await rig.http.close()
+        await rig.server.__aexit__(None, None, None)
+
+
+@pytest.fixture(params=["2.2", "2.4", "2.14"])
+async def rig(request: pytest.FixtureRequest, serve: Serve) -> Rig:
+    """A server of each release in turn."""
+    return await serve(request.param)

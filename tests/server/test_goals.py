@@ -1,0 +1,261 @@
+"""The list of goals."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from .conftest import NOW, Rig, Serve
+
+
+def add(rig: Rig, number: int, *, name: str | None = "same") -> list[int]:
+    return [
+        rig.store.add_goal(
+            rig.site,
+            "path",
+            {"pathPattern": f"/{at}"},
+            name=name,
+            created_at=NOW + timedelta(seconds=at),
+        )
+        for at in range(number)
+    ]
+
+
+async def ids(rig: Rig, **query: object) -> list[int]:
+    reply = await rig.get(rig.goals(), query)
+    assert reply.status == 200
+    return [goal["goalId"] for goal in reply.json["data"]]
+
+
+async def test_the_shape_of_an_answer(rig: Rig) -> None:
+    goal = rig.store.add_goal(
+        rig.site,
+        "path",
+        {"pathPattern": "/404"},
+        name="404",
+        created_at=datetime(2026, 11, 24, 8, 13, 46, 605470, tzinfo=UTC),
+    )
+    for at in range(17):
+        rig.store.add_session(rig.site, start=NOW, pages=("/404" if not at else "/",))
+    assert (await rig.get(rig.goals(), {"page_size": 2})).json == {
+        "data": [
+            {
+                "goalId": goal,
+                "siteId": rig.site.site_id,
+                "name": "404",
+                "goalType": "path",
+                "config": {"pathPattern": "/404"},
+                "createdAt": "2026-11-24 08:13:46.60547",
+                "total_conversions": 1,
+                "total_sessions": 17,
+                "conversion_rate": 0.058823529411764705,
+            }
+        ],
+        "meta": {"total": "1", "page": 1, "pageSize": 2, "totalPages": 1},
+    }
+
+
+async def test_a_site_without_goals(rig: Rig) -> None:
+    meta = {"total": "0", "page": 1, "pageSize": 10, "totalPages": 0}
+    assert (await rig.get(rig.goals())).json == {"data": [], "meta": meta}
+
+
+@pytest.mark.parametrize(
+    ("microsecond", "text"),
+    [
+        (0, "2026-11-24 12:00:00"),
+        (500_000, "2026-11-24 12:00:00.5"),
+        (120_000, "2026-11-24 12:00:00.12"),
+        (1, "2026-11-24 12:00:00.000001"),
+        (605_470, "2026-11-24 12:00:00.60547"),
+    ],
+)
+async def test_created_at_has_0_to_6_fraction_digits(rig: Rig, microsecond: int, text: str) -> None:
+    created = NOW.replace(microsecond=microsecond)
+    rig.store.add_goal(rig.site, "path", {"pathPattern": "/"}, created_at=created)
+    assert (await rig.get(rig.goals())).json["data"][0]["createdAt"] == text
+
+
+async def test_name_may_be_null_and_rate_an_integer(rig: Rig) -> None:
+    rig.store.add_goal(rig.site, "path", {"pathPattern": "/"})
+    rig.store.add_session(rig.site, start=NOW)
+    reply = await rig.get(rig.goals())
+    assert reply.json["data"][0]["name"] is None
+    assert b'"conversion_rate":1}' in reply.body
+
+
+@pytest.mark.parametrize("size", ["0", "101", "-1", "abc", ""])
+async def test_a_bad_page_size_is_400(rig: Rig, size: str) -> None:
+    reply = await rig.get(rig.goals(), {"page_size": size})
+    assert reply.status == 400
+    assert reply.json == {"error": "Invalid page size, must be between 1 and 100"}
+
+
+@pytest.mark.parametrize("page", ["0", "abc", ""])
+async def test_a_bad_page_is_400(rig: Rig, page: str) -> None:
+    reply = await rig.get(rig.goals(), {"page": page})
+    assert (reply.status, reply.json) == (400, {"error": "Invalid page number"})
+
+
+async def test_a_page_beyond_the_end_has_its_meta(rig: Rig) -> None:
+    add(rig, 3)
+    reply = await rig.get(rig.goals(), {"page": 9, "page_size": 2})
+    meta = {"total": "3", "page": 9, "pageSize": 2, "totalPages": 2}
+    assert (reply.status, reply.json) == (200, {"data": [], "meta": meta})
+
+
+async def test_paging_defaults(rig: Rig) -> None:
+    made = add(rig, 12)
+    assert await ids(rig) == made[:1:-1]
+    assert await ids(rig, page=2) == made[1::-1]
+    assert len(await ids(rig, page_size=100)) == 12
+
+
+@pytest.mark.parametrize("query", [{"sort": "colour"}, {"order": "up"}, {"order": "ASC"}])
+async def test_an_unknown_sort_or_order_falls_back(rig: Rig, query: dict[str, object]) -> None:
+    made = add(rig, 5)
+    assert await ids(rig, **query) == made[::-1]
+
+
+async def test_sorts(rig: Rig) -> None:
+    kinds = ("event", {"eventName": "x"}), ("path", {"pathPattern": "/"})
+    made = [
+        rig.store.add_goal(
+            rig.site,
+            *kinds[at % 2],
+            name=name,
+            created_at=NOW - timedelta(seconds=at),
+        )
+        for at, name in enumerate(["b", "c", "a"])
+    ]
+    b, c, a = made
+    assert await ids(rig, sort="goalId", order="asc") == [b, c, a]
+    assert await ids(rig, sort="createdAt", order="asc") == [a, c, b]
+    assert await ids(rig, sort="name", order="asc") == [a, b, c]
+    assert await ids(rig, sort="name") == [c, b, a]
+    assert (await ids(rig, sort="goalType"))[0] == c
+
+
+@pytest.mark.parametrize("sort", ["name", "goalType"])
+async def test_equal_rows_come_in_another_order_on_each_page(rig: Rig, sort: str) -> None:
+    made = add(rig, 60)
+    pages = [await ids(rig, sort=sort, page=page) for page in range(1, 7)]
+    seen = [goal for page in pages for goal in page]
+    assert len(seen) == 60
+    assert len(set(seen)) < 60
+    assert await ids(rig, sort=sort, page=2) == pages[1]
+    rig.server.shuffle_ties = False
+    seen = [goal for page in range(1, 7) for goal in await ids(rig, sort=sort, page=page)]
+    assert sorted(seen) == made
+
+
+@pytest.mark.parametrize("sort", ["goalId", "createdAt"])
+async def test_goal_id_and_created_at_are_stable(rig: Rig, sort: str) -> None:
+    made = add(rig, 60)
+    seen = [goal for page in range(1, 7) for goal in await ids(rig, sort=sort, page=page)]
+    assert seen == made[::-1]
+
+
+async def test_goals_created_or_deleted_between_two_pages_shift_later_rows(rig: Rig) -> None:
+    made = add(rig, 6)
+    assert await ids(rig, sort="goalId", order="asc", page_size=2) == made[:2]
+    rig.store.delete_goal(made[0])
+    assert await ids(rig, sort="goalId", order="asc", page_size=2, page=2) == made[3:5]
+    (newest,) = add(rig, 1)
+    assert (await ids(rig, sort="goalId", page_size=2))[0] == newest
+
+
+@pytest.mark.parametrize("value", [5, 1.5, True])
+async def test_native_numbers_in_events_break_the_whole_page_on_2_2(
+    rig: Rig, value: object
+) -> None:
+    site = rig.store.add_site("native", events_native_numbers=True)
+    rig.store.add_session(site, start=NOW, events=(("buy", {"n": value}),))
+    config = {"eventName": "buy", "eventPropertyKey": "n", "eventPropertyValue": value}
+    rig.store.add_goal(site, "event", config)
+    rig.store.add_goal(site, "path", {"pathPattern": "/"})
+    reply = await rig.get(rig.goals(site.site_id))
+    if rig.server.release == "2.14":
+        assert [goal["total_conversions"] for goal in reply.json["data"]] == [1, 1]
+    else:
+        assert (reply.status, reply.json) == (500, {"error": "Failed to fetch goals data"})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "paths"),
+    [
+        ("/blog", {"/blog"}),
+        ("/blog/*", {"/blog/a", "/blog/b.c"}),
+        ("/blog/**", {"/blog/a", "/blog/b.c", "/blog/a/b"}),
+        ("/*/a", {"/blog/a"}),
+        ("**/b", {"/blog/a/b"}),
+        ("/blog/b.c", {"/blog/b.c"}),
+        ("/blog/b?c*", set()),
+        ("/**", {"/", "/blog", "/blog/a", "/blog/b.c", "/blog/bxc", "/blog/a/b"}),
+    ],
+)
+async def test_path_wildcards(rig: Rig, pattern: str, paths: set[str]) -> None:
+    everything = {"/", "/blog", "/blog/a", "/blog/b.c", "/blog/a/b"}
+    for path in everything:
+        rig.store.add_session(rig.site, start=NOW, pages=(path,))
+    goal = rig.store.add_goal(rig.site, "path", {"pathPattern": pattern})
+    rows = (await rig.get(rig.sessions(goal), {"page": 1})).json["data"]
+    assert {row["entry_page"] for row in rows} == paths & everything
+    (listed,) = (await rig.get(rig.goals())).json["data"]
+    assert listed["total_conversions"] == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "matches"),
+    [
+        ("pro", "pro", True),
+        ("pro", "team", False),
+        (5, 5, True),
+        (5, "5", True),
+        (1.0, 1, True),
+        (True, True, True),
+        (True, False, False),
+        ("true", True, True),
+    ],
+)
+async def test_event_properties(rig: Rig, held: object, wanted: object, matches: bool) -> None:
+    rig.store.add_session(rig.site, start=NOW, events=(("signup", {"a/b": held}),))
+    config = {"eventName": "signup", "eventPropertyKey": "a/b", "eventPropertyValue": wanted}
+    rig.store.add_goal(rig.site, "event", config)
+    (goal,) = (await rig.get(rig.goals())).json["data"]
+    assert goal["total_conversions"] == int(matches)
+    assert goal["config"] == config
+
+
+async def test_property_filters_and_newer_types(serve: Serve) -> None:
+    rig = await serve("2.14")
+    props = {"plan": "pro", "seats": 5}
+    rig.store.add_session(rig.site, start=NOW, events=(("signup", props),))
+    rig.store.add_events(
+        rig.site,
+        [
+            {
+                "timestamp": NOW,
+                "session_id": "s",
+                "user_id": "u",
+                "type": "outbound",
+                "event_name": "https://example.org/a",
+            }
+        ],
+    )
+    pairs = [{"key": "plan", "value": "pro"}, {"key": "seats", "value": 5}]
+    rig.store.add_goal(rig.site, "event", {"eventName": "signup", "propertyFilters": pairs})
+    rig.store.add_goal(rig.site, "outbound", {"valuePattern": "https://example.org/*"})
+    rig.store.add_goal(rig.site, "outbound", {"valuePattern": "https://example.com/*"})
+    rig.store.add_goal(rig.site, "button_click", {})
+    reply = await rig.get(rig.goals(), {"sort": "goalId", "order": "asc"})
+    assert [goal["total_conversions"] for goal in reply.json["data"]] == [1, 1, 0, 0]
+
+
+async def test_a_capped_page_size_is_echoed(rig: Rig) -> None:
+    add(rig, 7)
+    rig.server.cap_page_size = 3
+    reply = await rig.get(rig.goals(), {"page_size": 100})
+    assert len(reply.json["data"]) == 3
+    assert reply.json["meta"] == {"total": "7", "page": 1, "pageSize": 3, "totalPages": 3}

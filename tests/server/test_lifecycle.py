@@ -1,0 +1,215 @@
+"""Start, stop, restart, what is recorded; the command line; the fixtures."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from rybbit_async.testing import RybbitServer, Store, faults
+
+from .conftest import NOW, Serve
+
+
+def test_making_one_does_nothing() -> None:
+    server = RybbitServer()
+    with pytest.raises(RuntimeError, match="no URL"):
+        assert server.url
+    assert "not started" in repr(server)
+    assert server.connections == 0
+
+
+def test_an_unknown_release_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"2\.2, 2\.4, 2\.14"):
+        RybbitServer("3.0")
+
+
+async def test_start_and_stop_twice() -> None:
+    server = RybbitServer()
+    await server.stop()
+    await server.start()
+    url = server.url
+    await server.start()
+    assert server.url == url
+    await server.stop()
+    await server.stop()
+    assert not server.running
+    server.store.close()
+
+
+async def test_nothing_remains() -> None:
+    before = asyncio.all_tasks()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        async with RybbitServer() as server, aiohttp.ClientSession() as http:
+            async with http.get(server.url + "/api/version") as response:
+                assert response.status == 200
+            assert server.connections == 1
+        assert server.connections == 0
+        assert asyncio.all_tasks() == before
+        gc.collect()
+
+
+async def test_stop_cuts_every_connection_and_start_comes_back_on_the_port(serve: Serve) -> None:
+    rig = await serve()
+    rig.store.add_goal(rig.site, "path", {"pathPattern": "/"})
+    assert (await rig.get(rig.goals())).status == 200
+    await rig.server.stop()
+    assert rig.server.connections == 0
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await rig.get(rig.goals())
+    await rig.server.start()
+    assert (await rig.get(rig.goals())).json["meta"]["total"] == "1"
+
+
+async def test_restart_under_requests(serve: Serve) -> None:
+    rig = await serve()
+    with rig.server.hold() as held:
+        request = asyncio.create_task(rig.get(rig.goals()))
+        await held.reached()
+        await rig.server.restart(down_for=0.01)
+        with pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
+            await request
+    assert (await rig.get(rig.goals())).status == 200
+
+
+async def test_restart_by_a_request_itself(serve: Serve) -> None:
+    rig = await serve()
+    rig.server.inject(faults.Before(lambda: rig.server.restart(release="2.4")))
+    with pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
+        await rig.get("/api/version")
+    async with asyncio.timeout(5):
+        while not rig.server.running:  # noqa: ASYNC110 - it comes back in a few turns
+            await asyncio.sleep(0)
+    assert (await rig.get("/api/version")).json == {"version": "2.4.0"}
+
+
+async def test_the_release_is_switched_while_it_runs(serve: Serve) -> None:
+    rig = await serve("2.4")
+    rig.key = None
+    rig.server.release = "2.14"
+    assert (await rig.get("/api/version")).json == {"version": "2.14.0"}
+    with pytest.raises(ValueError, match="release="):
+        rig.server.release = "1"
+
+
+async def test_requests_are_recorded_as_they_came(serve: Serve) -> None:
+    rig = await serve()
+    await rig.get(rig.goals(), "filters=%5B%5D&x=a%2Fb+c&page=1&page=2")
+    await rig.send("POST", rig.goals(), json={"a": 1})
+    get, post = rig.server.requests
+    assert get.method == "GET"
+    assert get.target == f"{rig.goals()}?filters=%5B%5D&x=a%2Fb+c&page=1&page=2"
+    assert get.path == rig.goals()
+    assert get.query.getall("page") == ["1", "2"]
+    assert get.query["x"] == "a/b c"
+    assert get.headers["authorization"] == f"Bearer {rig.key}"
+    assert get.status == 200
+    assert json.loads(post.body) == {"a": 1}
+    assert post.status == 500
+    rig.server.requests.clear()
+    assert rig.server.requests == []
+
+
+async def test_record_may_be_switched_off(serve: Serve) -> None:
+    rig = await serve(record=False)
+    await rig.get(rig.goals())
+    assert rig.server.requests == []
+
+
+async def test_a_store_passed_in_is_used_and_not_closed() -> None:
+    with Store() as store:
+        site = store.add_site()
+        store.add_goal(site, "path", {"pathPattern": "/"})
+        for _ in range(2):
+            async with RybbitServer(store=store) as server, aiohttp.ClientSession() as http:
+                headers = {"Authorization": f"Bearer {server.api_key}"}
+                url = f"{server.url}/api/sites/{site.site_id}/goals"
+                async with http.get(url, headers=headers) as response:
+                    assert (await response.json())["meta"]["total"] == "1"
+        assert len(store.sites()) == 1
+
+
+async def test_pages_are_cached_until_events_are_written(serve: Serve) -> None:
+    rig = await serve(cache_pages=1000)
+    goal = rig.store.add_goal(rig.site, "path", {"pathPattern": "/**"})
+    for at in range(4):
+        bodies = {(await rig.get(rig.sessions(goal), {"page": 1})).body for _ in range(2)}
+        (body,) = bodies
+        assert body.count(b"session_id") == at
+        rig.store.add_session(rig.site, start=NOW)
+
+
+# By hand
+
+
+def command(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "rybbit_async.testing", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_command_serves_until_a_signal(number: signal.Signals, tmp_path: Path) -> None:
+    database = str(tmp_path / "traffic.duckdb")
+    with command("--json", "--sessions", "50", "--sites", "2", "--database", database) as process:
+        assert process.stdout is not None
+        told = json.loads(await asyncio.to_thread(process.stdout.readline))
+        site = told["sites"][0]
+        url = f"{told['url']}/api/sites/{site['string_id']}/goals"
+        headers = {"Authorization": f"Bearer {told['read_only_key']}"}
+        async with aiohttp.ClientSession() as http, http.get(url, headers=headers) as response:
+            assert response.status == 200
+            assert len((await response.json())["data"]) == 10
+        process.send_signal(number)
+        out, err = await asyncio.to_thread(process.communicate, timeout=20)
+    assert (process.returncode, out, err) == (0, "", "")
+    with Store(database) as store:
+        assert len(store.sites()) == 2
+
+
+async def test_the_command_speaks_to_people_too() -> None:
+    with command("--sessions", "10", "--release", "2.2") as process:
+        assert process.stdout is not None
+        lines = [await asyncio.to_thread(process.stdout.readline) for _ in range(7)]
+        process.send_signal(signal.SIGINT)
+        await asyncio.to_thread(process.communicate, timeout=20)
+    told = {line[:14].strip(): line[14:].strip() for line in lines}
+    assert told["url"].startswith("http://127.0.0.1:")
+    assert told["release"] == "2.2"
+    assert told["api key"].startswith("rb_")
+    assert "12 goals" in told["site"]
+
+
+async def test_the_server_fixture(rybbit_server: RybbitServer) -> None:
+    assert rybbit_server.running
+    assert rybbit_server.release == "2.14"
+    assert rybbit_server.store.sites() == []
+
+
+def test_the_plugin_loads_without_duckdb() -> None:
+    code = "import sys, rybbit_async.testing.plugin; assert 'duckdb' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+
+
+def test_the_public_names() -> None:
+    import rybbit_async.testing as testing
+
+    kinds = {name: (not name.isupper(), name.islower(), name) for name in testing.__all__}
+    assert testing.__all__ == sorted(testing.__all__, key=kinds.__getitem__)
+    for name in testing.__all__:
+        assert getattr(testing, name) is not None
+        assert name in dir(testing)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        assert testing.nothing
