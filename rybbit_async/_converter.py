@@ -198,7 +198,8 @@ def _make_converter() -> Converter:
     plain = _structure_hook(Goal, converter)
 
     def goal(value: object, kind: object) -> Goal:
-        result: Goal = plain(value, kind)
+        # Neither is always sent: the one is not documented, the other may be null.
+        result: Goal = plain({"siteId": None, "name": None, **_mapping(value)}, kind)
         cls = _CONFIGS.get(result.goal_type)
         if cls is None:
             return result
@@ -241,7 +242,7 @@ def _place(error: BaseException) -> tuple[str, str]:
         rest, what = _place(first)
         return step + rest, what
     if isinstance(error, KeyError):
-        return f".{error.args[0]}", "is missing"
+        return "", "is missing"  # the note beside it has its name
     return getattr(error, "at", ""), str(error) or type(error).__name__
 
 
@@ -260,7 +261,10 @@ def structure(data: Any, kind: type[T], at: str = "") -> T:
 
 
 def _rows(body: object, kind: type[T]) -> tuple[T, ...]:
-    data = structure(body, cast("type[dict[str, Any]]", dict))
+    try:
+        data = _mapping(body)
+    except _MisfitError as error:
+        raise APIResponseError(f"the body: {error}") from None
     if "data" not in data:
         said = data.get("error")
         hint = f" (the server says: {_kind(said)})" if said is not None else ""

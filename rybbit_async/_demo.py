@@ -9,24 +9,25 @@ that one, with `RYBBIT_API_KEY` and `RYBBIT_SITE`.
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
+import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from io import TextIOWrapper
+from typing import Final, cast
 
 from attrs import frozen
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from . import EventGoal, Goal, PathGoal, RybbitClient, RybbitError
+from . import EventGoal, Goal, PathGoal, Report, RybbitClient, RybbitError
 
 DAYS: Final = 30
 SESSIONS: Final = 50_000
@@ -68,9 +69,19 @@ class Tally:
     duplicates: int
     seconds: float
 
+    @classmethod
+    def of(cls, reports: Sequence[Report], seconds: float) -> Tally:
+        """The sum of what the walks report, in ``seconds`` by the clock."""
+        return cls(
+            sum(report.items for report in reports),
+            sum(report.requests for report in reports),
+            sum(report.duplicates for report in reports),
+            seconds,
+        )
+
 
 @asynccontextmanager
-async def embedded_server() -> AsyncIterator[Target]:
+async def embedded_server() -> AsyncGenerator[Target, None]:
     """`python -m rybbit_async.testing` in a process of its own, ended with the block."""
     options = {"sessions": SESSIONS, "days": DAYS, "goals": GOALS, "latency": LATENCY}
     process = await asyncio.create_subprocess_exec(
@@ -82,7 +93,8 @@ async def embedded_server() -> AsyncIterator[Target]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     try:
         line = await process.stdout.readline()
         if not line:
@@ -92,23 +104,14 @@ async def embedded_server() -> AsyncIterator[Target]:
         ready = json.loads(line)
         yield Target(ready["url"], ready["api_key"], ready["sites"][0]["site_id"])
     finally:
-        # Shielded, so that a second Ctrl-C does not leave the process behind.
-        await asyncio.shield(_end(process))
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    for stop in (process.terminate, process.kill):
-        if process.returncode is not None:
-            return
+        if process.returncode is None:
+            process.terminate()
         try:
-            stop()
-        except ProcessLookupError:
-            pass
-        try:
-            # communicate(), for a process that waits to have its output read never ends.
-            await asyncio.wait_for(process.communicate(), 5)
+            async with asyncio.timeout(5):
+                await process.communicate()
         except TimeoutError:
-            continue
+            process.kill()
+            await process.wait()
 
 
 def real_server() -> Target:
@@ -151,98 +154,105 @@ def bar(share: float) -> str:
 
 
 def goals_table(goals: Sequence[Goal]) -> Table:
-    """The goals with their conversion rates, the best first."""
+    """The goals with their conversion rates."""
     best = max((goal.conversion_rate or 0 for goal in goals), default=0) or 1
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("goal", no_wrap=True, ratio=3)
     table.add_column("path or event", no_wrap=True, style="dim", ratio=3)
-    table.add_column("sessions", justify="right")
+    table.add_column("reached", justify="right")
     table.add_column("rate", justify="right")
     table.add_column("", width=BAR_WIDTH, style="cyan")
-    for goal in sorted(goals, key=lambda goal: -(goal.conversion_rate or 0)):
+    for goal in goals:
         rate = goal.conversion_rate or 0
         table.add_row(
             Text(goal.name or "(no name)", style="" if goal.name else "dim"),
             Text(matches(goal)),
-            f"{goal.total_conversions or 0:,}",
+            f"{expected(goal):,}",
             f"{rate:.1%}",
             bar(rate / best),
         )
     return table
 
 
-def summary_table(together: Tally, alone: Tally) -> Table:
+def summary_table(at_once: Tally, in_turn: Tally) -> Table:
     """What both ways took, side by side."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("")
     table.add_column("all at once", justify="right", style="bold green")
     table.add_column("one after another", justify="right")
-    table.add_row("sessions", f"{together.sessions:,}", f"{alone.sessions:,}")
-    if together.duplicates or alone.duplicates:
-        table.add_row("rows that came twice", f"{together.duplicates:,}", f"{alone.duplicates:,}")
-    table.add_row("requests", f"{together.requests:,}", f"{alone.requests:,}")
-    table.add_row("seconds", f"{together.seconds:.2f}", f"{alone.seconds:.2f}")
+    table.add_row("sessions", f"{at_once.sessions:,}", f"{in_turn.sessions:,}")
+    if at_once.duplicates or in_turn.duplicates:
+        table.add_row("rows that came twice", f"{at_once.duplicates:,}", f"{in_turn.duplicates:,}")
+    table.add_row("requests", f"{at_once.requests:,}", f"{in_turn.requests:,}")
+    table.add_row("seconds", f"{at_once.seconds:.2f}", f"{in_turn.seconds:.2f}")
     return table
 
 
 # --- the walks ---------------------------------------------------------------------------------
 
 
-async def walk(
-    client: RybbitClient, target: Target, window: Window, goals: Sequence[Goal], progress: Progress
-) -> Tally:
-    """Walk the sessions of every goal at once."""
-    began = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(walk_goal(client, target, window, goal, progress)) for goal in goals
-        ]
-    return total([task.result() for task in tasks], time.perf_counter() - began)
+@frozen
+class Job:
+    """What is walked, and with which client."""
+
+    client: RybbitClient
+    site: int | str
+    window: Window
+    goals: Sequence[Goal]
+
+    async def at_once(self, progress: Progress) -> Tally:
+        """Walk every goal's sessions at once, a row for each in ``progress``."""
+        rows = [progress.add_task(escape(title(g)), total=expected(g)) for g in self.goals]
+        began = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            walks = [
+                group.create_task(self._walk(self.client, goal, progress, row))
+                for goal, row in zip(self.goals, rows, strict=True)
+            ]
+        seconds = time.perf_counter() - began
+        reports = [walk.result() for walk in walks]
+        for row, report in zip(rows, reports, strict=True):
+            # A visitor who signs in half-way is one conversion, and two rows.
+            progress.update(row, total=report.items)
+        return Tally.of(reports, seconds)
+
+    async def in_turn(self, progress: Progress) -> Tally:
+        """Walk them one goal after another, one page after another."""
+        client = self.client.with_options(concurrency=1)
+        row = progress.add_task("One after another", total=sum(map(expected, self.goals)))
+        began = time.perf_counter()
+        reports = [await self._walk(client, goal, progress, row) for goal in self.goals]
+        tally = Tally.of(reports, time.perf_counter() - began)
+        progress.update(row, total=tally.sessions)
+        return tally
+
+    async def _walk(
+        self, client: RybbitClient, goal: Goal, progress: Progress, row: TaskID
+    ) -> Report:
+        sessions = client.goals.sessions.iter(
+            self.site,
+            goal,
+            page_size=PAGE_SIZE,
+            start_date=self.window.start,
+            end_date=self.window.end,
+        )
+        async for page in sessions.pages():
+            progress.advance(row, len(page))
+        return sessions.report
 
 
-async def walk_in_turn(
-    client: RybbitClient, target: Target, window: Window, goals: Sequence[Goal], progress: Progress
-) -> Tally:
-    """Walk them one goal after another, one page after another."""
-    client = client.with_options(concurrency=1)
-    began = time.perf_counter()
-    tallies = [await walk_goal(client, target, window, goal, progress) for goal in goals]
-    return total(tallies, time.perf_counter() - began)
+def expected(goal: Goal) -> int:
+    """How many sessions the list of goals promises."""
+    return goal.total_conversions or 0
 
 
-async def walk_goal(
-    client: RybbitClient, target: Target, window: Window, goal: Goal, progress: Progress
-) -> Tally:
-    """Walk the sessions of one goal, with a row of its own in ``progress``."""
-    row = progress.add_task(escape(title(goal)), total=goal.total_conversions)
-    began = time.perf_counter()
-    sessions = client.goals.sessions.iter(
-        target.site, goal, page_size=PAGE_SIZE, start_date=window.start, end_date=window.end
-    )
-    async for page in sessions.pages():
-        progress.advance(row, len(page))
-    report = sessions.report
-    # A visitor who signs in half-way is one conversion, and two rows.
-    progress.update(row, total=report.items, completed=report.items)
-    return Tally(report.items, report.requests, report.duplicates, time.perf_counter() - began)
-
-
-def total(tallies: Sequence[Tally], seconds: float) -> Tally:
-    """The sum of what the goals took, in ``seconds`` by the clock."""
-    return Tally(
-        sum(tally.sessions for tally in tallies),
-        sum(tally.requests for tally in tallies),
-        sum(tally.duplicates for tally in tallies),
-        seconds,
-    )
-
-
-def progress_of(console: Console) -> Progress:
+def progress_on(console: Console) -> Progress:
+    """Live rows on a terminal; in a file, only how they ended."""
     return Progress(
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        MofNCompleteColumn(),
+        TextColumn("{task.completed:>7,.0f} of {task.total:>7,.0f}"),
         console=console,
     )
 
@@ -254,28 +264,25 @@ async def show(console: Console, target: Target) -> None:
     async with RybbitClient(
         target.api_key, base_url=target.base_url, max_connections=CONNECTIONS
     ) as client:
-        goals = await client.goals.iter(
-            target.site, start_date=window.start, end_date=window.end
-        ).collect()
+        found = client.goals.iter(target.site, start_date=window.start, end_date=window.end)
+        goals = sorted([goal async for goal in found], key=lambda goal: -expected(goal))
         console.print(f"\n[bold]Goals of site {target.site}, {window.start} to {window.end}\n")
         if not goals:
             console.print("There are none.")
             return
         console.print(goals_table(goals))
 
-        console.print("\n[bold]Sessions of every goal, all at once\n")
-        with progress_of(console) as progress:
-            together = await walk(client, target, window, goals, progress)
-
-        console.print("\n[bold]The same, one goal and one page after another\n")
-        with progress_of(console) as progress:
-            alone = await walk_in_turn(client, target, window, goals, progress)
+        console.print("\n[bold]The sessions of every goal, all at once, then one after another\n")
+        job = Job(client, target.site, window, goals)
+        with progress_on(console) as progress:
+            at_once = await job.at_once(progress)
+            in_turn = await job.in_turn(progress)
 
     console.print("\n[bold]Summary\n")
-    console.print(summary_table(together, alone))
+    console.print(summary_table(at_once, in_turn))
     console.print(
-        f"\n{alone.seconds / together.seconds:.1f} times as fast, "
-        f"over at most {CONNECTIONS} connections, {PAGE_SIZE} sessions a page."
+        f"\n{in_turn.seconds / at_once.seconds:.1f} times as fast, "
+        f"with {PAGE_SIZE} sessions a page, over at most {CONNECTIONS} connections."
     )
 
 
@@ -295,13 +302,15 @@ async def run(console: Console) -> None:
 
 def main() -> int:
     """Run the demo; give the exit status."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a file may be in an encoding without bars
+    # A file may be in an encoding that lacks what is drawn.
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="replace")
+    # Whoever ends the demo, the embedded server ends too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False)
     try:
         try:
             asyncio.run(run(console))
-        except BaseExceptionGroup as group:  # of a TaskGroup: the first is what went wrong
+        except ExceptionGroup as group:  # of a TaskGroup: the first is what went wrong
             raise group.exceptions[0] from None
     except KeyboardInterrupt:
         return 130

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from ._transport import Answer, Request, Timeout, Transport
-from .errors import NotFoundError
+from .errors import APIStatusError, NotFoundError
 from .routes import LAYOUTS, Layout
 
 __all__ = ["Endpoint", "Router"]
@@ -87,7 +87,12 @@ class Router:
         if method == "GET":
             return await self._read(ask)
         if self._known is None:
-            await self._read(ask_list)
+            try:
+                await self._read(ask_list)
+            except APIStatusError:
+                if self._known is None:
+                    raise
+                # A refusal tells the layout too, and what it refused was not the write.
         return await self._write(ask, ask_list)
 
     async def _in_fixed(self, ask: _Ask) -> Answer:
@@ -95,11 +100,12 @@ class Router:
         try:
             return await ask(self._known)
         except NotFoundError as error:
-            if not _unknown_route(error):
+            if not _doubtful(error, self._known):
                 raise
-            raise _with_hint(
-                error, f"the server does not know the layout routes={self._known.name!r}"
-            ) from None
+            hint = f"the server does not know the layout routes={self._known.name!r}"
+            if not _unknown_route(error):
+                hint = f"there is no such site, or {hint}"
+            raise _with_hint(error, hint) from None
 
     async def _read(self, ask: _Ask) -> Answer:
         """Send a read, in the other layout too where the answer casts doubt on the first."""
@@ -111,13 +117,17 @@ class Router:
         try:
             try:
                 answer = await ask(first)
-            except NotFoundError as error:
-                if not _doubtful(error, first):
+            except APIStatusError as error:
+                if not isinstance(error, NotFoundError) or not _doubtful(error, first):
+                    if error.status < 500:
+                        self._known = first  # it knows the route: it refuses what stands behind
                     raise
                 try:
                     answer = await ask(other)
-                except NotFoundError as again:
-                    if not _unknown_route(again):
+                except APIStatusError as again:
+                    if not isinstance(again, NotFoundError) or not _unknown_route(again):
+                        if again.status < 500:
+                            self._known = other
                         raise
                     if not _unknown_route(error):
                         raise error from None
@@ -145,8 +155,9 @@ class Router:
                 raise
             try:
                 await self._read(ask_list)
-            except NotFoundError:
-                raise error from None
+            except APIStatusError:
+                if self._known is layout:
+                    raise error from None
             if self._known is layout:
                 raise
         return await ask(self._known)

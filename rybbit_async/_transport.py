@@ -88,6 +88,7 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     set_cookies: list[str] = field(repr=False)
+    redact: Callable[[str], str] = field(repr=False)
 
 
 class _DroppedError(Exception):
@@ -159,18 +160,20 @@ class Transport:
             return await self._attempt(request, session, timeout)
         except APIStatusError as error:
             refusal = (request.method, request.path)
-            if error.status not in (401, 403) or refusal in self._refused:
+            if not _session_may_be_over(error) or refusal in self._refused:
                 raise
             # The session may have run out: servers say so in the words of any other refusal.
             if self._signed_in is session:
                 self._signed_in = None
             session = await self._session_of(self._auth, timeout)
             try:
-                return await self._attempt(request, session, timeout)
+                answer = await self._attempt(request, session, timeout)
             except APIStatusError as again:
-                if again.status in (401, 403):
+                if _session_may_be_over(again):
                     self._refused.add(refusal)
                 raise
+            self._refused.clear()
+            return answer
 
     # --- signing in ---------------------------------------------------------------------------
 
@@ -196,7 +199,6 @@ class Transport:
                 status=answer.status,
             )
         self._signed_in = session
-        self._refused.clear()
         return session
 
     # --- one attempt --------------------------------------------------------------------------
@@ -256,7 +258,13 @@ class Transport:
                     set_cookies = response.headers.getall("Set-Cookie", [])
                     self._forget_cookies(session, response)
                     return Answer(
-                        request, url, response.status, response.headers, body, set_cookies
+                        request,
+                        url,
+                        response.status,
+                        response.headers,
+                        body,
+                        set_cookies,
+                        self._redact,
                     )
         except asyncio.CancelledError:
             # aiohttp cancels whoever waits for a connection of a session that is closed.
@@ -330,9 +338,9 @@ class Transport:
 
     def _refusal(self, answer: Answer, auth: ApiKey | NoAuth | SignedIn) -> APIStatusError:
         request = answer.request
-        said = _error_body(answer.body)
+        said = self._redact_all(_error_body(answer.body))
         body = self._redact(answer.body.decode(errors="replace"))[:CLIP]
-        message = self._redact(_message(said)) or body.partition("\n")[0][:120] or "no text"
+        message = _message(said) or body.partition("\n")[0][:120] or "no text"
         cls = status_error_class(answer.status)
         text = f"{answer.status} for {request.method} {answer.url}: {message[:CLIP]}"
         if cls is PermissionDeniedError and request.writes and isinstance(auth, ApiKey):
@@ -367,6 +375,17 @@ class Transport:
             text = text.replace(secret, "***")
         return text
 
+    def _redact_all(self, value: Any) -> Any:
+        """JSON without a secret in any of its text."""
+        if isinstance(value, str):
+            return self._redact(value)
+        if isinstance(value, list):
+            return [self._redact_all(one) for one in value]
+        if isinstance(value, dict):
+            items = cast("dict[str, Any]", value).items()
+            return {self._redact(key): self._redact_all(one) for key, one in items}
+        return value
+
     # --- life cycle ---------------------------------------------------------------------------
 
     def _check_open(self) -> None:
@@ -400,6 +419,11 @@ class Transport:
             await asyncio.wait((self._signing_in,))
         if self._owns_session and self._session is not None:
             await self._session.close()
+
+
+def _session_may_be_over(error: APIStatusError) -> bool:
+    # Other refusals say more: "Goal does not belong to this site", "Origin not allowed".
+    return error.status == 401 or (error.status == 403 and error.message == "Forbidden")
 
 
 def _error_body(body: bytes) -> dict[str, Any]:
@@ -455,10 +479,10 @@ def _no_constant(name: str) -> None:
 
 def _response_error(answer: Answer, text: str, path: str) -> APIResponseError:
     return APIResponseError(
-        text,
-        path=path,
+        answer.redact(text),
+        path=answer.redact(path),
         method=answer.request.method,
         url=answer.url,
         status=answer.status,
-        body=answer.body[:CLIP].decode(errors="replace"),
+        body=answer.redact(answer.body.decode(errors="replace"))[:CLIP],
     )

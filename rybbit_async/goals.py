@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Final, Literal, TypeVar, Unpack, cast
 
@@ -12,7 +11,7 @@ from attrs import frozen
 from ._converter import config_to_wire, goal_page, session_page, structure
 from ._routing import Router
 from ._transport import Answer, Timeout, decode
-from .errors import InvalidParameterError, NotFoundError, RybbitWarning
+from .errors import InvalidParameterError, NotFoundError
 from .models import EventGoal, Goal, GoalResult, PathGoal, Session
 from .paging import Page, Paginator, Walks
 from .params import (
@@ -25,6 +24,7 @@ from .params import (
     check_site,
     common_query,
     query_string,
+    warn,
 )
 
 __all__ = ["GoalSessions", "Goals", "Order", "Sort"]
@@ -386,11 +386,9 @@ def _sorting(sort: object, order: object) -> dict[str, str]:
 def _without_filters(common: CommonParameters) -> dict[str, str]:
     query = common_query(common)
     if query.pop("filters", None):
-        warnings.warn(
+        warn(
             "filters: the server ignores them for the sessions of a goal, so these rows are those "
-            "of the unfiltered window; filter them in your program",
-            RybbitWarning,
-            stacklevel=3,
+            "of the unfiltered window; filter them in your program"
         )
     return query
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 import warnings
 import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from types import FrameType
 from typing import Any, Final, TypedDict, TypeVar
 from urllib.parse import quote
 
@@ -35,6 +37,7 @@ __all__ = [
     "check_site",
     "common_query",
     "query_string",
+    "warn",
 ]
 
 FILTER_PARAMETERS: Final = frozenset(
@@ -121,6 +124,15 @@ def _check_text(name: str, value: str) -> str:
     except UnicodeEncodeError:
         raise _invalid(name, value, "text that UTF-8 can hold (it has a lone surrogate)") from None
     return value
+
+
+def warn(text: str) -> None:
+    """Warn with the line of the caller, however deep in this package it is noticed."""
+    level = 1
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001  # no public way to a frame
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("rybbit_async."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, RybbitWarning, stacklevel=level)
 
 
 def check_int(name: str, value: object, *, least: int = 1, most: int | None = None) -> int:
@@ -341,11 +353,7 @@ def _filters_json(filters: Sequence[Filter]) -> str:
         if not isinstance(one, Filter):
             raise _invalid("filters", one, "each one a Filter")
         if one.parameter == "user_id" and one.type == "contains":
-            warnings.warn(
-                "Filter.contains('user_id', ...) behaves as not_equals on servers before 2.14",
-                RybbitWarning,
-                stacklevel=5,
-            )
+            warn("Filter.contains('user_id', ...) behaves as not_equals on servers before 2.14")
         # With several values the older servers join a "not" by OR, which lets everything
         # through; one filter a value is an AND everywhere, and means none of them.
         groups = [[v] for v in one.value] if one.type.startswith("not_") else [list(one.value)]

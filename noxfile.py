@@ -1,0 +1,76 @@
+"""The project's jobs. `nox -s demo` and `nox -s tests` need Python 3.11 or newer, pip and nox."""
+
+import sys
+from pathlib import Path
+
+import nox
+
+# "CI=true" would make an interpreter that the machine lacks an error, and nothing is fetched to
+# replace it: the tests run on what is there.
+nox.options.error_on_missing_interpreters = False
+nox.options.download_python = "never"
+nox.options.sessions = ["lint", "tests"]
+
+PYPROJECT = nox.project.load_toml(Path(__file__).with_name("pyproject.toml"))
+PYTHONS = nox.project.python_versions(PYPROJECT)
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+if sys.version_info >= (3, 11) and RUNNING not in PYTHONS:
+    PYTHONS.append(RUNNING)  # newer than the classifiers: better tested than passed over
+
+# Keeps the checkout off sys.path, in subprocesses too: what is imported is what was installed.
+INSTALLED_ONLY = {"PYTHONSAFEPATH": "1"}
+CHECK_INSTALLED = """
+import pathlib, sysconfig, rybbit_async
+where = pathlib.Path(rybbit_async.__file__)
+assert where.is_relative_to(sysconfig.get_path("purelib")), f"not the installed package: {where}"
+"""
+
+
+def group(name: str) -> list[str]:
+    return nox.project.dependency_groups(PYPROJECT, name)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The main job, on an embedded server or on the one that RYBBIT_BASE_URL names."""
+    session.install(".[demo]")
+    # Longer than nox's own 0.3 s, so that Ctrl-C finds the embedded server ended, too.
+    session.run("python", "-m", "rybbit_async._demo", env=INSTALLED_ONLY, interrupt_timeout=10.0)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Every test, on every Python of the classifiers; then the types, and coverage in total."""
+    session.notify("typing")
+    session.notify("coverage")
+    session.install(".[all]", *group("tests"))
+    session.run("python", "-c", CHECK_INSTALLED, env=INSTALLED_ONLY)
+    env = {**INSTALLED_ONLY, "COVERAGE_FILE": f".coverage.{session.python}"}
+    session.run("coverage", "erase", env=env)
+    # Not pytest-cov: this package is a pytest plugin, so pytest imports it before any other
+    # plugin can start measuring.
+    session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["-n2"]), env=env)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """What the tests of all interpreters have covered together."""
+    session.install(*group("coverage"))
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """The package and the typed examples, for two type checkers at their strictest."""
+    session.install(".[all]", *group("typing"))
+    session.run("mypy", "rybbit_async", "tests/typing")
+    session.run("pyright", "rybbit_async", "tests/typing")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")

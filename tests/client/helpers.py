@@ -1,0 +1,117 @@
+"""What several of these tests need: names, addresses, and what a server has seen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterable, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from rybbit_async import PasswordLogin, RybbitClient
+from rybbit_async.testing import RecordedRequest, RybbitServer, Site, Store
+
+END = datetime(2026, 3, 31, 12, 0, 0, tzinfo=UTC)
+"""The time of day for every server here."""
+
+RELEASES = ("2025.06", "2.2", "2.4", "2.14")
+LAYOUT = {"2025.06": "goals", "2.2": "goals", "2.4": "sites", "2.14": "sites"}
+SITES_RELEASES = ("2.4", "2.14")
+UNKNOWN_ID = "abcdefabcdef"
+
+
+@attrs.frozen
+class World:
+    """A store that tests read and do not write to."""
+
+    store: Store
+    site: Site
+    """The caller's own, with traffic and fourteen goals."""
+    second: Site
+    """Another of the caller's own, with one goal."""
+    second_goal: int
+    foreign: Site
+    """Of an organisation that the caller is not in."""
+    public: Site
+    """Of that organisation too, and public."""
+
+    def goal(self, name: str | None) -> int:
+        return next(g.goal_id for g in self.store.goals(self.site) if g.name == name)
+
+
+def login(server: RybbitServer) -> PasswordLogin:
+    return PasswordLogin(server.email, server.password)
+
+
+def lines(server: RybbitServer) -> list[str]:
+    """What was asked for so far: ``GET /api/goals/1``, queries left out."""
+    return [f"{request.method} {request.path}" for request in server.requests]
+
+
+def writes(server: RybbitServer) -> list[RecordedRequest]:
+    return [
+        request
+        for request in server.requests
+        if request.method != "GET" and not request.path.startswith("/api/auth/")
+    ]
+
+
+def sign_in_requests(server: RybbitServer) -> int:
+    return lines(server).count("POST /api/auth/sign-in/email")
+
+
+def body_of(request: RecordedRequest) -> Any:
+    return json.loads(request.body)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop turn until ``condition()`` is true."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  # what is waited for tells nobody
+            await asyncio.sleep(0)
+
+
+def client_tasks() -> set[asyncio.Task[Any]]:
+    """Tasks that the client began and that are not over; the server runs in the same loop."""
+    return {
+        task
+        for task in asyncio.all_tasks()
+        if "/rybbit_async/" in (file := _file(task)) and "/testing/" not in file
+    }
+
+
+def _file(task: asyncio.Task[Any]) -> str:
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code.co_filename if code else ""
+
+
+async def turns(number: int = 50) -> None:
+    """Let the loop turn, so that whatever could happen has happened."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def settled(*waiting: Awaitable[Any]) -> list[Any]:
+    """The results, exceptions among them."""
+    return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def take(walk: AsyncIterable[Any], into: list[Any]) -> None:
+    """Put every item into a list, which keeps those that came before an error."""
+    async for item in walk:
+        into.append(item)  # noqa: PERF401
+
+
+def raw_path(release: str, site: Site | int | str, goal: int | None = None) -> str:
+    """Where the list of goals, or a goal's sessions, are on that release."""
+    key = site.site_id if isinstance(site, Site) else site
+    if LAYOUT[release] == "goals":
+        return f"/api/goals/{key}" if goal is None else f"/api/goals/{goal}/sessions/{key}"
+    return f"/api/sites/{key}/goals" + ("" if goal is None else f"/{goal}/sessions")
+
+
+async def raw(client: RybbitClient, path: str, **params: Any) -> Any:
+    """What the server says, before any model."""
+    return await client.request("GET", path, params=params)

@@ -1,0 +1,323 @@
+"""The sessions of a goal."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import UTC, datetime, timedelta
+from linecache import getline
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rybbit_async import (
+    APIResponseError,
+    Filter,
+    InvalidParameterError,
+    NotFoundError,
+    PermissionDeniedError,
+    RybbitWarning,
+)
+from rybbit_async.testing import Goal as StoredGoal
+from rybbit_async.testing import Store, faults
+from rybbit_async.testing.windows import ALL_TIME
+
+from .conftest import Connect, Serve
+from .helpers import END, RELEASES, World, raw, raw_path
+
+every_release = pytest.mark.parametrize("release", RELEASES)
+
+# What is stored, what the wire makes of it, and what the client gives.
+TEXTS: list[tuple[str, Any, str | None]] = [
+    ("404", 404, "404"),
+    ("00123", 123, "123"),
+    ("0x1F", 31, "31"),
+    ("1e5", 100_000, "100000"),
+    ("   ", 0, "0"),
+    ("14.0", 14, "14"),
+    ("-7", -7, "-7"),
+    ("0.1", 0.1, "0.1"),
+    ("1e-7", 1e-7, "1e-7"),
+    ("12345678901234567890", 12345678901234567000, "12345678901234567000"),
+    ("Infinity", None, None),
+    ("NaN", "NaN", "NaN"),
+    ("10.15.7", "10.15.7", "10.15.7"),
+    ("", "", ""),
+    ("東京 🌻", "東京 🌻", "東京 🌻"),
+]
+
+
+# fmt: off
+TEXT_FIELDS = [
+    "region", "city", "language", "device_type", "browser", "browser_version", "operating_system",
+    "operating_system_version", "referrer", "channel", "hostname", "page_title", "querystring",
+    "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
+]
+# fmt: on
+
+
+@pytest.fixture
+def goal(store: Store) -> int:
+    return store.add_goal(1, "path", {"pathPattern": "/**"}, name="Any page")
+
+
+@pytest.mark.parametrize(("stored", "wire", "given"), TEXTS, ids=[repr(t[0]) for t in TEXTS])
+async def test_text_that_arrives_as_a_number_is_text_again(
+    serve: Serve,
+    connect: Connect,
+    store: Store,
+    goal: int,
+    stored: str,
+    wire: Any,
+    given: str | None,
+) -> None:
+    fields = [*TEXT_FIELDS, "tag"]
+    columns: dict[str, Any] = dict.fromkeys(fields, stored)
+    store.add_session(1, end=END, **columns)
+    client = connect(await serve("2.14", store))
+    (row,) = (await raw(client, raw_path("2.14", 1, goal), page=1))["data"]
+    assert [row[field] for field in fields] == [wire] * len(fields)
+    (session,) = await client.goals.sessions.list(1, goal)
+    assert [getattr(session, field) for field in fields] == [given] * len(fields)
+
+
+@every_release
+async def test_pages_that_look_numeric(
+    serve: Serve, connect: Connect, store: Store, release: str
+) -> None:
+    goal = store.add_goal(1, "event", {"eventName": "e"})
+    store.add_session(1, end=END, pages=("404", "1e3"), events=["e"])
+    (session,) = await connect(await serve(release, store)).goals.sessions.list(1, goal)
+    assert (session.entry_page, session.exit_page) == ("404", "1000")
+
+
+@every_release
+async def test_identifiers_stay_as_they_are(
+    serve: Serve, connect: Connect, store: Store, goal: int, release: str
+) -> None:
+    store.add_session(1, end=END, session_id="00123", user_id="1e5")
+    (session,) = await connect(await serve(release, store)).goals.sessions.list(1, goal)
+    assert (session.session_id, session.user_id) == ("00123", "1e5")
+
+
+@every_release
+async def test_an_unknown_country_is_empty(
+    serve: Serve, connect: Connect, store: Store, goal: int, release: str
+) -> None:
+    store.add_session(1, end=END, country="\0\0")
+    client = connect(await serve(release, store))
+    (row,) = (await raw(client, raw_path(release, 1, goal), page=1))["data"]
+    assert row["country"] == "\0\0"
+    (session,) = await client.goals.sessions.list(1, goal)
+    assert session.country == ""
+
+
+@every_release
+async def test_every_field_of_a_session(
+    serve: Serve, connect: Connect, store: Store, goal: int, release: str
+) -> None:
+    store.add_session(
+        1,
+        start=datetime(2026, 3, 30, 23, 59, 50, tzinfo=UTC),
+        session_id="s",
+        user_id="u",
+        pages=("/", "/b"),
+        events=["signup"],
+        lat=-24.16,
+        lon=151.88,
+        screen_width=390,
+        country="AU",
+        ip="192.0.2.1",
+    )
+    (session,) = await connect(await serve(release, store)).goals.sessions.list(1, goal)
+    assert session.session_start == datetime(2026, 3, 30, 23, 59, 50, tzinfo=UTC)
+    assert session.session_end == datetime(2026, 3, 31, 0, 0, 10, tzinfo=UTC)
+    assert session.session_start is not None
+    assert session.session_start.tzinfo is UTC
+    assert (session.session_duration, session.pageviews, session.events) == (20, 2, 1)
+    assert (session.errors, session.outbound) == (0, 0)
+    assert (session.entry_page, session.exit_page) == ("/", "/b")
+    assert (session.lat, session.lon, session.ip) == (-24.16, 151.88, "192.0.2.1")
+    assert (session.screen_width, session.country) == (390, "AU")
+    assert session.tag == ("" if release == "2.14" else None)
+    assert session.extra == {}
+
+
+async def test_times_as_documented_and_fields_that_are_new(serve: Serve, connect: Connect) -> None:
+    server = await serve("2.2")
+    row = {"session_id": "s", "session_end": "2024-01-10T12:00:00.000Z", "score": 7}
+    server.inject(faults.Status(200, {"data": [row]}))
+    (session,) = await connect(server).goals.sessions.list(1, 101)
+    assert session.session_end == datetime(2024, 1, 10, 12, tzinfo=UTC)
+    assert (session.extra, session.user_id) == ({"score": 7}, None)
+
+
+@every_release
+async def test_two_rows_with_one_session_id_are_two(
+    serve: Serve, connect: Connect, store: Store, release: str
+) -> None:
+    goal = store.add_goal(1, "path", {"pathPattern": "/**"})
+    for user in ("stranger", "member"):
+        store.add_session(1, end=END, session_id="same", user_id=user)
+    client = connect(await serve(release, store))
+    walk = client.goals.sessions.iter(1, goal, page_size=1)
+    assert {s.user_id for s in await walk.collect()} == {"stranger", "member"}
+    assert (walk.report.items, walk.report.duplicates) == (2, 0)
+    assert (await client.goals.get(1, goal)).total_conversions == 1
+
+
+@every_release
+async def test_page_and_limit_are_always_sent(
+    serve: Serve, connect: Connect, world: World, release: str
+) -> None:
+    """Without ``page`` older servers answer 500."""
+    server = await serve(release)
+    client = connect(server)
+    page = await client.goals.sessions.list(1, world.goal("Pricing seen"))
+    assert len(page) == 25
+    assert page.meta is None
+    query = server.requests[-1].query
+    assert (query["page"], query["limit"]) == ("1", "25")
+    page = await client.goals.sessions.list(1, world.goal("Pricing seen"), page=2, limit=7)
+    assert len(page) == 7
+    query = server.requests[-1].query
+    assert (query["page"], query["limit"]) == ("2", "7")
+
+
+@every_release
+async def test_a_page_beyond_the_end(
+    serve: Serve, connect: Connect, world: World, release: str
+) -> None:
+    client = connect(await serve(release))
+    page = await client.goals.sessions.list(1, world.goal("Pricing seen"), page=1_000)
+    assert (page.items, page.meta) == ((), None)
+    never = await client.goals.get(1, world.goal("Never reached"))
+    assert await client.goals.sessions.iter(1, never).collect() == []
+
+
+@every_release
+async def test_a_goal_of_another_site(
+    serve: Serve, connect: Connect, world: World, release: str
+) -> None:
+    client = connect(await serve(release))
+    with pytest.raises(PermissionDeniedError) as caught:
+        await client.goals.sessions.list(1, world.second_goal)
+    assert caught.value.message == "Goal does not belong to this site"
+    with pytest.raises(PermissionDeniedError):
+        await client.goals.sessions.iter(1, world.second_goal).collect()
+    with pytest.raises(NotFoundError, match="Goal not found"):
+        await client.goals.sessions.list(1, 999_999)
+
+
+@every_release
+async def test_filters_are_ignored_by_the_server_and_the_caller_is_told(
+    serve: Serve, connect: Connect, world: World, release: str
+) -> None:
+    server = await serve(release)
+    client = connect(server)
+    goal = world.goal("Pricing seen")
+    us = [Filter.equals("country", "US")]
+    with pytest.warns(RybbitWarning, match="filters.*ignores") as told:
+        page = await client.goals.sessions.list(1, goal, filters=us)
+    assert [Path(one.filename).name for one in told] == [Path(__file__).name]
+    assert len({session.country for session in page}) > 1
+    with pytest.warns(RybbitWarning, match="filters.*ignores") as told:
+        walk = client.goals.sessions.iter(1, goal, filters=us)
+    assert [Path(one.filename).name for one in told] == [Path(__file__).name]
+    assert len({session.country async for session in walk}) > 1
+    assert all("filters" not in request.query for request in server.requests)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        await client.goals.sessions.list(1, goal, filters=[])
+        await client.goals.sessions.list(1, goal, filters=None)
+
+
+async def test_the_warning_points_at_the_line_of_the_call(serve: Serve, connect: Connect) -> None:
+    client = connect(await serve("2.2"))
+    with pytest.warns(RybbitWarning) as told:
+        client.goals.sessions.iter(1, 101, filters=[Filter.equals("country", "US")])
+    assert "client.goals.sessions.iter(1, 101, filters" in getline(__file__, told[0].lineno)
+
+
+@every_release
+async def test_a_window_cuts_the_session(
+    serve: Serve, connect: Connect, store: Store, goal: int, release: str
+) -> None:
+    midnight = datetime(2026, 3, 31, tzinfo=UTC)
+    store.add_session(1, start=midnight - timedelta(seconds=10), pages=("/a", "/b", "/c"))
+    client = connect(await serve(release, store))
+    days: Any = {"start_date": "2026-03-31", "end_date": "2026-03-31"}
+    (session,) = await client.goals.sessions.list(1, goal, **days)
+    assert (session.session_start, session.pageviews) == (midnight, 2)
+    assert session.entry_page == "/b"
+    (session,) = await client.goals.sessions.list(1, goal)
+    assert session.pageviews == 3
+
+
+@pytest.mark.parametrize("page_size", [7, 100, 1_000])
+@every_release
+async def test_a_walk_gives_what_the_store_says(
+    serve: Serve, connect: Connect, world: World, release: str, page_size: int
+) -> None:
+    """Ties are not shuffled here: exactly, and in the list's own order."""
+    client = connect(await serve(release))
+    goals = world.store.goals(world.site)
+    for goal in goals if page_size == 100 else goals[:4]:
+        truth = _truth(world.store, goal)
+        walk = client.goals.sessions.iter(1, goal.goal_id, page_size=page_size)
+        found = [(s.session_id, s.user_id) async for s in walk]
+        assert found == truth
+        assert walk.report.complete is True
+        assert walk.report.duplicates == 0
+
+
+def _truth(store: Store, goal: StoredGoal) -> list[tuple[str, str]]:
+    within = store.within(store.sites()[0], ALL_TIME)
+    rows = store.sessions_page(within, goal.condition, limit=10**6, page=1, shuffle_ties=False)
+    return [(row[0], row[1]) for row in rows]
+
+
+async def test_the_data_have_every_quirk(serve: Serve, connect: Connect, world: World) -> None:
+    """What the walks above are worth: numeric text, unknown countries, ties, two users."""
+    client = connect(await serve("2.2"))
+    sessions = []
+    for name in ("Pricing seen", "Any product"):
+        sessions += await client.goals.sessions.iter(1, world.goal(name)).collect()
+    assert "" in {s.country for s in sessions}
+    assert {s.utm_campaign for s in sessions} >= {"12", "100000", None}
+    rows = {(s.session_id, s.user_id) for s in sessions}
+    assert len({s.session_id for s in sessions}) < len(rows)
+    assert len({s.session_end for s in sessions}) < len(rows)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"page": 0}, {"page": "1"}, {"limit": 0}, {"limit": -1}, {"limit": 2.0}]
+)
+async def test_pages_and_limits_are_checked_before_sending(
+    serve: Serve, connect: Connect, wrong: dict[str, Any]
+) -> None:
+    server = await serve()
+    with pytest.raises(InvalidParameterError, match=next(iter(wrong))):
+        await connect(server).goals.sessions.list(1, 101, **wrong)
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("row", "path"),
+    [
+        ({}, "data[0].session_id"),
+        ({"session_id": None}, "data[0].session_id"),
+        ({"session_id": "s", "session_end": 5}, "data[0].session_end"),
+        ({"session_id": "s", "pageviews": "x"}, "data[0].pageviews"),
+        ({"session_id": "s", "country": True}, "data[0].country"),
+        ({"session_id": "s", "lat": []}, "data[0].lat"),
+    ],
+)
+async def test_a_wrong_shape_is_named_by_its_path(
+    serve: Serve, connect: Connect, row: dict[str, Any], path: str
+) -> None:
+    server = await serve("2.2")
+    server.inject(faults.Status(200, {"data": [row]}))
+    with pytest.raises(APIResponseError) as caught:
+        await connect(server).goals.sessions.list(1, 101)
+    assert caught.value.path == path

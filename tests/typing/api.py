@@ -1,0 +1,274 @@
+"""Typed examples of every public call: type-checked in strict mode, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from datetime import date, datetime
+from typing import Any, assert_type
+
+import aiohttp
+import attrs
+
+from rybbit_async import (
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    EventGoal,
+    Filter,
+    Goal,
+    GoalResult,
+    GoalSession,
+    InvalidParameterError,
+    NotFoundError,
+    Page,
+    PageMeta,
+    Paginator,
+    PasswordLogin,
+    PathGoal,
+    PermissionDeniedError,
+    RateLimitError,
+    RawResponse,
+    Report,
+    RybbitClient,
+    RybbitError,
+    ServerError,
+    Session,
+    Timeout,
+    __version__,
+    to_dict,
+    to_json,
+)
+
+
+@attrs.frozen
+class Point:
+    """A class of a user's own."""
+
+    time: datetime
+    goal_id: int
+    conversions: int
+
+
+@attrs.frozen
+class Series:
+    """Another, of the first."""
+
+    data: list[Point]
+
+
+async def make(own: aiohttp.ClientSession) -> None:
+    """Clients."""
+    async with RybbitClient("rb_0") as client:
+        assert_type(client, RybbitClient)
+        assert_type(client.closed, bool)
+    RybbitClient()
+    RybbitClient(None, base_url="https://analytics.example.com", routes="sites")
+    RybbitClient(auth=PasswordLogin("me@example.com", "secret"), routes="goals")
+    RybbitClient("rb_0", session=own, timeout=30, concurrency=4, max_connections=10)
+    RybbitClient("rb_0", timeout=Timeout(connect=5, read=None, total=60.5), allow_http=True)
+    other = RybbitClient("rb_0").with_options(timeout=Timeout(total=5), concurrency=16)
+    assert_type(other, RybbitClient)
+    assert_type(await other.close(), None)
+    RybbitClient("rb_0", routes="routes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    RybbitClient(api_key=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def goals(client: RybbitClient) -> None:
+    """Lists of goals, and walks over them."""
+    page = await client.goals.list(
+        123,
+        page=2,
+        page_size=50,
+        sort="createdAt",
+        order="desc",
+        start_date="2024-01-01",
+        end_date=date(2024, 1, 31),
+        time_zone="Europe/Berlin",
+        filters=[Filter.equals("country", "US", "CA"), Filter("lat", "greater_than", [48.5])],
+    )
+    assert_type(page, Page[Goal])
+    assert_type(page.items, tuple[Goal, ...])
+    assert_type(page.meta, PageMeta | None)
+    assert_type(len(page), int)
+    for goal in page:
+        assert_type(goal, Goal)
+    if page.meta is not None:
+        assert_type(page.meta.total + page.meta.page_size + page.meta.total_pages, int)
+
+    walk = client.goals.iter(
+        "0123456789ab",
+        page_size=100,
+        sort="goalId",
+        order="asc",
+        concurrency=4,
+        ordered=False,
+        limit=1000,
+        max_pages=10,
+        past_minutes_start=60,
+        past_minutes_end=0,
+    )
+    assert_type(walk, Paginator[Goal])
+    async for goal in walk:
+        assert_type(goal, Goal)
+    assert_type(await walk.collect(), list[Goal])
+    assert_type(await walk.first(), Goal | None)
+    assert_type(walk.pages(), AsyncGenerator[Page[Goal], None])
+    async for page in walk.pages():
+        assert_type(page, Page[Goal])
+    async with walk as begun:
+        assert_type(begun, Paginator[Goal])
+    assert_type(walk.report, Report)
+    assert_type(walk.report.complete, bool | None)
+    assert_type(walk.report.reason, str | None)
+    assert_type(walk.report.items, int)
+
+    assert_type(await client.goals.get(123, 7, past_minutes_start=60, past_minutes_end=0), Goal)
+
+    client.goals.iter(123, sort="id")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.goals.iter(123, start="2024-01-01")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.goals.iter(1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def fields(goal: Goal, session: Session, pair: GoalSession) -> None:
+    """What the models hold."""
+    assert_type(goal.goal_id, int)
+    assert_type(goal.site_id, int | None)
+    assert_type(goal.name, str | None)
+    assert_type(goal.goal_type, str)
+    assert_type(goal.created_at, datetime | None)
+    assert_type(goal.total_conversions, int | None)
+    assert_type(goal.total_sessions, int | None)
+    assert_type(goal.conversion_rate, float | None)
+    assert_type(goal.extra, Mapping[str, Any])
+    if isinstance(goal.config, PathGoal):
+        assert_type(goal.config.path_pattern, str)
+        assert_type(goal.config.extra, Mapping[str, Any])
+    elif isinstance(goal.config, EventGoal):
+        assert_type(goal.config.event_name, str)
+        assert_type(goal.config.property_key, str | None)
+    else:
+        assert_type(goal.config, Mapping[str, Any])
+    assert_type(session.session_id, str)
+    assert_type(session.user_id, str | None)
+    assert_type(session.city, str | None)
+    assert_type(session.session_end, datetime | None)
+    assert_type(session.session_duration, int | None)
+    assert_type(session.lat, float | None)
+    assert_type(session.tag, str | None)
+    assert_type(pair.site, int | str)
+    assert_type(pair.goal, Goal)
+    assert_type(pair.session, Session)
+    goal.name = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def sessions(client: RybbitClient, goal: Goal) -> None:
+    """Lists of sessions, and walks over them."""
+    page = await client.goals.sessions.list(123, goal, page=1, limit=25)
+    assert_type(page, Page[Session])
+    assert_type(await client.goals.sessions.list("0123456789ab", 7), Page[Session])
+    walk = client.goals.sessions.iter(
+        123,
+        goal,
+        page_size=1000,
+        concurrency=8,
+        ordered=True,
+        limit=None,
+        max_pages=None,
+        start_date="2024-01-01",
+        end_date="2024-01-31",
+    )
+    assert_type(walk, Paginator[Session])
+    async for session in walk:
+        assert_type(session, Session)
+    assert_type(await client.goals.sessions.iter(123, 7).collect(), list[Session])
+    client.goals.sessions.iter(123, "7")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def writes(client: RybbitClient, goal: Goal) -> None:
+    """Creating, updating, deleting."""
+    result = await client.goals.create(123, PathGoal("/thanks"), name="Thanks")
+    assert_type(result, GoalResult)
+    assert_type(result.success, bool)
+    assert_type(result.goal_id, int)
+    await client.goals.create(123, EventGoal("signup", "plan", "pro"))
+    await client.goals.create(123, EventGoal("signup", property_key="seats", property_value=3))
+    assert_type(await client.goals.update(123, goal, name="New name"), GoalResult)
+    await client.goals.update(123, 7, name=None, config=PathGoal("/new"))
+    await client.goals.update(123, goal, config={"valuePattern": "*"})
+    assert_type(await client.goals.delete(123, goal), GoalResult)
+    await client.goals.delete("0123456789ab", 7)
+    await client.goals.create(123, {"pathPattern": "/"})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def anything(client: RybbitClient) -> None:
+    """Other endpoints."""
+    path = "/api/sites/1/goals/time-series"
+    assert_type(await client.request("GET", path, params={"goal_ids": "1,2", "limit": 3}), Any)
+    assert_type(await client.request("POST", path, json={"a": [1]}), Any)
+    assert_type(await client.request("GET", path, cast_to=Series), Series)
+    assert_type(await client.request("GET", path, cast_to=list[Point]), list[Point])
+    raw = await client.request("GET", path, cast_to=RawResponse)
+    assert_type(raw, RawResponse)
+    assert_type(raw.status, int)
+    assert_type(raw.headers, Mapping[str, str])
+    assert_type(raw.body, bytes)
+
+
+def store(goal: Goal) -> None:
+    """What a program keeps."""
+    to_dict(goal)["goal_id"]
+    assert_type(to_json([goal]), str)
+    version: str = __version__
+    del version
+
+
+def filters() -> list[Filter]:
+    """Every kind of filter."""
+    return [
+        Filter.equals("country", "US", "CA"),
+        Filter.not_equals("country", "US"),
+        Filter.contains("pathname", "/blog"),
+        Filter.not_contains("pathname", "/blog"),
+        Filter.regex("pathname", "^/blog/"),
+        Filter.not_regex("pathname", "^/blog/"),
+        Filter.greater_than("lat", 48.5),
+        Filter.less_than("lat", 60),
+        Filter.starts_with("pathname", "/blog"),
+        Filter.ends_with("pathname", ".html"),
+        Filter("city", "equals", ("GB-ENG-London", 7)),
+    ]
+
+
+async def errors(client: RybbitClient) -> None:
+    """What may be caught."""
+    try:
+        await client.goals.list(1)
+    except InvalidParameterError as error:
+        also: ValueError = error
+        del also
+    except APITimeoutError as error:
+        assert_type(error.sent, bool)
+    except APIConnectionError as error:
+        assert_type(error.method + error.url, str)
+    except APIResponseError as error:
+        assert_type(error.path, str)
+        assert_type(error.status, int | None)
+    except RateLimitError as error:
+        assert_type(error.retry_after, float | None)
+        assert_type(error.scope, str | None)
+    except (
+        BadRequestError,
+        AuthenticationError,
+        PermissionDeniedError,
+        NotFoundError,
+        ServerError,
+    ) as error:
+        assert_type(error.message, str)
+    except APIStatusError as error:
+        assert_type(error.status, int)
+        assert_type(error.details, Any)
+    except RybbitError as error:
+        assert_type(error, RybbitError)
