@@ -10,16 +10,23 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
 import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
+from cattrs.cols import (
+    is_mapping,
+    is_sequence,
+    list_structure_factory,
+    mapping_structure_factory,  # pyright: ignore[reportUnknownVariableType]
+)
 from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
+from ._pages import Page, PageMeta
 from .errors import APIResponseError
 from .models import EventGoal, Goal, GoalResult, PathGoal, Session
-from .paging import Page, PageMeta
 
 __all__ = ["config_to_wire", "goal_page", "session_page", "structure", "to_dict", "to_json"]
 
@@ -71,12 +78,15 @@ def _kind(value: object) -> str:
 
 def number_text(value: int | float) -> str:
     """A number as the server wrote it, which is as JavaScript does: ``14``, ``0.1``, ``1e-7``."""
-    if isinstance(value, float):
-        if value.is_integer() and abs(value) < 1e21:
-            return str(int(value))
-        mantissa, exponent, power = repr(value).partition("e")
-        return mantissa if not exponent else f"{mantissa}e{power[0]}{power[1:].lstrip('0')}"
-    return str(value)
+    if not isinstance(value, float) or not math.isfinite(value):
+        return str(value)
+    if not value:
+        return "0"  # -0.0 too
+    if 1e-6 <= abs(value) < 1e21:
+        plain = f"{Decimal(repr(value)):f}"  # the shortest digits that tell it apart, as JS has
+        return plain.rstrip("0").rstrip(".") if "." in plain else plain
+    mantissa, _, power = repr(value).partition("e")
+    return f"{mantissa}e{power[0]}{power[1:].lstrip('0')}"
 
 
 def _text(value: object, _: object = None) -> str:
@@ -141,6 +151,12 @@ def _mapping(value: object, _: object = None) -> dict[str, Any]:
     raise _MisfitError(f"an object was expected, not {_kind(value)}")
 
 
+def _list(value: object) -> list[Any]:
+    if isinstance(value, list):
+        return value  # pyright: ignore[reportUnknownVariableType]
+    raise _MisfitError(f"a list was expected, not {_kind(value)}")
+
+
 def _property_value(value: object, _: object = None) -> str | int | float | bool | None:
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
@@ -177,6 +193,14 @@ def _structure_hook(cls: type[Any], converter: Converter) -> Callable[[Any, Any]
     return hook
 
 
+def _checked(factory: Any, check: Callable[[object], Any]) -> Any:
+    def hook_for(kind: Any, converter: Converter) -> Callable[[object, Any], Any]:
+        hook = factory(kind, converter)
+        return lambda value, _: hook(check(value), kind)
+
+    return hook_for
+
+
 def _make_converter() -> Converter:
     converter = Converter(detailed_validation=True)
     for kind, hook in (
@@ -187,6 +211,13 @@ def _make_converter() -> Converter:
         (datetime, _datetime),
     ):
         converter.register_structure_hook(kind, cast("Any", hook))
+    # Text and objects iterate too, but they are no lists; and a list of pairs is no object.
+    kinds: list[tuple[Any, Any, Callable[[object], Any]]] = [
+        (is_sequence, list_structure_factory, _list),
+        (is_mapping, mapping_structure_factory, _mapping),
+    ]
+    for fits, factory, check in kinds:
+        converter.register_structure_hook_factory(fits, _checked(factory, check))
     converter.register_structure_hook_factory(
         lambda kind: isinstance(kind, type) and attrs.has(kind), _structure_hook
     )
@@ -222,7 +253,7 @@ def _make_converter() -> Converter:
 
 
 def _datetime_text(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 _converter = _make_converter()
@@ -306,4 +337,16 @@ def to_dict(obj: Any) -> Any:
 
 def to_json(obj: Any) -> str:
     """``to_dict(obj)`` as JSON text on one line."""
-    return json.dumps(to_dict(obj), separators=(",", ":"), allow_nan=False)
+    data = to_dict(obj)
+    try:
+        return json.dumps(data, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # a number beyond all floats in ``extra``, such as 1e999
+        return json.dumps(_finite(data), separators=(",", ":"), allow_nan=False)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in cast("dict[str, Any]", data).items()}
+    if isinstance(data, (list, tuple)):
+        return [_finite(value) for value in cast("list[Any]", data)]
+    return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -15,6 +15,7 @@ import aiohttp
 from attrs import field, frozen
 from yarl import URL
 
+from ._shared import Shared
 from ._version import __version__
 from .auth import ApiKey, NoAuth, PasswordLogin, SignedIn, session_cookie
 from .errors import (
@@ -135,7 +136,7 @@ class Transport:
         self._origin = URL(base_url).origin()
         self._auth = auth
         self._signed_in: SignedIn | None = None
-        self._signing_in: asyncio.Task[SignedIn] | None = None
+        self._signing_in: Shared[SignedIn] = Shared()
         # What was refused to a session fresh from a sign-in is not worth another sign-in.
         self._refused: set[tuple[str, str]] = set()
         self._session = session
@@ -180,11 +181,8 @@ class Transport:
     async def _session_of(self, login: PasswordLogin, timeout: Timeout) -> SignedIn:
         if self._signed_in is not None and time.monotonic() < self._signed_in.until:
             return self._signed_in
-        if self._signing_in is None or self._signing_in.done():
-            # A task of its own: whoever began it may be cancelled while others wait for it.
-            self._signing_in = asyncio.create_task(self._sign_in(login, timeout))
-            self._signing_in.add_done_callback(lambda t: t.cancelled() or t.exception())
-        return await asyncio.shield(self._signing_in)
+        self._signing_in.forget()
+        return await self._signing_in.get(lambda: self._sign_in(login, timeout))
 
     async def _sign_in(self, login: PasswordLogin, timeout: Timeout) -> SignedIn:
         body = json.dumps({"email": login.email, "password": login.password}).encode()
@@ -380,7 +378,7 @@ class Transport:
         if isinstance(value, str):
             return self._redact(value)
         if isinstance(value, list):
-            return [self._redact_all(one) for one in value]
+            return [self._redact_all(one) for one in cast("list[Any]", value)]
         if isinstance(value, dict):
             items = cast("dict[str, Any]", value).items()
             return {self._redact(key): self._redact_all(one) for key, one in items}
@@ -415,8 +413,7 @@ class Transport:
         if self._under_way:
             self._idle = asyncio.Event()
             await self._idle.wait()
-        if self._signing_in is not None:
-            await asyncio.wait((self._signing_in,))
+        await self._signing_in.settle()
         if self._owns_session and self._session is not None:
             await self._session.close()
 

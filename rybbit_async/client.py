@@ -15,10 +15,12 @@ from yarl import URL
 
 from ._converter import structure
 from ._routing import Router
+from ._server import Server
+from ._sources import Api
 from ._transport import Request, Timeout, Transport, decode
 from .auth import ApiKey, NoAuth, PasswordLogin
 from .errors import ClientClosedError, InvalidParameterError
-from .goals import Api, Goals
+from .goals import Goals
 from .models import RawResponse
 from .paging import Walks
 from .params import check_choice, check_int, query_string
@@ -80,13 +82,14 @@ class RybbitClient:
             max_connections=check_int("max_connections", max_connections),
         )
         self._router = Router(self._transport, routes)
+        self._server = Server(self._transport)
         self._walks = Walks()
         self._set_options(_timeout(timeout), check_int("concurrency", concurrency))
 
     def _set_options(self, timeout: Timeout, concurrency: int) -> None:
         self._timeout = timeout
         self._concurrency = concurrency
-        self.goals = Goals(Api(self._router, self._walks, timeout, concurrency))
+        self.goals = Goals(Api(self._router, self._server, self._walks, timeout, concurrency))
 
     def with_options(
         self, *, timeout: Timeout | float | None = None, concurrency: int | None = None
@@ -96,7 +99,8 @@ class RybbitClient:
         Closing the view closes the client.
         """
         view = object.__new__(type(self))
-        view._transport, view._router, view._walks = self._transport, self._router, self._walks
+        view._transport, view._router = self._transport, self._router
+        view._server, view._walks = self._server, self._walks
         view._set_options(
             self._timeout if timeout is None else _timeout(timeout),
             self._concurrency if concurrency is None else check_int("concurrency", concurrency),

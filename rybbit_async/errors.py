@@ -6,6 +6,7 @@
     ├── APIConnectionError                        no answer came
     │   └── APITimeoutError                       ... in time
     ├── APIResponseError                          an answer that is not what the API promises
+    ├── IncompleteWalkError                       a strict walk that could not be made whole
     └── APIStatusError                            an answer that says no
         ├── BadRequestError          400
         ├── AuthenticationError      401
@@ -32,6 +33,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ClientClosedError",
+    "IncompleteWalkError",
     "InvalidParameterError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -113,6 +115,14 @@ class APIResponseError(RybbitError):
         self.url = url
         self.status = status
         self.body = body
+
+
+class IncompleteWalkError(RybbitError):
+    """A walk with ``strict=True`` could not be made whole; ``report`` is its ``Report``."""
+
+    def __init__(self, message: str, *, report: Any) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 class APIStatusError(RybbitError):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Final, Literal, TypeVar, Unpack, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, Unpack, cast
 
-from attrs import frozen
+from attrs import evolve
 
-from ._converter import config_to_wire, goal_page, session_page, structure
-from ._routing import Router
-from ._transport import Answer, Timeout, decode
+from ._converter import config_to_wire, structure
+from ._merging import Lane, MergedWalk
+from ._sources import BY_ID, Api, GoalSource, SessionSource, WalkOptions
+from ._transport import Answer, decode
+from ._walking import ListWalk, Resume
 from .errors import InvalidParameterError, NotFoundError
-from .models import EventGoal, Goal, GoalResult, PathGoal, Session
-from .paging import Page, Paginator, Walks
+from .models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, Session
+from .paging import Page, Paginator, Report
 from .params import (
     CommonParameters,
     check_choice,
@@ -23,13 +24,11 @@ from .params import (
     check_name,
     check_site,
     common_query,
-    query_string,
     warn,
 )
 
 __all__ = ["GoalSessions", "Goals", "Order", "Sort"]
 
-T = TypeVar("T")
 Sort = Literal["goalId", "name", "goalType", "createdAt"]
 Order = Literal["asc", "desc"]
 
@@ -44,106 +43,6 @@ class _Keep:
 
 
 _KEEP: Final = _Keep()
-
-
-@frozen
-class Api:
-    """What the resources work with: a router, and the options of one view of the client."""
-
-    router: Router
-    walks: Walks
-    timeout: Timeout
-    concurrency: int
-
-    async def get(
-        self,
-        endpoint: Literal["goals", "sessions"],
-        site: str,
-        goal: int | None,
-        query: Mapping[str, str],
-        read: Callable[[object], T],
-    ) -> T:
-        answer = await self.router.send(
-            endpoint, "GET", site, goal, query=query_string(query), timeout=self.timeout
-        )
-        return decode(answer, read)
-
-    async def write(
-        self, method: str, site: str, goal: int | None, body: Mapping[str, Any] | None
-    ) -> Answer:
-        # A DELETE with a JSON content type and no body is refused, so it has neither.
-        return await self.router.send(
-            "goals" if goal is None else "goal",
-            method,
-            site,
-            goal,
-            body=None if body is None else json.dumps(body, allow_nan=False).encode(),
-            timeout=self.timeout,
-        )
-
-
-@frozen
-class _GoalSource:
-    """The goals of a site as a walk sees them: a list with a known total."""
-
-    api: Api
-    site: str
-    query: Mapping[str, str]
-    page_size: int
-    expected: None = None
-
-    async def fetch(self, page: int) -> Page[Goal]:
-        query = {"page": str(page), "page_size": str(self.page_size), **self.query}
-        return await self.api.get("goals", self.site, None, query, goal_page)
-
-    def identity(self, item: Goal) -> Hashable:
-        return item.goal_id
-
-
-@frozen
-class _SessionSource:
-    """The sessions of a goal as a walk sees them: a list that ends with a page that is short."""
-
-    api: Api
-    site: str
-    goal: int
-    query: Mapping[str, str]
-    page_size: int
-    expected: int | None = None
-
-    async def fetch(self, page: int) -> Page[Session]:
-        query = {"page": str(page), "limit": str(self.page_size), **self.query}
-        return await self.api.get("sessions", self.site, self.goal, query, session_page)
-
-    def identity(self, item: Session) -> Hashable:
-        return item.session_id, item.user_id
-
-
-def _walk(
-    source: Any,
-    api: Api,
-    name: str,
-    *,
-    concurrency: int | None,
-    ordered: bool,
-    limit: int | None,
-    max_pages: int | None,
-) -> Paginator[Any]:
-    if concurrency is not None:
-        check_int("concurrency", concurrency)
-    if limit is not None:
-        check_int("limit", limit, least=0)
-    if max_pages is not None:
-        check_int("max_pages", max_pages)
-    return Paginator(
-        source,
-        walks=api.walks,
-        concurrency=concurrency or api.concurrency,
-        ordered=check_choice("ordered", ordered, (True, False)),
-        limit=limit,
-        max_pages=max_pages,
-        name=name,
-    )
 
 
 class Goals:
@@ -173,13 +72,14 @@ class Goals:
 
         ``page_size`` is 1 to 100. A page beyond the end is empty, its ``meta`` whole.
         """
-        source = _GoalSource(
+        source = GoalSource(
             self._api,
             check_site(site),
-            {**_sorting(sort, order), **common_query(common)},
+            common_query(common),
+            _sorting(sort, order),
             check_int("page_size", page_size, most=MAX_PAGE_SIZE),
         )
-        return await source.fetch(check_int("page", page))
+        return await source.fetch(check_int("page", page), source.page_size)
 
     def iter(
         self,
@@ -191,7 +91,9 @@ class Goals:
         concurrency: int | None = None,
         ordered: bool = True,
         limit: int | None = None,
+        strict: bool = False,
         max_pages: int | None = None,
+        verify: bool = False,
         **common: Unpack[CommonParameters],
     ) -> Paginator[Goal]:
         """Every goal of a site, by ``goal_id`` unless told otherwise, since that order is stable.
@@ -201,24 +103,28 @@ class Goals:
             concurrency: how many pages may be in flight or buffered; the client's if not given.
             ordered: whether goals come in the list's order, or as their pages arrive.
             limit: how many goals to give in all.
+            strict: raise ``IncompleteWalkError`` where the walk could not be made whole.
             max_pages: how many pages to read at most.
+            verify: read the list once more than the answers ask for: a goal deleted and another
+                created between the same two pages leave no trace in them.
         """
+        options = WalkOptions.of(self._api, concurrency, ordered, limit, strict, max_pages)
         if sort is None:
             sort, order = "goalId", order or "asc"
-        source = _GoalSource(
+        source = GoalSource(
             self._api,
             check_site(site),
-            {**_sorting(sort, order), **common_query(common)},
+            common_query(common),
+            _sorting(sort, order),
             check_int("page_size", page_size, most=MAX_PAGE_SIZE),
+            check_choice("verify", verify, (True, False)),
         )
-        return _walk(
-            source,
+        return options.paginator(
             self._api,
-            f"goals of site {site}",
-            concurrency=concurrency,
-            ordered=ordered,
-            limit=limit,
-            max_pages=max_pages,
+            lambda report, resume: options.walk(source, report, resume),
+            f"goals of site {source.site}",
+            source.query,
+            source.sorting,
         )
 
     async def get(self, site: int | str, goal_id: int, **common: Unpack[CommonParameters]) -> Goal:
@@ -232,13 +138,7 @@ class Goals:
             async for goal in goals:
                 if goal.goal_id == wanted:
                     return goal
-        raise NotFoundError(
-            f"goal {wanted} is not among the goals of site {site}",
-            status=404,
-            message="Goal not found",
-            method="GET",
-            url="",
-        )
+        raise _no_goal(wanted, site)
 
     async def create(
         self, site: int | str, config: PathGoal | EventGoal, *, name: str | None = None
@@ -321,14 +221,14 @@ class GoalSessions:
 
         The answer has no total: a page that is short, or empty, is the last one.
         """
-        source = _SessionSource(
+        source = SessionSource(
             self._api,
             check_site(site),
             check_goal(goal),
             _without_filters(common),
             check_int("limit", limit),
         )
-        return await source.fetch(check_int("page", page))
+        return await source.fetch(check_int("page", page), source.page_size)
 
     def iter(
         self,
@@ -339,6 +239,7 @@ class GoalSessions:
         concurrency: int | None = None,
         ordered: bool = True,
         limit: int | None = None,
+        strict: bool = False,
         max_pages: int | None = None,
         **common: Unpack[CommonParameters],
     ) -> Paginator[Session]:
@@ -352,9 +253,11 @@ class GoalSessions:
             concurrency: how many pages may be in flight or buffered; the client's if not given.
             ordered: whether sessions come in the list's order, or as their pages arrive.
             limit: how many sessions to give in all.
+            strict: raise ``IncompleteWalkError`` where the walk could not be made whole.
             max_pages: how many pages to read at most.
         """
-        source = _SessionSource(
+        options = WalkOptions.of(self._api, concurrency, ordered, limit, strict, max_pages)
+        source = SessionSource(
             self._api,
             check_site(site),
             check_goal(goal),
@@ -362,15 +265,96 @@ class GoalSessions:
             check_int("page_size", page_size),
             expected=goal.total_conversions if isinstance(goal, Goal) else None,
         )
-        return _walk(
-            source,
+        return options.paginator(
             self._api,
-            f"sessions of goal {source.goal} of site {site}",
-            concurrency=concurrency,
-            ordered=ordered,
-            limit=limit,
-            max_pages=max_pages,
+            lambda report, resume: options.walk(source, report, resume),
+            f"sessions of goal {source.goal} of site {source.site}",
+            source.query,
         )
+
+    def iter_all(
+        self,
+        sites: int | str | Iterable[int | str],
+        *,
+        goals: Iterable[int | Goal] | None = None,
+        page_size: int = 1000,
+        concurrency: int | None = None,
+        ordered: bool = True,
+        limit: int | None = None,
+        strict: bool = False,
+        max_pages: int | None = None,
+        **common: Unpack[CommonParameters],
+    ) -> Paginator[GoalSession]:
+        """The sessions of every goal of one site or many, walked together under one window.
+
+        Sessions begin while goals are still being listed. A session that reached two goals comes
+        once for each.
+
+        Args:
+            sites: a site or several, each by its numeric id or its identifier.
+            goals: only these goals, by id or as ``Goal``; for one that none of the sites has,
+                ``NotFoundError`` is raised after the last item.
+            page_size: how many sessions a request asks for.
+            concurrency: how many pages, of goals or of sessions, may be in flight or buffered in
+                all; the client's if not given.
+            ordered: site by site and goal by goal, by ``goal_id``; otherwise each goal has a
+                like share of the window, and sessions come as their pages arrive.
+            limit: how many sessions to give in all.
+            strict: raise ``IncompleteWalkError`` where the walk could not be made whole.
+            max_pages: how many pages to read at most.
+        """
+        api, size = self._api, check_int("page_size", page_size)
+        options = WalkOptions.of(api, concurrency, ordered, limit, strict, max_pages)
+        named = [sites] if isinstance(sites, (int, str)) else list(sites)
+        keys = [check_site(site) for site in named]
+        wanted = None if goals is None else {check_goal(goal) for goal in goals}
+        query = _without_filters(common)
+
+        def begin(report: Report, _: Resume | None) -> MergedWalk[Goal, Session, GoalSession]:
+            missing = set(wanted or ())
+
+            def listing(site: int | str, key: str) -> tuple[ListWalk[Goal], Any]:
+                def lane(goal: Goal) -> Lane[Session, GoalSession] | None:
+                    if wanted is not None and goal.goal_id not in wanted:
+                        return None
+                    missing.discard(goal.goal_id)
+                    hint = goal.total_conversions or 0
+                    source = SessionSource(api, key, goal.goal_id, query, size, hint)
+                    return Lane(
+                        options.walk(source, report),
+                        lambda session: GoalSession(site, goal, session),
+                        max(1, -(-hint // size)),
+                    )
+
+                goals_of = GoalSource(api, key, query, BY_ID, MAX_PAGE_SIZE)
+                return evolve(options, concurrency=1).walk(goals_of, report), lane
+
+            def finish() -> None:
+                if missing:
+                    raise _no_goal(min(missing), ", ".join(keys))
+
+            return MergedWalk(
+                (listing(site, key) for site, key in zip(named, keys, strict=True)),
+                report,
+                page_size=size,
+                concurrency=options.concurrency,
+                ordered=options.ordered,
+                finish=finish,
+            )
+
+        return options.paginator(
+            api, begin, f"sessions of all goals of {len(keys)} sites", keys, query
+        )
+
+
+def _no_goal(goal_id: int, site: int | str) -> NotFoundError:
+    return NotFoundError(
+        f"goal {goal_id} is not among the goals of site {site}",
+        status=404,
+        message="Goal not found",
+        method="GET",
+        url="",
+    )
 
 
 def _sorting(sort: object, order: object) -> dict[str, str]:

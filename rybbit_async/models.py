@@ -28,7 +28,7 @@ def _extra() -> Any:
     return field(factory=dict[str, Any], kw_only=True, hash=False)
 
 
-@frozen
+@frozen(weakref_slot=False)
 class PathGoal:
     """A conversion is a page view whose path matches ``path_pattern``.
 
@@ -39,7 +39,7 @@ class PathGoal:
     extra: Mapping[str, Any] = _extra()
 
 
-@frozen
+@frozen(weakref_slot=False)
 class EventGoal:
     """A conversion is a custom event of this name.
 
@@ -53,7 +53,7 @@ class EventGoal:
     extra: Mapping[str, Any] = _extra()
 
 
-@frozen
+@frozen(weakref_slot=False)
 class Goal:
     """A goal of a site, with its conversions in the window that was asked for.
 
@@ -81,7 +81,7 @@ class Goal:
     extra: Mapping[str, Any] = _extra()
 
 
-@frozen
+@frozen(weakref_slot=False)
 class Session:
     """A session that reached a goal, cut to the window that was asked for.
 
@@ -142,7 +142,7 @@ class Session:
     extra: Mapping[str, Any] = _extra()
 
 
-@frozen
+@frozen(weakref_slot=False)
 class GoalSession:
     """A session, the goal that it reached, and the site as the caller named it."""
 
@@ -151,7 +151,7 @@ class GoalSession:
     session: Session
 
 
-@frozen
+@frozen(weakref_slot=False)
 class GoalResult:
     """What a write did: whether it succeeded, and the goal that it was about."""
 
@@ -160,7 +160,7 @@ class GoalResult:
     extra: Mapping[str, Any] = _extra()
 
 
-@frozen
+@frozen(weakref_slot=False)
 class RawResponse:
     """An answer as it came: for ``client.request(..., cast_to=RawResponse)``."""
 

@@ -6,6 +6,7 @@ known to be wrong is refused here, with the parameter, the value and what is all
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import re
@@ -13,10 +14,10 @@ import sys
 import warnings
 import zoneinfo
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from types import FrameType
-from typing import Any, Final, TypedDict, TypeVar
+from typing import Any, Final, TypedDict, TypeVar, cast
 from urllib.parse import quote
 
 from attrs import field, frozen
@@ -36,6 +37,10 @@ __all__ = [
     "check_name",
     "check_site",
     "common_query",
+    "freeze",
+    "is_frozen",
+    "is_past",
+    "is_relative",
     "query_string",
     "warn",
 ]
@@ -92,10 +97,16 @@ MAX_FILTERS: Final = 20_000
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _SITE = re.compile(r"[1-9][0-9]*|[0-9a-fA-F]{12}", re.ASCII)
 # What RE2 cannot do: look-around, atomic groups, conditionals, back-references, comments.
-_NOT_RE2 = re.compile(r"\(\?(?:[=!>(#|]|<[=!]|P=)|\\[1-9]|\\k[<{']")
+# And possessive quantifiers, and more than a thousand repetitions.
+_NOT_RE2 = re.compile(
+    r"\(\?(?:[=!>(#|]|<[=!]|P=)|\\[1-9]|\\k[<{']|(?:[*+?]|\{\d+(?:,\d*)?\})\+"
+    r"|\{(?:\d+,)?(?:[1-9]\d{4,}|[2-9]\d{3}|1(?!000)\d{3})(?:,\d*)?\}",
+    re.ASCII,
+)
 # Escaped characters and character classes, in which the above would mean something else.
-_ESCAPES = re.compile(r"\\[^1-9k]")
+_ESCAPES = re.compile(r"\\(?:[pPx]\{[^}]*\}|[^1-9k])")
 _CLASSES = re.compile(r"\[\^?\]?[^\]]*\]")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 # Of what Python's own compiler minds, that which every dialect minds.
 _MALFORMED = (
     "missing ), unterminated subpattern",
@@ -129,7 +140,7 @@ def _check_text(name: str, value: str) -> str:
 def warn(text: str) -> None:
     """Warn with the line of the caller, however deep in this package it is noticed."""
     level = 1
-    frame: FrameType | None = sys._getframe()  # noqa: SLF001  # no public way to a frame
+    frame: FrameType | None = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").startswith("rybbit_async."):
         level, frame = level + 1, frame.f_back
     warnings.warn(text, RybbitWarning, stacklevel=level)
@@ -235,16 +246,25 @@ def _check_regex(pattern: str) -> None:
     if len(pattern) > MAX_REGEX:
         allowed = f"a regular expression of at most {MAX_REGEX} characters"
         raise _invalid(name, pattern, f"{allowed}, not {len(pattern)}")
-    found = _NOT_RE2.search(_CLASSES.sub("", _ESCAPES.sub("", pattern)))
+    found = _NOT_RE2.search(_CLASSES.sub("x", _ESCAPES.sub("x", pattern)))
     if found:
         raise _invalid(name, pattern, f"a regular expression of RE2, without {found.group()!r}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Python has opinions about "[[:alpha:]]"
             re.compile(pattern)
+    except (OverflowError, RecursionError) as error:
+        raise _invalid(name, pattern, f"a simpler regular expression: {error}") from None
     except re.error as error:
         if error.msg in _MALFORMED:
             raise _invalid(name, pattern, f"a regular expression: {error}") from None
+
+
+def _is_number(value: str | int | float) -> bool:
+    # Not all that float() takes: no "nan", no "1_000", no digits of other scripts.
+    if isinstance(value, str):
+        return _NUMBER.fullmatch(value) is not None
+    return abs(value) <= sys.float_info.max
 
 
 @frozen
@@ -288,11 +308,8 @@ class Filter:
             _check_text("Filter value", value)
         if self.type in ("regex", "not_regex"):
             _check_regex(str(value))
-        elif self.type in ("greater_than", "less_than"):
-            try:
-                float(value)
-            except ValueError:
-                raise _invalid("Filter value", value, f"a number, for {self.type}") from None
+        elif self.type in ("greater_than", "less_than") and not _is_number(value):
+            raise _invalid("Filter value", value, f"a number, for {self.type}")
 
     @classmethod
     def equals(cls, parameter: str, *values: str | int | float) -> Filter:
@@ -346,7 +363,7 @@ class Filter:
 
 
 def _filters_json(filters: Sequence[Filter]) -> str:
-    if isinstance(filters, Filter) or not isinstance(filters, Sequence):
+    if isinstance(cast("object", filters), str) or not isinstance(filters, Sequence):
         raise _invalid("filters", filters, "a list of Filter")
     wire: list[dict[str, Any]] = []
     for one in filters:
@@ -413,10 +430,10 @@ def common_query(common: CommonParameters) -> dict[str, str]:
     if "time_zone" in given:
         # On its own it changes no row, so a program may set it once for all of its calls.
         query["time_zone"] = _zone(given["time_zone"])
-    if given.get("filters"):
-        query["filters"] = _filters_json(given["filters"])
-    elif "filters" in given and not isinstance(given["filters"], Sequence):
-        raise _invalid("filters", given["filters"], "a list of Filter")
+    if "filters" in given:
+        filters = _filters_json(given["filters"])
+        if filters != "[]":
+            query["filters"] = filters
     return query
 
 
@@ -482,6 +499,50 @@ def _zone(value: object) -> str:
         )  # fmt: skip
     same = [zone for zone in _zones() if zone.lower() == value.lower()]
     raise _invalid("time_zone", value, f"{allowed}; did you mean {same[0]!r}?" if same else allowed)
+
+
+# --- windows and the clock -----------------------------------------------------------------------
+
+# A window is not taken for past at once: clocks differ, and events come in late.
+SETTLED: Final = timedelta(minutes=5)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def is_relative(query: Mapping[str, str]) -> bool:
+    """Whether the server resolves the window anew at each request."""
+    return "past_minutes_start" in query
+
+
+def is_frozen(query: Mapping[str, str]) -> bool:
+    """Whether the window is one that ``freeze`` made."""
+    return "start_datetime" in query
+
+
+def freeze(query: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """``query`` with its relative window as exact times, whose end is exclusive (2.14)."""
+    now = now.replace(microsecond=0)
+    exact = dict(query)
+    for name, minutes in (("start", "past_minutes_start"), ("end", "past_minutes_end")):
+        try:
+            when = max(now - timedelta(minutes=int(exact.pop(minutes))), _EPOCH)
+        except OverflowError:
+            when = _EPOCH
+        exact[f"{name}_datetime"] = when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return exact
+
+
+def is_past(query: Mapping[str, str], now: datetime) -> bool:
+    """Whether nothing in the window can change any more; a frozen one counts as past."""
+    if is_frozen(query):
+        return True
+    if "end_date" not in query:
+        return False
+    zone = UTC if query["time_zone"] == "UTC" else zoneinfo.ZoneInfo(query["time_zone"])
+    try:
+        midnight = datetime.fromisoformat(query["end_date"]) + timedelta(days=1)
+        return midnight.replace(tzinfo=zone) + SETTLED <= now
+    except OverflowError:
+        return False
 
 
 def query_string(query: Mapping[str, str]) -> str:

@@ -1,0 +1,63 @@
+"""What is known of the server beyond its routes: whether it takes exact times, and its clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import cast
+
+from ._shared import Shared
+from ._transport import Answer, Request, Timeout, Transport, decode
+from .errors import APIResponseError, APIStatusError
+
+__all__ = ["Server"]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Server:
+    """Asks for the release once, and only when something depends on it (``GET /api/version``)."""
+
+    def __init__(self, transport: Transport, clock: Callable[[], datetime] = _utc_now) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._ahead = timedelta()  # of our clock
+        self._release: Shared[tuple[int, ...]] = Shared()
+
+    def now(self) -> datetime:
+        """The time of day, by the server's clock as far as it is known."""
+        return self._clock() + self._ahead
+
+    async def takes_exact_times(self, timeout: Timeout) -> bool:
+        """Whether ``start_datetime`` and ``end_datetime`` are known there: 2.14 and newer."""
+        return await self._release.get(lambda: self._ask(timeout)) >= (2, 14)
+
+    async def _ask(self, timeout: Timeout) -> tuple[int, ...]:
+        try:
+            answer = await self._transport.send(Request("GET", "/api/version"), timeout)
+            self._set_clock(answer)
+            return decode(answer, _release)
+        except APIStatusError as error:
+            if error.status >= 500 or error.status == 429:
+                raise
+            return ()  # releases that keep it to themselves are older ones
+        except APIResponseError:
+            return ()
+
+    def _set_clock(self, answer: Answer) -> None:
+        date = answer.headers.get("Date")
+        if date:
+            try:
+                self._ahead = parsedate_to_datetime(date) - self._clock()
+            except (TypeError, ValueError):
+                return
+
+
+def _release(body: object) -> tuple[int, ...]:
+    text = cast("dict[str, object]", body).get("version") if isinstance(body, dict) else None
+    found = re.match(r"v?(\d+)\.(\d+)", text) if isinstance(text, str) else None
+    return (int(found.group(1)), int(found.group(2))) if found else ()
