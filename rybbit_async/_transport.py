@@ -378,7 +378,8 @@ class Transport:
         if isinstance(value, str):
             return self._redact(value)
         if isinstance(value, list):
-            return [self._redact_all(one) for one in cast("list[Any]", value)]
+            many: list[Any] = value
+            return [self._redact_all(one) for one in many]
         if isinstance(value, dict):
             items = cast("dict[str, Any]", value).items()
             return {self._redact(key): self._redact_all(one) for key, one in items}

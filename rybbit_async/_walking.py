@@ -358,34 +358,33 @@ class ListWalk(Generic[T]):
         self._most = most
         self._resume = resume
         self._tasks = Tasks()
-        self._state: tuple[_Window[T], Ledger[T]] | None = None
+        self._window: _Window[T] | None = None
+        self._ledger: Ledger[T] | None = None
         self._waiting = 0  # 1 while a step waits for a page that the window still counts
 
     @property
     def mending(self) -> bool:
         """See ``Walk``."""
-        return self._state is not None and bool(self._state[1].spans())
+        return self._ledger is not None and bool(self._ledger.spans())
 
     @property
     def load(self) -> int:
         """How many pages are in flight or buffered, that of the step which was last begun, too."""
-        return 1 + (0 if self._state is None else self._state[0].under_way - self._waiting)
+        return 1 + (0 if self._window is None else self._window.under_way - self._waiting)
 
     def widen(self, concurrency: int) -> None:
         """From now on, have at most so many pages in flight or buffered."""
         self._concurrency = concurrency
-        if self._state is not None:
-            self._state[0].concurrency = concurrency
+        if self._window is not None:
+            self._window.concurrency = concurrency
 
     async def step(self, remaining: int | None = None) -> list[T] | None:
         """See ``Walk``."""
         self._tasks.check_open()
-        if self._state is None:
-            self._state = await self._begin()
+        ledger = self._ledger or await self._begin()
         while True:
-            window: _Window[T]
-            ledger: Ledger[T]
-            window, ledger = self._state
+            window = self._window
+            assert window is not None
             if spans := ledger.spans():
                 if self._spent():
                     self._stop()
@@ -401,7 +400,7 @@ class ListWalk(Generic[T]):
                 ):
                     # A resumed list is not what it was: read it from its head.
                     window.abandon()
-                    self._state = self._window(Pass()), ledger
+                    self._window = self._new_window(Pass())
                     continue
                 self.meta = page.meta
                 fresh = ledger.take(number, page, window.size)
@@ -419,7 +418,7 @@ class ListWalk(Generic[T]):
             if again is None:
                 return None
             self.report.passes += 1
-            self._state = self._window(again), ledger
+            self._window = self._new_window(again)
 
     def _spent(self) -> bool:
         return self._most is not None and self.report.requests >= self._most
@@ -429,14 +428,15 @@ class ListWalk(Generic[T]):
         self.report.complete = False
         self.report.note(f"max_pages={self._most} was reached")
 
-    async def _begin(self) -> tuple[_Window[T], Ledger[T]]:
+    async def _begin(self) -> Ledger[T]:
         resume = self._resume
         self._source = await self._run(self._source.prepare(resume))
-        ledger = self._source.ledger(self.report, self._concurrency, resume)
         first = 1 if resume is None else resume.rank // self._source.page_size + 1
-        return self._window(None, first), ledger
+        self._window = self._new_window(None, first)
+        self._ledger = self._source.ledger(self.report, self._concurrency, resume)
+        return self._ledger
 
-    def _window(self, again: Pass | None, first: int = 1) -> _Window[T]:
+    def _new_window(self, again: Pass | None, first: int = 1) -> _Window[T]:
         source = self._source
         how = again or Pass()
         size = how.size or source.page_size
@@ -467,7 +467,7 @@ class ListWalk(Generic[T]):
 
     def position(self) -> Resume | None:
         """See ``Walk``."""
-        at = self._state[1].position() if self._state is not None and self._ordered else None
+        at = self._ledger.position() if self._ledger is not None and self._ordered else None
         return None if at is None else Resume(at[0], at[1], self._source.state)
 
     async def close(self, error: type[RybbitError] = RybbitError, reason: str = "over") -> None:
