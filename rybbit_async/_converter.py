@@ -24,11 +24,23 @@ from cattrs.cols import (
 from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
+from ._fast import RowsDecoder
+from ._json import loads
 from ._pages import Page, PageMeta
 from .errors import APIResponseError
 from .models import EventGoal, Goal, GoalResult, PathGoal, Session
 
-__all__ = ["config_to_wire", "goal_page", "session_page", "structure", "to_dict", "to_json"]
+__all__ = [
+    "config_to_wire",
+    "goal_page",
+    "read",
+    "read_goals",
+    "read_sessions",
+    "session_page",
+    "structure",
+    "to_dict",
+    "to_json",
+]
 
 T = TypeVar("T")
 
@@ -49,10 +61,12 @@ _WIRE: Final[Mapping[type, Mapping[str, str]]] = {
     GoalResult: {"goal_id": "goalId"},
     PageMeta: {"page_size": "pageSize", "total_pages": "totalPages"},
 }
+# In sessions, attribute -> what servers send -> what it means: an unknown country is two NULs.
+_REPLACED: Final[Mapping[str, Mapping[str, str]]] = {"country": {"\0\0": ""}}
 _CONFIGS: Final[Mapping[str, type[PathGoal | EventGoal]]] = {"path": PathGoal, "event": EventGoal}
 
 
-class _MisfitError(Exception):
+class _MisfitError(ValueError):
     """A value that is not what the API promises; becomes an ``APIResponseError`` further out."""
 
     def __init__(self, what: str, at: str = "") -> None:
@@ -242,8 +256,12 @@ def _make_converter() -> Converter:
 
     def session(value: object, kind: object) -> Session:
         result: Session = sessions(value, kind)
-        # An unknown country is two NULs on the wire.
-        return attrs.evolve(result, country="") if result.country == "\0\0" else result
+        changes: dict[str, Any] = {
+            name: values[getattr(result, name)]
+            for name, values in _REPLACED.items()
+            if getattr(result, name) in values
+        }
+        return attrs.evolve(result, **changes) if changes else result
 
     sessions = _structure_hook(Session, converter)
     converter.register_structure_hook(Goal, goal)
@@ -315,6 +333,27 @@ def goal_page(body: object) -> Page[Goal]:
 def session_page(body: object) -> Page[Session]:
     """The answer to a goal's sessions: ``{"data": [...]}``."""
     return Page(_rows(body, Session))
+
+
+def read(body: bytes, kind: type[T]) -> T:
+    """A body as a ``kind``; see ``structure``."""
+    return structure(loads(body), kind)
+
+
+def read_goals(body: bytes) -> Page[Goal]:
+    """The body of a list of goals."""
+    return goal_page(loads(body))
+
+
+def read_sessions(body: bytes) -> Page[Session]:
+    """The body of a goal's sessions: the fast way if all of it fits, else the lenient one."""
+    rows = _fast_sessions(body)
+    return session_page(loads(body)) if rows is None else Page(rows)
+
+
+_fast_sessions = RowsDecoder(
+    Session, wire=_WIRE.get(Session, {}), text=_text, time=_datetime, replaced=_REPLACED
+)
 
 
 def config_to_wire(config: PathGoal | EventGoal | Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import cast
 
+from attrs import frozen
+
+from ._converter import read
 from ._shared import Shared
 from ._transport import Answer, Request, Timeout, Transport, decode
 from .errors import APIResponseError, APIStatusError
@@ -17,6 +19,11 @@ __all__ = ["Server"]
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+@frozen
+class _Version:
+    version: str
 
 
 class Server:
@@ -57,7 +64,7 @@ class Server:
                 return
 
 
-def _release(body: object) -> tuple[int, ...]:
-    text = cast("dict[str, object]", body).get("version") if isinstance(body, dict) else None
-    found = re.match(r"v?(\d+)\.(\d+)", text) if isinstance(text, str) else None
+def _release(body: bytes) -> tuple[int, ...]:
+    text = read(body, _Version).version
+    found = re.match(r"v?(\d+)\.(\d+)", text)
     return (int(found.group(1)), int(found.group(2))) if found else ()

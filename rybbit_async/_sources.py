@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from attrs import evolve, frozen
 
-from ._converter import goal_page, session_page
+from ._converter import read_goals, read_sessions
 from ._mending import CatalogLedger, TimelineLedger
 from ._routing import Router
 from ._server import Server
@@ -53,7 +53,7 @@ class Api:
         site: str,
         goal: int | None,
         query: Mapping[str, str],
-        read: Callable[[object], T],
+        read: Callable[[bytes], T],
     ) -> T:
         """Send a read and give what ``read`` makes of its answer."""
         answer = await self.router.send(
@@ -110,7 +110,7 @@ class GoalSource:
         """``GET`` list goals."""
         sorting = BY_ID if stable else self.sorting
         query = {"page": str(number), "page_size": str(size), **sorting, **self.query}
-        return await self.api.get("goals", self.site, None, query, goal_page)
+        return await self.api.get("goals", self.site, None, query, read_goals)
 
     def ledger(
         self, report: Report, concurrency: int, resume: Resume | None
@@ -153,7 +153,7 @@ class SessionSource:
     async def fetch(self, number: int, size: int, stable: bool = False) -> Page[Session]:
         """``GET`` goal sessions."""
         query = {"page": str(number), "limit": str(size), **self.query}
-        return await self.api.get("sessions", self.site, self.goal, query, session_page)
+        return await self.api.get("sessions", self.site, self.goal, query, read_sessions)
 
     def ledger(
         self, report: Report, concurrency: int, resume: Resume | None

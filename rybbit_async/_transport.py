@@ -15,6 +15,7 @@ import aiohttp
 from attrs import field, frozen
 from yarl import URL
 
+from ._json import BadJSONError, loads
 from ._shared import Shared
 from ._version import __version__
 from .auth import ApiKey, NoAuth, PasswordLogin, SignedIn, session_cookie
@@ -378,7 +379,7 @@ class Transport:
         if isinstance(value, str):
             return self._redact(value)
         if isinstance(value, list):
-            many: list[Any] = value
+            many: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # JSON
             return [self._redact_all(one) for one in many]
         if isinstance(value, dict):
             items = cast("dict[str, Any]", value).items()
@@ -426,8 +427,8 @@ def _session_may_be_over(error: APIStatusError) -> bool:
 
 def _error_body(body: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
+        data = loads(body)
+    except BadJSONError:
         return {}
     return cast("dict[str, Any]", data) if isinstance(data, dict) else {}
 
@@ -452,27 +453,20 @@ def _retry_after(headers: Mapping[str, str], said: Mapping[str, Any]) -> float |
     return None
 
 
-def decode(answer: Answer, read: Callable[[Any], T]) -> T:
-    """The JSON of an answer, given to ``read``.
+def decode(answer: Answer, read: Callable[[bytes], T]) -> T:
+    """What ``read`` makes of an answer's body.
 
     Raises:
         APIResponseError: the body is no JSON, or not what ``read`` expects.
     """
     what = f"{answer.request.method} {answer.url}"
     try:
-        data = json.loads(answer.body, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        return read(answer.body)
+    except BadJSONError as error:
         kind = answer.headers.get("Content-Type", "no content type")
-        problem = "is nested too deeply" if isinstance(error, RecursionError) else "is not JSON"
-        raise _response_error(answer, f"{what}: the body ({kind}) {problem}", "") from None
-    try:
-        return read(data)
+        raise _response_error(answer, f"{what}: the body ({kind}) {error}", "") from None
     except APIResponseError as error:
         raise _response_error(answer, f"{what}: {error}", error.path) from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _response_error(answer: Answer, text: str, path: str) -> APIResponseError:

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, NoReturn, Self, TypeVar, cast, overload
 import aiohttp
 from yarl import URL
 
-from ._converter import structure
+from ._converter import read
+from ._json import loads
 from ._routing import Router
 from ._server import Server
 from ._sources import Api
@@ -156,8 +157,8 @@ class RybbitClient:
         if cast_to is RawResponse:
             return RawResponse(answer.status, answer.headers, answer.body)
         if cast_to is None:
-            return decode(answer, lambda data: data) if answer.body else None
-        return decode(answer, lambda data: structure(data, cast_to))
+            return decode(answer, loads) if answer.body else None
+        return decode(answer, lambda body: read(body, cast_to))
 
     @property
     def closed(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Unpack, cast
 from attrs import evolve
 
 from ._converter import config_to_wire, structure
+from ._json import loads
 from ._merging import Lane, MergedWalk
 from ._sources import BY_ID, Api, GoalSource, SessionSource, WalkOptions
 from ._transport import Answer, decode
@@ -395,10 +396,11 @@ def _type_of(config: PathGoal | EventGoal | Mapping[str, Any], old: str) -> str:
 
 
 def _result(answer: Answer, goal_id: int | None) -> GoalResult:
-    def read(body: object) -> GoalResult:
-        if goal_id is not None and isinstance(body, dict):
+    def result(body: bytes) -> GoalResult:
+        data = loads(body)
+        if goal_id is not None and isinstance(data, dict):
             # A deletion's answer does not repeat it.
-            body = {"goalId": goal_id, **cast("dict[str, object]", body)}
-        return structure(body, GoalResult)
+            data = {"goalId": goal_id, **cast("dict[str, object]", data)}
+        return structure(data, GoalResult)
 
-    return decode(answer, read)
+    return decode(answer, result)
