@@ -138,7 +138,8 @@ def _builder(
         lines.append(f"  v = row.{name}")
         kind, _ = _kind(field)
         if kind is str:
-            lines.append("  if v.__class__ is not str and v is not None: v = number(v)")
+            lines.append("  if v.__class__ is int: v = str(v)")
+            lines.append("  elif v.__class__ is float: v = number(v)")
         elif kind is datetime:
             # Observed: no zone, whole seconds. All else is for the lenient hook.
             lines.append("  if v is not None: v = iso(v + 'Z') if len(v) == 19 else time(v)")

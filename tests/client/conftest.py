@@ -72,7 +72,6 @@ def serve(stack: AsyncExitStack, world: World) -> Serve:
     async def serve(
         release: str = "2.14", store: Store | None = None, **options: Any
     ) -> RybbitServer:
-        options.setdefault("shuffle_ties", False)
         options.setdefault("clock", lambda: END)
         server = RybbitServer(release=release, store=store or world.store, **options)
         return await stack.enter_async_context(server)

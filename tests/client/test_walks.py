@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import attrs
@@ -26,7 +26,13 @@ from rybbit_async import (
 from rybbit_async.testing import RecordedRequest, RybbitServer, Store, faults
 
 from .conftest import Connect, Serve
-from .helpers import END, client_tasks, take, turns, until
+from .helpers import client_tasks, take, turns, until
+
+
+LAST = datetime(2024, 3, 31, 12, tzinfo=UTC)
+"""When the latest session ended."""
+PAST: Any = {"start_date": "2024-03-01", "end_date": "2024-03-31"}
+"""Nothing moves in this window. One that reaches the present is read from its head again."""
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +40,14 @@ def rows() -> Any:
     """Goal ``/`` of site 1 with 95 sessions that end at different times, and 23 goals."""
     with Store() as store:
         site = store.add_site("one")
-        store.add_goal(site, "path", {"pathPattern": "/"}, created_at=END)
+        store.add_goal(site, "path", {"pathPattern": "/"}, created_at=LAST)
         for at in range(22):
-            store.add_goal(site, "path", {"pathPattern": f"/{at}"}, created_at=END)
+            store.add_goal(site, "path", {"pathPattern": f"/{at}"}, created_at=LAST)
         store.add_events(
             site,
             [
                 {
-                    "timestamp": END - timedelta(seconds=at),
+                    "timestamp": LAST - timedelta(seconds=at),
                     "session_id": f"s{at:03}",
                     "user_id": f"u{at:03}",
                 }
@@ -114,7 +120,7 @@ async def test_unknown_total_in_flight(
     server: RybbitServer, client: RybbitClient, concurrency: int, ordered: bool
 ) -> None:
     walk = client.goals.sessions.iter(
-        1, GOAL, page_size=2, concurrency=concurrency, ordered=ordered
+        1, GOAL, page_size=2, concurrency=concurrency, ordered=ordered, **PAST
     )
     found = [session.session_id for session in await walk.collect()]
     assert sorted(found) == ALL
@@ -204,9 +210,29 @@ async def test_requests_for_a_known_total(
 async def test_requests_for_an_unknown_total_one_at_a_time(
     server: RybbitServer, client: RybbitClient, page_size: int, requests: int
 ) -> None:
-    walk = client.goals.sessions.iter(1, GOAL, page_size=page_size, concurrency=1)
+    walk = client.goals.sessions.iter(1, GOAL, page_size=page_size, concurrency=1, **PAST)
     assert [session.session_id for session in await walk.collect()] == ALL
     assert len(server.requests) == walk.report.requests == requests
+    assert walk.report.passes == 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize(
+    ("page_size", "further"), [(1000, 0), (96, 0), (95, 0), (94, 1), (20, 1), (2, 1), (1, 2)]
+)
+async def test_a_window_that_reaches_the_present_is_read_from_its_head_again(
+    server: RybbitServer, client: RybbitClient, page_size: int, further: int, concurrency: int
+) -> None:
+    """Until a row is older than its head was; not at all where one page was the answer."""
+    walk = client.goals.sessions.iter(1, GOAL, page_size=page_size, concurrency=concurrency)
+    assert [session.session_id for session in await walk.collect()] == ALL
+    numbers = [int(request.query["page"]) for request in server.requests]
+    through = 95 // page_size + 1
+    assert numbers[len(numbers) - further :] == list(range(1, further + 1))
+    assert len(set(numbers)) == len(numbers) - further
+    assert through <= len(numbers) - further <= through + concurrency - 1
+    assert (walk.report.passes, walk.report.duplicates) == (2 if further else 1, 0)
+    assert (walk.report.complete, walk.report.reason) == (True, None)
 
 
 async def test_an_answer_of_one_page_is_one_request(
@@ -221,21 +247,40 @@ async def test_an_answer_of_one_page_is_one_request(
 async def test_a_goal_is_a_hint_that_saves_requests(
     server: RybbitServer, client: RybbitClient, page_size: int
 ) -> None:
-    goal = await client.goals.get(1, GOAL)
+    goal = await client.goals.get(1, GOAL, **PAST)
     assert goal.total_conversions == 95
     server.requests.clear()
-    walk = client.goals.sessions.iter(1, goal, page_size=page_size, concurrency=8)
+    walk = client.goals.sessions.iter(1, goal, page_size=page_size, concurrency=8, **PAST)
     assert [session.session_id for session in await walk.collect()] == ALL
     assert len(server.requests) == math.ceil(95 / page_size)
 
 
 async def test_a_hint_opens_the_window_at_once(server: RybbitServer, client: RybbitClient) -> None:
-    goal = await client.goals.get(1, GOAL)
+    goal = await client.goals.get(1, GOAL, **PAST)
     with server.hold() as held:
         task = asyncio.create_task(
-            client.goals.sessions.iter(1, goal, page_size=10, concurrency=8).collect()
+            client.goals.sessions.iter(1, goal, page_size=10, concurrency=8, **PAST).collect()
         )
         await held.reached(8)
+    assert len(await task) == 95
+
+
+async def test_a_hint_does_not_open_the_window_of_a_list_that_moves(
+    server: RybbitServer, client: RybbitClient
+) -> None:
+    """All else is measured against its head, so the head comes first."""
+    goal = await client.goals.get(1, GOAL)
+    walk = client.goals.sessions.iter(1, goal, page_size=10, concurrency=8)
+    with server.hold() as held:
+        task = asyncio.create_task(walk.collect())
+        await held.reached(1)
+        await turns(200)
+        assert held.waiting == 1
+    assert len(await task) == 95
+    server.requests.clear()
+    with server.hold(beyond(1)) as held:
+        task = asyncio.create_task(walk.collect())
+        await held.reached(2)
     assert len(await task) == 95
 
 
@@ -358,22 +403,22 @@ async def test_ordered_waits(server: RybbitServer, client: RybbitClient) -> None
 
 
 async def test_rows_that_come_twice_are_given_once(serve: Serve, connect: Connect) -> None:
-    """A session that begins between two pages moves all others by one."""
+    """A session that begins between two pages moves all others by one, and is found last."""
     with Store() as store:
         site = store.add_site("one")
         goal = store.add_goal(site, "path", {"pathPattern": "/"})
         for at in range(30):
-            store.add_session(site, end=END - timedelta(minutes=at + 1), session_id=f"s{at:03}")
+            store.add_session(site, end=LAST - timedelta(minutes=at + 1), session_id=f"s{at:03}")
         server = await serve("2.14", store)
         client = connect(server, routes="sites")
         server.inject(
-            faults.Before(lambda: store.add_session(site, end=END, session_id="new")),
+            faults.Before(lambda: store.add_session(site, end=LAST, session_id="new")),
             when=page(2),
         )
         walk = client.goals.sessions.iter(1, goal, page_size=10, concurrency=1)
         found = [session.session_id for session in await walk.collect()]
-    assert found == [f"s{at:03}" for at in range(30)]
-    assert walk.report.duplicates == 1
+    assert found == [*(f"s{at:03}" for at in range(30)), "new"]
+    assert (walk.report.duplicates, walk.report.passes) == (1, 2)
 
 
 # --- ends ---------------------------------------------------------------------------------------
@@ -608,9 +653,8 @@ async def test_many_requests_of_a_web_application_share_a_client(
 async def test_a_walk_within_a_walk(server: RybbitServer, client: RybbitClient) -> None:
     """The first lines of the README."""
     found = 0
-    window: Any = {"start_date": "2026-03-01", "end_date": "2026-03-31"}
-    async for goal in client.goals.iter(1, **window):
-        async for _ in client.goals.sessions.iter(1, goal, **window):
+    async for goal in client.goals.iter(1, **PAST):
+        async for _ in client.goals.sessions.iter(1, goal, **PAST):
             found += 1
     assert found == 95
     assert len(server.requests) == 1 + 23
