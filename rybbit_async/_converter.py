@@ -25,7 +25,7 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
 from ._fast import RowsDecoder
-from ._json import loads
+from ._json import Body
 from ._pages import Page, PageMeta
 from .errors import APIResponseError
 from .models import EventGoal, Goal, GoalResult, PathGoal, Session
@@ -335,20 +335,20 @@ def session_page(body: object) -> Page[Session]:
     return Page(_rows(body, Session))
 
 
-def read(body: bytes, kind: type[T]) -> T:
+def read(body: Body, kind: type[T]) -> T:
     """A body as a ``kind``; see ``structure``."""
-    return structure(loads(body), kind)
+    return structure(body.json(), kind)
 
 
-def read_goals(body: bytes) -> Page[Goal]:
+def read_goals(body: Body) -> Page[Goal]:
     """The body of a list of goals."""
-    return goal_page(loads(body))
+    return goal_page(body.json())
 
 
-def read_sessions(body: bytes) -> Page[Session]:
+def read_sessions(body: Body) -> Page[Session]:
     """The body of a goal's sessions: the fast way if all of it fits, else the lenient one."""
-    rows = _fast_sessions(body)
-    return session_page(loads(body)) if rows is None else Page(rows)
+    rows = _fast_sessions(body.data)
+    return session_page(body.json()) if rows is None else Page(rows)
 
 
 _fast_sessions = RowsDecoder(

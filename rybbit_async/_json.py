@@ -3,29 +3,58 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["BadJSONError", "loads"]
+from attrs import field, frozen
+
+__all__ = ["MAX_DEPTH", "BadJSONError", "Body"]
+
+# The API's own answers are five deep.
+MAX_DEPTH: Final = 64
 
 
 class BadJSONError(ValueError):
     """What is no JSON, or nested too deeply; the text says which."""
 
 
-def loads(body: bytes) -> Any:
-    """The value of a JSON text.
+@frozen
+class Body:
+    """The body of an answer, and how deeply its lists and objects may be nested."""
 
-    Integers keep all of their digits, whatever their length, and ``NaN`` is no JSON.
+    data: bytes = field(repr=False)
+    max_depth: int = MAX_DEPTH
 
-    Raises:
-        BadJSONError: it is none.
-    """
-    try:
-        return json.loads(body, parse_constant=_no_constant)
-    except RecursionError:
-        raise BadJSONError("is nested too deeply") from None
-    except ValueError:
-        raise BadJSONError("is not JSON") from None
+    def json(self) -> Any:
+        """Its value as JSON.
+
+        Integers keep all of their digits, whatever their number, and ``NaN`` is no JSON.
+
+        Raises:
+            BadJSONError: it is none, or nested too deeply.
+        """
+        try:
+            value = json.loads(self.data, parse_constant=_no_constant)
+        except RecursionError:
+            raise self._too_deep() from None
+        except ValueError:
+            raise BadJSONError("is not JSON") from None
+        level = [value]
+        for _ in range(self.max_depth):
+            level = [inner for one in level for inner in _inner(one)]
+            if not level:
+                return value
+        raise self._too_deep()
+
+    def _too_deep(self) -> BadJSONError:
+        return BadJSONError(f"is nested more than {self.max_depth} deep (see max_depth)")
+
+
+def _inner(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [one for one in value.values() if isinstance(one, (dict, list))]  # pyright: ignore[reportUnknownVariableType]  # JSON
+    if isinstance(value, list):
+        return [one for one in value if isinstance(one, (dict, list))]  # pyright: ignore[reportUnknownVariableType]  # JSON
+    return []
 
 
 def _no_constant(name: str) -> None:

@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from ._transport import Answer, Request, Timeout, Transport
+from ._transport import Options, Transport
+from ._wire import Answer, Request
 from .errors import APIStatusError, NotFoundError
 from .routes import LAYOUTS, Layout
 
@@ -68,17 +69,17 @@ class Router:
         *,
         query: str = "",
         body: bytes | None = None,
-        timeout: Timeout,
+        options: Options,
     ) -> Answer:
         """Send one request and give its answer; see ``Transport.send`` for the errors."""
 
         async def ask(layout: Layout) -> Answer:
             path = getattr(layout, endpoint).format(site=site, goal=goal)
-            return await self._transport.send(Request(method, path, query, body), timeout)
+            return await self._transport.send(Request(method, path, query, body), options)
 
         async def ask_list(layout: Layout) -> Answer:
             path = layout.goals.format(site=site)
-            return await self._transport.send(Request("GET", path, "page=1&page_size=1"), timeout)
+            return await self._transport.send(Request("GET", path, "page=1&page_size=1"), options)
 
         if self._fixed:
             return await self._in_fixed(ask)

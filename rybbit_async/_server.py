@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from attrs import frozen
 
 from ._converter import read
+from ._json import Body
 from ._shared import Shared
-from ._transport import Answer, Request, Timeout, Transport, decode
+from ._transport import Options, Transport
+from ._wire import Answer, Request, decode
 from .errors import APIResponseError, APIStatusError
 
 __all__ = ["Server"]
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @frozen
@@ -29,23 +26,22 @@ class _Version:
 class Server:
     """Asks for the release once, and only when something depends on it (``GET /api/version``)."""
 
-    def __init__(self, transport: Transport, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._clock = clock
         self._ahead = timedelta()  # of our clock
         self._release: Shared[tuple[int, ...]] = Shared()
 
     def now(self) -> datetime:
         """The time of day, by the server's clock as far as it is known."""
-        return self._clock() + self._ahead
+        return self._transport.clock.now() + self._ahead
 
-    async def takes_exact_times(self, timeout: Timeout) -> bool:
+    async def takes_exact_times(self, options: Options) -> bool:
         """Whether ``start_datetime`` and ``end_datetime`` are known there: 2.14 and newer."""
-        return await self._release.get(lambda: self._ask(timeout)) >= (2, 14)
+        return await self._release.get(lambda: self._ask(options)) >= (2, 14)
 
-    async def _ask(self, timeout: Timeout) -> tuple[int, ...]:
+    async def _ask(self, options: Options) -> tuple[int, ...]:
         try:
-            answer = await self._transport.send(Request("GET", "/api/version"), timeout)
+            answer = await self._transport.send(Request("GET", "/api/version"), options)
             self._set_clock(answer)
             return decode(answer, _release)
         except APIStatusError as error:
@@ -59,12 +55,12 @@ class Server:
         date = answer.headers.get("Date")
         if date:
             try:
-                self._ahead = parsedate_to_datetime(date) - self._clock()
+                self._ahead = parsedate_to_datetime(date) - self._transport.clock.now()
             except (TypeError, ValueError):
                 return
 
 
-def _release(body: bytes) -> tuple[int, ...]:
+def _release(body: Body) -> tuple[int, ...]:
     text = read(body, _Version).version
     found = re.match(r"v?(\d+)\.(\d+)", text)
     return (int(found.group(1)), int(found.group(2))) if found else ()

@@ -12,11 +12,13 @@ from typing import Any, Final, Literal, TypeVar
 from attrs import evolve, frozen
 
 from ._converter import read_goals, read_sessions
+from ._json import Body
 from ._mending import CatalogLedger, TimelineLedger
 from ._routing import Router
 from ._server import Server
-from ._transport import Answer, Timeout, decode
+from ._transport import Options
 from ._walking import ListWalk, Resume, Walk
+from ._wire import Answer, decode
 from .models import Goal, Session
 from .paging import Page, Paginator, Report, Walks
 from .params import (
@@ -44,7 +46,7 @@ class Api:
     router: Router
     server: Server
     walks: Walks
-    timeout: Timeout
+    options: Options
     concurrency: int
 
     async def get(
@@ -53,11 +55,11 @@ class Api:
         site: str,
         goal: int | None,
         query: Mapping[str, str],
-        read: Callable[[bytes], T],
+        read: Callable[[Body], T],
     ) -> T:
         """Send a read and give what ``read`` makes of its answer."""
         answer = await self.router.send(
-            endpoint, "GET", site, goal, query=query_string(query), timeout=self.timeout
+            endpoint, "GET", site, goal, query=query_string(query), options=self.options
         )
         return decode(answer, read)
 
@@ -72,14 +74,14 @@ class Api:
             site,
             goal,
             body=None if body is None else json.dumps(body, allow_nan=False).encode(),
-            timeout=self.timeout,
+            options=self.options,
         )
 
     async def freeze(self, query: Mapping[str, str], resume: Resume | None) -> Mapping[str, str]:
         """``query`` with its relative window made exact, where the server takes exact times."""
         if resume is not None and resume.source:
             return resume.source
-        if is_relative(query) and await self.server.takes_exact_times(self.timeout):
+        if is_relative(query) and await self.server.takes_exact_times(self.options):
             return freeze(query, self.server.now())
         return query
 

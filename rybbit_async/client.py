@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json as jsonlib
-import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Literal, NoReturn, Self, TypeVar, cast, overload
+from typing import Any, Final, Literal, NoReturn, Self, TypeVar, overload
 
 import aiohttp
 from yarl import URL
 
+from ._clock import Clock
 from ._converter import read
-from ._json import loads
+from ._http import HttpOptions
+from ._json import MAX_DEPTH, Body
 from ._routing import Router
 from ._server import Server
+from ._settings import (
+    base_url_of,
+    credentials_of,
+    headers_of,
+    rate_limit_of,
+    retry_of,
+    session_of,
+    timeout_of,
+)
 from ._sources import Api
-from ._transport import Request, Timeout, Transport, decode
-from .auth import ApiKey, NoAuth, PasswordLogin
+from ._transport import Options, Stats, Transport
+from ._wire import Request, Timeout, decode
+from .auth import PasswordLogin
 from .errors import ClientClosedError, InvalidParameterError
 from .goals import Goals
 from .models import RawResponse
+from .pacing import RateLimit, RateLimitStatus
 from .paging import Walks
 from .params import check_choice, check_int, query_string
+from .retry import Retry
 
-__all__ = ["DEFAULT_BASE_URL", "RybbitClient"]
+__all__ = ["RybbitClient"]
 
 T = TypeVar("T")
 
-DEFAULT_BASE_URL: Final = "https://api.rybbit.io"
+# A page of 100,000 sessions has some 80 MiB.
+MAX_RESPONSE_BYTES: Final = 256 * 2**20
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 # A path of segments that stay what they are: no query, no "..", nothing encoded or to encode.
 _PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@:+=,-]+)+")
@@ -38,6 +52,8 @@ _PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@:+=,-]+)+")
 
 class RybbitClient:
     """A client for one Rybbit server. Making one does no I/O and needs no running loop.
+
+    It belongs to the event loop and the process that it is first used in.
 
     Args:
         api_key: a key; ``RYBBIT_API_KEY`` if not given. Without either, public sites can be read.
@@ -49,8 +65,16 @@ class RybbitClient:
             (newer servers), or ``"auto"`` to find out.
         session: an ``aiohttp.ClientSession`` to use; it is never closed by the client.
         timeout: a ``Timeout``, or a number of seconds that one attempt may take in all.
+        retry: how often a request is tried; see ``Retry``.
+        rate_limit: a limit that the server has and does not tell, ``RateLimit(500, per=600)``
+            for servers up to 2.4. Limits that answers tell are kept without it.
         concurrency: how many pages one walk may have in flight or buffered.
         max_connections: how many requests of this client may be under way at once.
+        max_response_bytes: the largest answer that is read, after decompression.
+        max_depth: how deeply lists and objects of an answer may be nested.
+        headers: further headers for every request.
+        proxy, ssl, trace_configs: handed to aiohttp as they are. Tracing is shown the
+            ``Authorization`` header only once it was sent, and its repr hides the key.
         allow_http: allow plain ``http://`` to other hosts than this one; the key is then readable
             on the way.
 
@@ -69,44 +93,80 @@ class RybbitClient:
         routes: Literal["auto", "goals", "sites"] = "auto",
         session: aiohttp.ClientSession | None = None,
         timeout: Timeout | float | None = None,
+        retry: Retry | None = None,
+        rate_limit: RateLimit | None = None,
         concurrency: int = 8,
         max_connections: int = 100,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        max_depth: int = MAX_DEPTH,
+        headers: Mapping[str, str] | None = None,
+        proxy: str | URL | None = None,
+        ssl: SSLContext | bool | aiohttp.Fingerprint = True,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_http: bool = False,
     ) -> None:
         check_choice("routes", routes, ("auto", "goals", "sites"))
-        if session is not None and not isinstance(session, aiohttp.ClientSession):
-            raise InvalidParameterError(f"session={session!r}: an aiohttp.ClientSession")
         self._transport = Transport(
-            _base_url(base_url, allow_http),
-            _auth(api_key, auth),
-            session=session,
-            max_connections=check_int("max_connections", max_connections),
+            base_url_of(base_url, allow_http),
+            credentials_of(api_key, auth),
+            session=session_of(session, trace_configs),
+            options=HttpOptions(
+                max_connections=check_int("max_connections", max_connections),
+                max_response_bytes=check_int("max_response_bytes", max_response_bytes),
+                max_depth=check_int("max_depth", max_depth),
+                headers=headers_of(headers),
+                proxy=proxy,
+                ssl=ssl,
+                trace_configs=trace_configs,
+            ),
+            rate_limit=rate_limit_of(rate_limit),
+            clock=Clock(),
         )
         self._router = Router(self._transport, routes)
         self._server = Server(self._transport)
         self._walks = Walks()
-        self._set_options(_timeout(timeout), check_int("concurrency", concurrency))
+        self._set_options(
+            Options(timeout_of(timeout, Timeout()), retry_of(retry, Retry())),
+            check_int("concurrency", concurrency),
+        )
 
-    def _set_options(self, timeout: Timeout, concurrency: int) -> None:
-        self._timeout = timeout
+    def _set_options(self, options: Options, concurrency: int) -> None:
+        self._options = options
         self._concurrency = concurrency
-        self.goals = Goals(Api(self._router, self._server, self._walks, timeout, concurrency))
+        self.goals = Goals(Api(self._router, self._server, self._walks, options, concurrency))
 
     def with_options(
-        self, *, timeout: Timeout | float | None = None, concurrency: int | None = None
+        self,
+        *,
+        timeout: Timeout | float | None = None,
+        retry: Retry | None = None,
+        concurrency: int | None = None,
     ) -> RybbitClient:
         """A view of the same client, same connections, with other options.
 
+        ``client.with_options(retry=Retry(attempts=1)).goals.list(site)`` sets them for one call.
         Closing the view closes the client.
         """
         view = object.__new__(type(self))
         view._transport, view._router = self._transport, self._router
         view._server, view._walks = self._server, self._walks
         view._set_options(
-            self._timeout if timeout is None else _timeout(timeout),
+            Options(
+                timeout_of(timeout, self._options.timeout), retry_of(retry, self._options.retry)
+            ),
             self._concurrency if concurrency is None else check_int("concurrency", concurrency),
         )
         return view
+
+    @property
+    def rate_limit(self) -> RateLimitStatus:
+        """What is left, as far as the server has told."""
+        return self._transport.rate_limit
+
+    @property
+    def stats(self) -> Stats:
+        """What this client has done so far, views and all."""
+        return self._transport.stats
 
     @overload
     async def request(
@@ -153,24 +213,24 @@ class RybbitClient:
             query_string(_params(params or {})),
             None if json is None else _json(json),
         )
-        answer = await self._transport.send(request, self._timeout)
+        answer = await self._transport.send(request, self._options)
         if cast_to is RawResponse:
-            return RawResponse(answer.status, answer.headers, answer.body)
+            return RawResponse(answer.status, answer.headers, answer.body.data)
         if cast_to is None:
-            return decode(answer, loads) if answer.body else None
+            return decode(answer, Body.json) if answer.body.data else None
         return decode(answer, lambda body: read(body, cast_to))
 
     @property
     def closed(self) -> bool:
         """Whether ``close()`` was called."""
-        return self._transport.closed
+        return self._transport.http.closed
 
     async def close(self) -> None:
         """End every walk and call that is under way, and let go of the connections.
 
         A session that was passed in stays open. Closing twice does no harm.
         """
-        self._transport.closed = True
+        self._transport.http.closed = True
         await self._walks.close(ClientClosedError, "the client was closed during this walk")
         await self._transport.close()
 
@@ -195,69 +255,7 @@ class RybbitClient:
                         "in each process")  # fmt: skip
 
     def __repr__(self) -> str:
-        return f"<RybbitClient {self._transport.base_url}{' (closed)' if self.closed else ''}>"
-
-
-def _auth(api_key: object, auth: object) -> ApiKey | NoAuth | PasswordLogin:
-    if auth is not None:
-        if api_key is not None:
-            raise InvalidParameterError("api_key and auth: one of them, not both")
-        if not isinstance(auth, PasswordLogin):
-            raise InvalidParameterError(
-                f"auth: a PasswordLogin, not {type(auth).__name__}; a key goes into api_key"
-            )
-        return auth
-    if api_key is None:
-        api_key = os.environ.get("RYBBIT_API_KEY", "").strip() or None
-    return NoAuth() if api_key is None else ApiKey(api_key)
-
-
-def _timeout(timeout: object) -> Timeout:
-    if timeout is None:
-        return Timeout()
-    if isinstance(timeout, Timeout):
-        return timeout
-    return Timeout(total=cast("float", timeout))
-
-
-def _base_url(base_url: object, allow_http: bool) -> str:
-    name = "base_url"
-    if base_url is None:
-        name = "RYBBIT_BASE_URL"
-        base_url = os.environ.get(name, "").strip() or DEFAULT_BASE_URL
-    if not isinstance(base_url, str):
-        raise InvalidParameterError(f"{name}: text was expected, not {type(base_url).__name__}")
-    allowed = "an address such as https://analytics.example.com"
-    if not re.fullmatch(r"[!-~]+", base_url):
-        raise InvalidParameterError(
-            f"{name}={base_url!r}: {allowed}, printable ASCII without white space"
-        )
-    try:
-        url = URL(base_url)
-        url.port  # noqa: B018  # raises where the port is no port
-    except ValueError as error:
-        raise InvalidParameterError(f"{name}: {allowed} ({error})") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise InvalidParameterError(f"{name}={base_url!r}: {allowed}")
-    if url.user or url.password:
-        raise InvalidParameterError(f"{name}: {allowed}, without a user or a password in it")
-    if url.query_string or url.fragment:
-        raise InvalidParameterError(f"{name}: {allowed}, without a query or a fragment")
-    if url.scheme == "http" and not allow_http and not _is_loopback(url.host):
-        raise InvalidParameterError(
-            f"{name}={base_url!r}: https, for over plain http anyone on the way can read the key; "
-            "allow_http=True allows it"
-        )
-    return str(url).rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return f"<RybbitClient {self._transport.http.base_url}{' (closed)' if self.closed else ''}>"
 
 
 def _path(path: object) -> str:

@@ -134,6 +134,8 @@ class APIStatusError(RybbitError):
         details: the list that some answers of 400 carry, else ``None``.
         method, url: the request; the URL never holds a key.
         body: a clipped copy of the body, as text.
+        retry_after: seconds after which the server wants to be asked again, if it says.
+        repeated: whether an earlier attempt of the same request may have been carried out.
     """
 
     def __init__(
@@ -146,6 +148,7 @@ class APIStatusError(RybbitError):
         url: str,
         body: str = "",
         details: Any = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(text)
         self.status = status
@@ -154,6 +157,8 @@ class APIStatusError(RybbitError):
         self.method = method
         self.url = url
         self.body = body
+        self.retry_after = retry_after
+        self.repeated = False
 
 
 class BadRequestError(APIStatusError):
@@ -200,8 +205,8 @@ class RateLimitError(APIStatusError):
             url=url,
             body=body,
             details=details,
+            retry_after=retry_after,
         )
-        self.retry_after = retry_after
         self.scope = scope
 
 

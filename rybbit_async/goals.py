@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, Unpack, cast
 
 from attrs import evolve
 
 from ._converter import config_to_wire, structure
-from ._json import loads
+from ._json import Body
 from ._merging import Lane, MergedWalk
 from ._sources import BY_ID, Api, GoalSource, SessionSource, WalkOptions
-from ._transport import Answer, decode
 from ._walking import ListWalk, Resume
-from .errors import InvalidParameterError, NotFoundError
+from ._wire import Answer, decode
+from .errors import (
+    APIConnectionError,
+    APIResponseError,
+    InvalidParameterError,
+    NotFoundError,
+    ServerError,
+)
 from .models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, Session
 from .paging import Page, Paginator, Report
 from .params import (
@@ -57,6 +64,7 @@ class Goals:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._ensuring = asyncio.Lock()
         self.sessions = GoalSessions(api)
 
     async def list(
@@ -153,6 +161,41 @@ class Goals:
             body["name"] = name  # null is refused; a goal without a name has none sent
         return _result(await self._api.write("POST", check_site(site), None, body), None)
 
+    async def ensure(
+        self, site: int | str, config: PathGoal | EventGoal, *, name: str | None = None
+    ) -> GoalResult:
+        """The goal with this configuration, and this name if one is given; made if there is none.
+
+        The safe way to create: a ``create`` whose answer was lost cannot be repeated, since goals
+        need not be unique. This looks before it makes, and again after an answer that was lost;
+        if the goal is not there then, what had gone wrong is raised, and ``ensure`` can be called
+        again. Calls of one client take their turns.
+        """
+        check_config(config)
+        check_name(name)
+        async with self._ensuring:
+            found = await self._find(site, config, name)
+            if found is not None:
+                return GoalResult(True, found.goal_id)
+            try:
+                return await self.create(site, config, name=name)
+            except (APIConnectionError, APIResponseError, ServerError):
+                found = await self._find(site, config, name)
+                if found is None:
+                    raise
+                return GoalResult(True, found.goal_id)
+
+    async def _find(
+        self, site: int | str, config: PathGoal | EventGoal, name: str | None
+    ) -> Goal | None:
+        wire = config_to_wire(config)
+        async with self.iter(site) as goals:
+            async for goal in goals:
+                same = type(goal.config) is type(config) and config_to_wire(goal.config) == wire
+                if same and (name is None or goal.name == name):
+                    return goal
+        return None
+
     async def update(
         self,
         site: int | str,
@@ -196,7 +239,12 @@ class Goals:
         """
         site_key, wanted = check_site(site), check_goal(goal)
         await self.get(site, wanted)
-        return _result(await self._api.write("DELETE", site_key, wanted, None), wanted)
+        try:
+            return _result(await self._api.write("DELETE", site_key, wanted, None), wanted)
+        except NotFoundError as error:
+            if error.repeated and error.message == "Goal not found":
+                return GoalResult(True, wanted)  # the attempt before, whose answer was lost
+            raise
 
 
 class GoalSessions:
@@ -396,8 +444,8 @@ def _type_of(config: PathGoal | EventGoal | Mapping[str, Any], old: str) -> str:
 
 
 def _result(answer: Answer, goal_id: int | None) -> GoalResult:
-    def result(body: bytes) -> GoalResult:
-        data = loads(body)
+    def result(body: Body) -> GoalResult:
+        data = body.json()
         if goal_id is not None and isinstance(data, dict):
             # A deletion's answer does not repeat it.
             data = {"goalId": goal_id, **cast("dict[str, object]", data)}
