@@ -69,6 +69,13 @@ def typing(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """How fast it is, beside the same work done by hand: a table and a JSON file."""
+    session.install(".[demo]", *group("bench"))
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style."""
     session.install(*group("lint"))

@@ -125,9 +125,9 @@ class Transport:
                     elapsed=clock.time() - start - call.queued,
                     chance=clock.chance(),
                 )
-                limited = isinstance(error, RateLimitError) and not signing_in
-                if limited:
-                    self._pause(error, wait)
+                limited = None if signing_in or not isinstance(error, RateLimitError) else error
+                if limited is not None:
+                    self._pause(limited, wait)
                 if wait is None or not (limited or self._budget.retry(clock.time())):
                     # What an earlier attempt did may be why this one failed.
                     if isinstance(error, APIStatusError):
@@ -136,7 +136,7 @@ class Transport:
                 arrived = arrived or (may_have_arrived(error) and not signing_in)
                 log.info("attempt %d failed, next one in %.3f s: %s", attempt, wait, error)
             self._stats = evolve(self._stats, retries=self._stats.retries + 1)
-            if not limited:  # that wait is everybody's, see ``_take_turn``
+            if limited is None:  # that wait is everybody's, see ``_take_turn``
                 await self._sleep(wait)
 
     async def _authorised(self, call: _Call) -> Answer:

@@ -26,6 +26,9 @@ def _instances() -> list[errors.RybbitError]:
         errors.RybbitError("something"),
         errors.InvalidParameterError("page=0: at least 1"),
         errors.ClientClosedError("the client was closed"),
+        errors.IncompleteWalkError(
+            "rows may be missing", report=rybbit_async.Report(pages=3, complete=False)
+        ),
         errors.APIConnectionError("connection refused", **REQUEST, sent=False),
         errors.APITimeoutError("no answer in 3 s", **REQUEST, sent=True),
         errors.APIResponseError(

@@ -16,7 +16,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
-    Hashable,
+    Mapping,
     Sequence,
 )
 from typing import Any, Literal, TypeVar
@@ -26,7 +26,8 @@ from attrs import define, evolve, field, frozen
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
-from rybbit_async import Page, PageMeta, Paginator, RybbitError
+from rybbit_async import Page, PageMeta, Paginator, Report, RybbitError
+from rybbit_async._walking import ListWalk, Pass, Resume, Span
 from rybbit_async.paging import Walks
 
 T = TypeVar("T")
@@ -36,6 +37,47 @@ T = TypeVar("T")
 
 class OutageError(Exception):
     """What a page that fails raises."""
+
+
+@define(eq=False)
+class FakeLedger:
+    """Drops what came before, and asks for nothing to be read again. (See ``test_mending``.)"""
+
+    report: Report
+    same: int | None  # items are told apart modulo this
+    seen: set[int] = field(factory=set)
+
+    def take(self, number: int, page: Page[int], size: int) -> list[int]:
+        fresh: list[int] = []
+        for item in page:
+            kind = item if self.same is None else item % self.same
+            if kind in self.seen:
+                self.report.duplicates += 1
+            else:
+                self.seen.add(kind)
+                fresh.append(item)
+        return fresh
+
+    def lands(self, page: Page[int], first: int) -> bool:
+        raise NotImplementedError
+
+    def spans(self) -> list[Span]:
+        return []
+
+    def mend(self, span: Span, page: Page[int], first: int, size: int) -> list[int]:
+        raise NotImplementedError
+
+    def enough(self) -> bool:
+        return False
+
+    def end_pass(self) -> None:
+        pass
+
+    def next_pass(self) -> Pass | None:
+        return None
+
+    def position(self) -> tuple[int, dict[str, Any]] | None:
+        return None
 
 
 @define(eq=False)
@@ -58,14 +100,20 @@ class FakeSource:
     begun: int = 0
     waiting: dict[int, asyncio.Future[None]] = field(factory=dict)
     on_ask: Callable[[int], None] = lambda _: None
+    moves: bool = False
+    state: Mapping[str, str] = field(factory=dict)
 
-    def fetch(self, page: int) -> Coroutine[Any, Any, Page[int]]:
-        self.asked.append(page)
-        self.on_ask(page)
-        return self._answer(page)
+    async def prepare(self, resume: Resume | None) -> FakeSource:
+        return self
 
-    def identity(self, item: int) -> Hashable:
-        return item if self.same is None else item % self.same
+    def fetch(self, number: int, size: int, stable: bool) -> Coroutine[Any, Any, Page[int]]:
+        assert (size, stable) == (self.page_size, False)
+        self.asked.append(number)
+        self.on_ask(number)
+        return self._answer(number)
+
+    def ledger(self, report: Report, concurrency: int, resume: Resume | None) -> FakeLedger:
+        return FakeLedger(report, self.same)
 
     async def _answer(self, page: int) -> Page[int]:
         self.begun += 1
@@ -171,9 +219,32 @@ async def answering(source: FakeSource, picks: Sequence[int] = ()) -> AsyncGener
         await asyncio.wait([server])
 
 
-def paginator(source: FakeSource, walks: Walks | None = None, **options: Any) -> Paginator[int]:
-    options.setdefault("concurrency", 4)
-    return Paginator(source, walks=Walks() if walks is None else walks, name="numbers", **options)
+def paginator(
+    source: FakeSource,
+    walks: Walks | None = None,
+    *,
+    concurrency: int = 4,
+    ordered: bool = True,
+    max_pages: int | None = None,
+    limit: int | None = None,
+) -> Paginator[int]:
+    def begin(report: Report, resume: Resume | None) -> ListWalk[int]:
+        return ListWalk(
+            source,
+            report,
+            concurrency=concurrency,
+            ordered=ordered,
+            most=max_pages,
+            resume=resume,
+        )
+
+    return Paginator(
+        begin,
+        name="numbers",
+        query="",
+        walks=Walks() if walks is None else walks,
+        limit=limit,
+    )
 
 
 # --- what Hypothesis chooses -------------------------------------------------------------------
@@ -927,7 +998,7 @@ def test_making_one_sends_nothing_and_needs_no_loop() -> None:
     assert over.pages() is not None
     assert source.asked == []
     assert len(walks) == 0
-    assert repr(over) == "<Paginator numbers>"
+    assert repr(over) == "<Paginator: numbers>"
     assert over.report.complete is None
 
 

@@ -21,22 +21,14 @@ PACKAGE = Path(rybbit_async.__file__).parent
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 # Each file imports only from those before it.
 ORDER = [
-    "_version",
-    "errors",
-    "models",
-    "params",
-    "paging",
-    "routes",
-    "_converter",
-    "retry",
-    "pacing",
-    "auth",
-    "_transport",
-    "_routing",
-    "goals",
-    "client",
-    "__init__",
-    "_demo",
+    *("_version", "errors", "models", "params"),
+    # Walks, without HTTP.
+    *("_pages", "_walking", "_mending", "_merging", "paging"),
+    # HTTP, without walks.
+    *("routes", "_shared", "_json", "_fast", "_converter", "retry", "pacing", "auth"),
+    *("_transport", "_server", "_routing"),
+    # Both.
+    *("_sources", "goals", "client", "__init__", "_demo"),
 ]
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 PUBLIC = [getattr(rybbit_async, name) for name in rybbit_async.__all__ if name != "__version__"]
@@ -146,8 +138,16 @@ def test_import_direction(module: str) -> None:
 
 
 def test_the_check_of_imports_sees_them() -> None:
-    assert {"models", "paging", "_transport"} <= _siblings(PACKAGE / "goals.py")
+    assert {"models", "paging", "_sources"} <= _siblings(PACKAGE / "goals.py")
     assert "aiohttp" in set(_imports(PACKAGE / "client.py"))
+
+
+def test_walks_know_no_http_and_http_knows_no_walks() -> None:
+    walks = {"_walking", "_mending", "_merging", "paging"}
+    for module in walks:
+        assert _siblings(PACKAGE / f"{module}.py") <= {*walks, "_pages", "errors"}, module
+    for module in ("_transport", "_server", "_routing", "_converter"):
+        assert not _siblings(PACKAGE / f"{module}.py") & walks, module
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "testing").rglob("*.py")), ids=lambda p: p.stem)

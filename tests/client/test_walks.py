@@ -28,7 +28,6 @@ from rybbit_async.testing import RecordedRequest, RybbitServer, Store, faults
 from .conftest import Connect, Serve
 from .helpers import client_tasks, take, turns, until
 
-
 LAST = datetime(2024, 3, 31, 12, tzinfo=UTC)
 """When the latest session ended."""
 PAST: Any = {"start_date": "2024-03-01", "end_date": "2024-03-31"}

@@ -21,6 +21,7 @@ from rybbit_async import (
     Goal,
     GoalResult,
     GoalSession,
+    IncompleteWalkError,
     InvalidParameterError,
     NotFoundError,
     Page,
@@ -106,7 +107,9 @@ async def goals(client: RybbitClient) -> None:
         concurrency=4,
         ordered=False,
         limit=1000,
+        strict=True,
         max_pages=10,
+        verify=True,
         past_minutes_start=60,
         past_minutes_end=0,
     )
@@ -118,17 +121,24 @@ async def goals(client: RybbitClient) -> None:
     assert_type(walk.pages(), AsyncGenerator[Page[Goal], None])
     async for page in walk.pages():
         assert_type(page, Page[Goal])
+        assert_type(page.position, str | None)
+    async for later in walk.pages(start=page.position):
+        assert_type(later, Page[Goal])
     async with walk as begun:
         assert_type(begun, Paginator[Goal])
     assert_type(walk.report, Report)
-    assert_type(walk.report.complete, bool | None)
-    assert_type(walk.report.reason, str | None)
-    assert_type(walk.report.items, int)
+    report = walk.report
+    assert_type(report.complete, bool | None)
+    assert_type(report.doubtful, bool)
+    assert_type(report.reason, str | None)
+    assert_type(report.items + report.pages + report.requests, int)
+    assert_type(report.duplicates + report.passes, int)
 
     assert_type(await client.goals.get(123, 7, past_minutes_start=60, past_minutes_end=0), Goal)
 
     client.goals.iter(123, sort="id")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.goals.iter(123, start="2024-01-01")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    client.goals.iter(123, verify=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.goals.iter(1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -176,6 +186,7 @@ async def sessions(client: RybbitClient, goal: Goal) -> None:
         concurrency=8,
         ordered=True,
         limit=None,
+        strict=False,
         max_pages=None,
         start_date="2024-01-01",
         end_date="2024-01-31",
@@ -185,6 +196,31 @@ async def sessions(client: RybbitClient, goal: Goal) -> None:
         assert_type(session, Session)
     assert_type(await client.goals.sessions.iter(123, 7).collect(), list[Session])
     client.goals.sessions.iter(123, "7")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.goals.sessions.iter(123, 7, verify=True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    async for some in walk.pages(start='{"query": "0"}'):
+        assert_type(some, Page[Session])
+
+
+async def all_sessions(client: RybbitClient, goal: Goal) -> None:
+    """Walks over the sessions of many goals."""
+    walk = client.goals.sessions.iter_all(
+        [123, "0123456789ab"],
+        goals=[goal, 7],
+        page_size=1000,
+        concurrency=8,
+        ordered=False,
+        limit=10_000,
+        strict=True,
+        max_pages=100,
+        past_minutes_start=60,
+        past_minutes_end=0,
+    )
+    assert_type(walk, Paginator[GoalSession])
+    async for pair in walk:
+        assert_type(pair, GoalSession)
+    assert_type(await client.goals.sessions.iter_all(123).collect(), list[GoalSession])
+    client.goals.sessions.iter_all((site for site in (1, "0123456789ab")), goals={7})
+    client.goals.sessions.iter_all(1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def writes(client: RybbitClient, goal: Goal) -> None:
@@ -249,6 +285,8 @@ async def errors(client: RybbitClient) -> None:
     except InvalidParameterError as error:
         also: ValueError = error
         del also
+    except IncompleteWalkError as error:
+        assert_type(error.report, Any)
     except APITimeoutError as error:
         assert_type(error.sent, bool)
     except APIConnectionError as error:
