@@ -365,7 +365,9 @@ class TimelineLedger(Generic[T]):
         self._pages += 1
         if not rows:
             return []
-        if self._key(rows[0]) is None or self._key(rows[-1]) is None:
+        # What is compared besides the edges is so only in windows that move, or after a resume.
+        compared = rows if self._resumed or not self._past else (rows[0], rows[-1])
+        if any(self._key(row) is None for row in compared):
             return self._take_keyless(rows, size)
         repeated = self._edges.take(number, rows, size)
         self._find_hurt()
