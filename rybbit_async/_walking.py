@@ -353,12 +353,14 @@ class ListWalk(Generic[T]):
         self.report = report
         self.meta: PageMeta | None = None
         self._source = source
-        self._concurrency = concurrency
+        self._most_at_once = concurrency
+        self._concurrency = concurrency  # now; never more than that
         self._ordered = ordered
         self._most = most
         self._resume = resume
         self._tasks = Tasks()
         self._window: _Window[T] | None = None
+        self._how = Pass()  # how the window reads the list
         self._ledger: Ledger[T] | None = None
         self._waiting = 0  # 1 while a step waits for a page that the window still counts
 
@@ -374,9 +376,9 @@ class ListWalk(Generic[T]):
 
     def widen(self, concurrency: int) -> None:
         """From now on, have at most so many pages in flight or buffered."""
-        self._concurrency = concurrency
-        if self._window is not None:
-            self._window.concurrency = concurrency
+        self._concurrency = min(concurrency, self._most_at_once)
+        if self._window is not None and not self._how.sequential:
+            self._window.concurrency = self._concurrency
 
     async def step(self, remaining: int | None = None) -> list[T] | None:
         """See ``Walk``."""
@@ -433,12 +435,12 @@ class ListWalk(Generic[T]):
         self._source = await self._run(self._source.prepare(resume))
         first = 1 if resume is None else resume.rank // self._source.page_size + 1
         self._window = self._new_window(None, first)
-        self._ledger = self._source.ledger(self.report, self._concurrency, resume)
+        self._ledger = self._source.ledger(self.report, self._most_at_once, resume)
         return self._ledger
 
     def _new_window(self, again: Pass | None, first: int = 1) -> _Window[T]:
         source = self._source
-        how = again or Pass()
+        how = self._how = again or Pass()
         size = how.size or source.page_size
         return _Window[T](
             lambda number: source.fetch(number, size, how.stable),
