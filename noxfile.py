@@ -40,21 +40,25 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Every test, on every Python of the classifiers; then the types, and coverage in total."""
+    """Every test, on every Python of the classifiers; then the types, and what was covered."""
     session.notify("typing")
-    session.notify("coverage")
     session.install(".[all]", *group("tests"))
     session.run("python", "-c", CHECK_INSTALLED, env=INSTALLED_ONLY)
-    env = {**INSTALLED_ONLY, "COVERAGE_FILE": f".coverage.{session.python}"}
-    session.run("coverage", "erase", env=env)
+    pytest = ["-m", "pytest", *(session.posargs or ["-n2"])]
+    if session.python != RUNNING:
+        session.run("python", *pytest, env=INSTALLED_ONLY)
+        return
+    # Measuring takes its time, and one interpreter shows what is covered.
+    session.notify("coverage")
+    session.run("coverage", "erase")
     # Not pytest-cov: this package is a pytest plugin, so pytest imports it before any other
     # plugin can start measuring.
-    session.run("coverage", "run", "-m", "pytest", *(session.posargs or ["-n2"]), env=env)
+    session.run("coverage", "run", *pytest, env=INSTALLED_ONLY)
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """What the tests of all interpreters have covered together."""
+    """What the tests have covered, in all of their processes together."""
     session.install(*group("coverage"))
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
