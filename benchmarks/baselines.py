@@ -1,0 +1,131 @@
+"""What this package is measured against: the same requests, made by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import aiohttp
+import httpx
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from .servers import Target
+
+CONNECTIONS: Final = 100  # as many as a RybbitClient allows itself
+
+Fetch = Callable[[str, Mapping[str, str]], Awaitable[int]]
+"""Reads one page, and gives the number of its rows."""
+
+
+@asynccontextmanager
+async def raw(target: Target) -> AsyncGenerator[Fetch, None]:
+    """aiohttp and orjson, without types: the least that a page costs."""
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    headers = {"Authorization": f"Bearer {target.api_key}"}
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+
+        async def fetch(url: str, query: Mapping[str, str]) -> int:
+            async with session.get(url, params=query) as response:
+                body = await response.read()
+            return len(orjson.loads(body)["data"])
+
+        yield fetch
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _country(code: str | None) -> str | None:
+    return "" if code == "\0\0" else code
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+class SessionModel(BaseModel):
+    """A session as somebody who knows the server would write it down for pydantic.
+
+    What a row gives is the same: text that came as a number is text again, times are aware, an
+    unknown country is empty, and what a newer server sends besides is kept.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", coerce_numbers_to_str=True)
+
+    session_id: str
+    user_id: str | None = None
+    country: Annotated[str | None, AfterValidator(_country)] = None
+    region: str | None = None
+    city: str | None = None
+    language: str | None = None
+    device_type: str | None = None
+    browser: str | None = None
+    browser_version: str | None = None
+    operating_system: str | None = None
+    operating_system_version: str | None = None
+    screen_width: int | None = None
+    screen_height: int | None = None
+    referrer: str | None = None
+    channel: str | None = None
+    hostname: str | None = None
+    page_title: str | None = None
+    querystring: str | None = None
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_term: str | None = None
+    utm_content: str | None = None
+    session_end: Moment | None = None
+    session_start: Moment | None = None
+    session_duration: int | None = None
+    entry_page: str | None = None
+    exit_page: str | None = None
+    pageviews: int | None = None
+    events: int | None = None
+    errors: int | None = None
+    outbound: int | None = None
+    ip: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    tag: str | None = None
+
+
+class PageModel(BaseModel):
+    data: list[SessionModel]
+
+
+@asynccontextmanager
+async def pydantic(target: Target) -> AsyncGenerator[Fetch, None]:
+    """httpx and pydantic, straight from the bytes: the usual way to typed rows."""
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    headers = {"Authorization": f"Bearer {target.api_key}"}
+    async with httpx.AsyncClient(limits=limits, headers=headers) as client:
+
+        async def fetch(url: str, query: Mapping[str, str]) -> int:
+            response = await client.get(url, params=query)
+            return len(PageModel.model_validate_json(response.content).data)
+
+        yield fetch
+
+
+def walk(
+    fetch: Fetch, url: str, *, pages: int, query: Mapping[str, str], concurrency: int
+) -> Callable[[], Awaitable[int]]:
+    """Every page of a list whose length is known, always ``concurrency`` of them at once."""
+
+    async def job() -> int:
+        numbers = iter(range(1, pages + 1))
+
+        async def worker() -> int:
+            rows = 0
+            for number in numbers:
+                rows += await fetch(url, {"page": str(number), **query})
+            return rows
+
+        return sum(await asyncio.gather(*(worker() for _ in range(concurrency))))
+
+    return job

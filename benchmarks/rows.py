@@ -1,0 +1,260 @@
+"""What is measured, and why. Each function gives the rows of one comparison."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from statistics import median
+from typing import Any, Final
+
+from attrs import frozen
+
+from rybbit_async import Paginator, RybbitClient
+
+from . import baselines
+from .baselines import Fetch
+from .measure import Pair, Row, Timed, Took, milliseconds, pairs, ratios, speeds, timed
+from .servers import PAST, Site, Target, live_window, serving
+
+PAGES: Final = 200
+PAGE: Final = 100
+SESSIONS: Final = PAGES * PAGE
+AT_ONCE: Final = 8
+LATENCY: Final = 0.05  # seconds, roughly a server on the same continent
+FAR_AT_ONCE: Final = 16
+GOALS_PAGE: Final = 5
+FEW: Final = 10_000
+MEMORY_PAGE: Final = 250  # many pages of the few sessions, too, so that both fill the window
+EXTRAS: Final = ("duckdb", "httpx", "orjson", "pydantic", "pytest", "pytest_asyncio", "rich")
+
+
+@frozen
+class Effort:
+    """How many pairs of each kind are measured, and how many sessions a long walk has."""
+
+    walks: int
+    far_walks: int
+    memory: int
+    imports: int
+    calls: int
+    many: int
+
+
+FULL: Final = Effort(40, 20, memory=3, imports=25, calls=500, many=1_000_000)
+QUICK: Final = Effort(5, 3, memory=1, imports=5, calls=100, many=100_000)
+
+
+@asynccontextmanager
+async def _both(target: Target) -> AsyncGenerator[tuple[RybbitClient, Fetch], None]:
+    """This package's client, which knows the server's routes by now, and the raw one."""
+    async with (
+        RybbitClient(target.api_key, base_url=target.url) as client,
+        baselines.raw(target) as fetch,
+    ):
+        await client.goals.list(target.site.site_id)
+        yield client, fetch
+
+
+async def _count(items: Paginator[Any]) -> int:
+    number = 0
+    async for _ in items:
+        number += 1
+    return number
+
+
+def _giving(rows: int, job: Callable[[], Awaitable[int]]) -> Timed:
+    """``job``, which is not worth comparing unless it gives so many rows."""
+
+    async def checked() -> None:
+        given = await job()
+        if given != rows:
+            raise AssertionError(f"{given} rows instead of {rows}")
+
+    return checked
+
+
+def _by_hand(fetch: Fetch, url: str, query: Mapping[str, Any], *, rows: int, at_once: int) -> Timed:
+    """All pages of a list, by a client that knows beforehand how many there are."""
+    return _giving(rows, baselines.walk(fetch, url, pages=PAGES, query=query, concurrency=at_once))
+
+
+async def typed_walk(effort: Effort) -> AsyncGenerator[Row, None]:
+    """Items a second of a walk whose time goes into the client, not into waiting."""
+    with serving([SESSIONS]) as target:
+        site, url = target.site, target.sessions_url(target.site)
+        query = {"limit": str(PAGE), **PAST}
+        async with _both(target) as (client, fetch), baselines.pydantic(target) as typed:
+            sessions = client.goals.sessions.iter(
+                site.site_id, site.goal_id, page_size=PAGE, concurrency=AT_ONCE, **PAST
+            )
+            ours = _giving(SESSIONS, lambda: _count(sessions))
+            raw = _by_hand(fetch, url, query, rows=SESSIONS, at_once=AT_ONCE)
+            measured = await pairs(ours, raw, effort.walks)
+            what = f"typed walk of {SESSIONS:,} sessions: items/s"
+            yield Row(
+                f"{what} against aiohttp + orjson, no types",
+                "x", speeds(measured), 0.45, at_least=True, note=_speeds(measured),
+            )  # fmt: skip
+            usual = _by_hand(typed, url, query, rows=SESSIONS, at_once=AT_ONCE)
+            measured = await pairs(ours, usual, effort.walks)
+            yield Row(
+                f"{what} against httpx + pydantic",
+                "x", speeds(measured), 4.0, at_least=True, note=_speeds(measured),
+            )  # fmt: skip
+
+
+def _speeds(measured: Sequence[Pair]) -> str:
+    ours, theirs = (
+        SESSIONS / median(took.clock for took in side) for side in zip(*measured, strict=True)
+    )
+    # What other programs do on the machine does not count here.
+    own = median(theirs.processor / ours.processor for ours, theirs in measured)
+    return f"{ours:,.0f} and {theirs:,.0f} items/s; {own:.2f} x by the processor's time"
+
+
+async def far_server(effort: Effort) -> AsyncGenerator[Row, None]:
+    """Whether the window is kept full where the time goes into waiting."""
+    goals = PAGES * GOALS_PAGE
+    what = f"{PAGES} pages, server 50 ms away, {FAR_AT_ONCE} at once: wall against aiohttp + orjson"
+    with serving([SESSIONS], goals=goals, latency=LATENCY) as target:
+        site = target.site
+        async with _both(target) as (client, fetch):
+            listed = client.goals.iter(
+                site.site_id, page_size=GOALS_PAGE, concurrency=FAR_AT_ONCE, **PAST
+            )
+            by_id = {"page_size": str(GOALS_PAGE), "sort": "goalId", "order": "asc", **PAST}
+            measured = await pairs(
+                _giving(goals, lambda: _count(listed)),
+                _by_hand(fetch, target.goals_url(site), by_id, rows=goals, at_once=FAR_AT_ONCE),
+                effort.far_walks,
+            )
+            yield Row(f"{what}, with a total (goals)", "x", ratios(measured), 1.15)
+            sessions = client.goals.sessions.iter(
+                site.site_id, site.goal_id, page_size=PAGE, concurrency=FAR_AT_ONCE, **PAST
+            )
+            query = {"limit": str(PAGE), **PAST}
+            url = target.sessions_url(site)
+            measured = await pairs(
+                _giving(SESSIONS, lambda: _count(sessions)),
+                _by_hand(fetch, url, query, rows=SESSIONS, at_once=FAR_AT_ONCE),
+                effort.far_walks,
+            )
+            yield Row(f"{what}, without (sessions)", "x", ratios(measured), 1.30)
+
+
+async def first_item(effort: Effort) -> AsyncGenerator[Row, None]:
+    """What a walk adds to the round trip before its first session is there.
+
+    With the pages of the other rows, and with the large ones that a walk has by default.
+    """
+    for latency in (0.0, LATENCY):
+        with serving([SESSIONS], latency=latency) as target:
+            async with _both(target) as (client, fetch):
+                for size in (PAGE, 1000):
+                    rounds = effort.far_walks if latency else effort.walks
+                    measured = await _first_pairs(target, client, fetch, size, rounds)
+                    what = f"first session of a page of {size}, server {latency * 1000:.0f} ms away"
+                    yield Row(f"{what}, over one raw request", "ms", milliseconds(measured), 2.0)
+
+
+async def _first_pairs(
+    target: Target, client: RybbitClient, fetch: Fetch, size: int, rounds: int
+) -> list[Pair]:
+    """Until the first item is there: ending the walk is not counted."""
+    site, url = target.site, target.sessions_url(target.site)
+    sessions = client.goals.sessions.iter(site.site_id, site.goal_id, page_size=size, **PAST)
+    query = {"page": "1", "limit": str(size), **PAST}
+    measured: list[Pair] = []
+    for _ in range(rounds + 1):
+        async with sessions:
+            ours = await timed(aiter(sessions).__anext__)
+        measured.append((ours, await timed(lambda: fetch(url, query))))
+    return measured[1:]
+
+
+async def one_call(effort: Effort) -> AsyncGenerator[Row, None]:
+    """What a single call adds to its request: parameters, checks, errors, types."""
+    with serving([FEW], goals=10) as target:
+        url = target.goals_url(target.site)
+        async with _both(target) as (client, fetch):
+            measured = await pairs(
+                lambda: client.goals.list(target.site.site_id, page_size=10, **PAST),
+                lambda: fetch(url, {"page": "1", "page_size": "10", **PAST}),
+                effort.calls,
+                tidy=False,
+            )
+            yield Row("one goals.list over the same raw call", "x", ratios(measured), 1.25)
+
+
+async def memory(effort: Effort) -> AsyncGenerator[Row, None]:
+    """What a walk remembers of the rows that went by. Each is walked by a fresh process."""
+    with serving([FEW, effort.many], cache=1024) as target:
+        few, many = target.sites
+        what = f"peak memory, {effort.many:,} sessions over {FEW:,}, "
+
+        def growths(window: Mapping[str, Any]) -> list[int]:
+            return [
+                _peak(target, many, window) - _peak(target, few, window)
+                for _ in range(effort.memory)
+            ]
+
+        past = tuple(growth / 1e6 for growth in growths(PAST))
+        yield Row(f"{what}window wholly past", "MB", past, 5.0)
+        live = tuple(growth / (effort.many - FEW) for growth in growths(live_window()))
+        yield Row(f"{what}live window, for each session", "bytes", live, 100.0)
+
+
+def _peak(target: Target, site: Site, window: Mapping[str, Any]) -> int:
+    options = {"page_size": MEMORY_PAGE, "concurrency": AT_ONCE, **window}
+    told = {
+        "url": target.url,
+        "api_key": target.api_key,
+        "site": site.site_id,
+        "goal": site.goal_id,
+        "options": options,
+    }
+    command = [sys.executable, "-m", "benchmarks.memory", json.dumps(told)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    said = json.loads(done.stdout)
+    if said["items"] != site.sessions:
+        raise AssertionError(f"{said['items']} rows instead of {site.sessions}")
+    return int(said["peak"])
+
+
+async def imports(effort: Effort) -> AsyncGenerator[Row, None]:
+    """What importing this package adds to importing aiohttp, each in a fresh interpreter."""
+    measured = [
+        (_imported("rybbit_async"), _imported("aiohttp")) for _ in range(effort.imports + 1)
+    ][1:]
+    extras = sorted(set(EXTRAS) & set(_import("rybbit_async")["modules"]))
+    yield Row(
+        "import rybbit_async over import aiohttp",
+        "ms", milliseconds(measured), 40.0, also=not extras,
+        note=f"imports {', '.join(extras)}" if extras else "nothing of the extras",
+    )  # fmt: skip
+
+
+def _imported(module: str) -> Took:
+    said = _import(module)
+    return Took(said["clock"], said["processor"])
+
+
+def _import(module: str) -> Any:
+    code = (
+        "import json, sys, time\n"
+        "clock, processor = time.perf_counter(), time.process_time()\n"
+        f"import {module}\n"
+        "clock, processor = time.perf_counter() - clock, time.process_time() - processor\n"
+        "print(json.dumps(dict(clock=clock, processor=processor, modules=list(sys.modules))))"
+    )
+    # As an installed package is imported: from bytecode, not compiled anew each time.
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=env)
+    return json.loads(done.stdout)
+
+
+COMPARISONS: Final = (typed_walk, far_server, first_item, memory, imports, one_call)
