@@ -30,6 +30,7 @@ __all__ = ["DEFAULT_BASE_URL", "Http", "HttpOptions"]
 
 DEFAULT_BASE_URL: Final = "https://api.rybbit.io"
 MAX_REDIRECTS: Final = 3
+PLAIN: Final = 16 * 2**20
 
 
 @frozen
@@ -66,14 +67,14 @@ class _Once:
     """
 
     def __init__(self, credentials: Mapping[str, str]) -> None:
-        self._credentials = credentials
+        self.credentials = credentials
 
     async def __call__(
         self,
         request: aiohttp.ClientRequest,
         handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]],
     ) -> aiohttp.ClientResponse:
-        request.headers.update(self._credentials)
+        request.headers.update(self.credentials)
         try:
             return await handler(request)
         except aiohttp.ClientConnectorError:
@@ -108,6 +109,12 @@ class Http:
         self._owns_session = session is None
         self._options = options
         self._redact = redact
+        self._headers: Mapping[str, str] = {
+            "Accept": "application/json",
+            "User-Agent": f"rybbit_async/{__version__}",
+            **options.headers,
+        }
+        self._middleware = _Once({})
         self._slots = asyncio.Semaphore(options.max_connections)
         self._under_way: set[asyncio.Timeout] = set()
         self._idle: asyncio.Event | None = None
@@ -152,14 +159,9 @@ class Http:
     async def _once(
         self, request: Request, url: str, credentials: Mapping[str, str], timeout: Timeout
     ) -> Answer:
-        session, options = self._open_session(), self._options
-        headers = {
-            "Accept": "application/json",
-            "User-Agent": f"rybbit_async/{__version__}",
-            **options.headers,
-        }
+        session, options, headers = self._open_session(), self._options, self._headers
         if request.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers = {**headers, "Content-Type": "application/json"}
         # A session that was passed in may have middlewares; they go inside ours, which has to see
         # what reaches aiohttp's own loop.
         theirs = getattr(session, "_middlewares", ())
@@ -177,7 +179,7 @@ class Http:
                     ),
                     allow_redirects=False,
                     raise_for_status=False,
-                    middlewares=(_Once(credentials), *theirs),
+                    middlewares=(self._once_with(credentials), *theirs),
                     proxy=options.proxy,
                     ssl=options.ssl,
                 ) as response:
@@ -206,8 +208,19 @@ class Http:
             if not self._under_way and self._idle is not None:
                 self._idle.set()
 
+    def _once_with(self, credentials: Mapping[str, str]) -> _Once:
+        if self._middleware.credentials is not credentials:  # they seldom change
+            self._middleware = _Once(credentials)
+        return self._middleware
+
     async def _read(self, response: aiohttp.ClientResponse, request: Request, url: str) -> bytes:
         most, size, chunks = self._options.max_response_bytes, 0, list[bytes]()
+        if response.headers.get("Content-Encoding") is None and 0 < (
+            response.content_length or 0
+        ) <= min(most, PLAIN):
+            body = await response.read()  # the quick way, for what cannot grow
+            self.received += len(body)
+            return body
         async for chunk in response.content.iter_any():
             size += len(chunk)
             chunks.append(chunk)

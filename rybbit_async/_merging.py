@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from attrs import define
 
 from ._pages import PageMeta, Report
-from ._walking import ListWalk, Resume, Tasks
+from ._walking import ListWalk, Resume, Tasks, close_all
 from .errors import RybbitError
 
 __all__ = ["Lane", "MergedWalk"]
@@ -167,8 +167,8 @@ class MergedWalk(Generic[Outer, Inner, Row]):
 
     async def close(self, error: type[RybbitError] = RybbitError, reason: str = "over") -> None:
         """See ``Walk``."""
-        await self._tasks.close(error(reason))
-        for lane in self._lanes:
-            await lane.walk.close(error, reason)
-        if self._listing is not None:
-            await self._listing[0].close(error, reason)
+        await close_all(
+            self._tasks.close(error(reason)),
+            *(lane.walk.close(error, reason) for lane in self._lanes),
+            *(() if self._listing is None else (self._listing[0].close(error, reason),)),
+        )

@@ -11,7 +11,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 
 from ._clock import Clock
 from ._http import Http, HttpOptions, closed_error
@@ -89,12 +89,12 @@ class Transport:
         self._budget = RetryBudget()
         self._closing: asyncio.Event | None = None
         self._worked: float | None = None  # when the key last did
-        self._stats = Stats()
+        self._requests = self._retries = self._pauses = 0
 
     @property
     def stats(self) -> Stats:
         """See ``Stats``."""
-        return evolve(self._stats, bytes=self.http.received)
+        return Stats(self._requests, self._retries, self._pauses, self.http.received)
 
     @property
     def rate_limit(self) -> RateLimitStatus:
@@ -135,7 +135,7 @@ class Transport:
                     raise
                 arrived = arrived or (may_have_arrived(error) and not signing_in)
                 log.info("attempt %d failed, next one in %.3f s: %s", attempt, wait, error)
-            self._stats = evolve(self._stats, retries=self._stats.retries + 1)
+            self._retries += 1
             if limited is None:  # that wait is everybody's, see ``_take_turn``
                 await self._sleep(wait)
 
@@ -169,7 +169,7 @@ class Transport:
         call.queued += await self._take_turn(call)
         began = clock.time()
         self._budget.request(began)
-        self._stats = evolve(self._stats, requests=self._stats.requests + 1)
+        self._requests += 1
         said = "cancelled"
         try:
             answer = await self.http.exchange(request, auth.headers(), call.options.timeout)
@@ -264,7 +264,7 @@ class Transport:
     def _pause(self, error: RateLimitError, wait: float | None) -> None:
         seconds = error.retry_after if error.retry_after is not None else wait or 0.0
         if self._pacer.pause(seconds, error.scope, self.clock.time()):
-            self._stats = evolve(self._stats, pauses=self._stats.pauses + 1)
+            self._pauses += 1
             log.info("%s rate limit: pausing for %.3f s", error.scope or "the", seconds)
 
     async def _sleep(self, seconds: float) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "Span",
     "Tasks",
     "Walk",
+    "close_all",
     "covering_page",
 ]
 
@@ -172,6 +173,18 @@ class Walk(Protocol[T]):
     async def close(self, error: type[RybbitError] = RybbitError, reason: str = "over") -> None:
         """Cancel every task and wait until the last of them is over."""
         ...
+
+
+async def close_all(*closings: Coroutine[Any, Any, None]) -> None:
+    """Close one after another; whoever closes may be cancelled, but not out of closing the rest."""
+    cancelled: asyncio.CancelledError | None = None
+    for closing in closings:
+        try:
+            await closing
+        except asyncio.CancelledError as again:
+            cancelled = again
+    if cancelled is not None:
+        raise cancelled
 
 
 class Tasks:

@@ -133,12 +133,13 @@ def refusal(answer: Answer, hint: str, now: datetime) -> APIStatusError:
     """
     said = _redact_all(_error_body(answer.body), answer.redact)
     body = answer.clipped()
-    message = (_message(said) or body.partition("\n")[0][:120] or "no text")[:CLIP]
+    message = _message(said) or body.partition("\n")[0][:120] or "no text"
     cls = status_error_class(answer.status)
-    text = f"{answer.status} for {answer.what}: {message}" + (f". {hint}" if hint else "")
+    text = f"{answer.status} for {answer.what}: {message[:CLIP]}" + (f". {hint}" if hint else "")
     fields: dict[str, Any] = {
         "status": answer.status,
-        "message": message,
+        # Whole, for a URL of some 20 KB: "Route GET:... not found" is read by its end.
+        "message": message[: CLIP * 50],
         "method": answer.request.method,
         "url": answer.url,
         "body": body,

@@ -8,6 +8,7 @@ jar would send it over plain loopback.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from attrs import field, frozen
 
@@ -75,11 +76,11 @@ class ApiKey:
                 "api_key: a key is printable ASCII without white space, line breaks or 'Bearer'"
             )
         self.secrets = (Secret(key),)
-        self._value = Secret(f"Bearer {key}")
+        self._headers = {"Authorization": Secret(f"Bearer {key}")}
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> Mapping[str, str]:
         """The header that carries the key."""
-        return {"Authorization": self._value}
+        return self._headers
 
 
 @frozen

@@ -29,6 +29,7 @@ from ._settings import (
 )
 from ._sources import Api
 from ._transport import Options, Stats, Transport
+from ._walking import close_all
 from ._wire import Request, Timeout, decode
 from .auth import PasswordLogin
 from .errors import ClientClosedError, InvalidParameterError
@@ -231,8 +232,10 @@ class RybbitClient:
         A session that was passed in stays open. Closing twice does no harm.
         """
         self._transport.http.closed = True
-        await self._walks.close(ClientClosedError, "the client was closed during this walk")
-        await self._transport.close()
+        await close_all(
+            self._walks.close(ClientClosedError, "the client was closed during this walk"),
+            self._transport.close(),
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from ._pages import Page, PageMeta, Report
-from ._walking import Resume, Walk
+from ._walking import Resume, Walk, close_all
 from .errors import IncompleteWalkError, InvalidParameterError, RybbitError, RybbitWarning
 
 __all__ = ["Page", "PageMeta", "Paginator", "Report", "Walks"]
@@ -36,8 +36,7 @@ class Walks:
 
     async def close(self, error: type[RybbitError], reason: str) -> None:
         """End every walk; a consumer that asks for more gets ``error(reason)`` raised."""
-        for walk in tuple(self._walks):
-            await walk.close(error, reason)
+        await close_all(*(walk.close(error, reason) for walk in tuple(self._walks)))
 
 
 class Paginator(Generic[T]):

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from rybbit_async import APIResponseError, Page, Session
 from rybbit_async._converter import _fast_sessions as fast
+from rybbit_async._converter import goal_page, read_goals, session_page
 from rybbit_async._converter import read_sessions as read_body
-from rybbit_async._converter import session_page
 from rybbit_async._json import BadJSONError, Body
 
-from .strategies import session_rows
+from .strategies import goal_rows, session_rows
 
 SESSION: dict[str, Any] = {
     "session_id": "s1", "user_id": "u1", "country": "US", "browser_version": 120,
@@ -48,21 +48,22 @@ def lenient(data: bytes) -> Page[Session]:
 
 
 def test_what_fits_takes_the_fast_way() -> None:
-    rows = fast(body(SESSION, {**SESSION, "tag": "new", "country": "\0\0"}))
-    assert rows is not None
+    found = fast(body(SESSION, {**SESSION, "tag": "new", "country": "\0\0"}))
+    assert found is not None
+    rows = found[0]
     assert rows == lenient(body(SESSION, {**SESSION, "tag": "new", "country": "\0\0"})).items
     assert (rows[0].page_title, rows[0].utm_campaign, rows[1].country) == ("-7", "12", "")
 
 
 def test_what_it_makes_is_a_session_like_any_other() -> None:
-    (row,) = fast(body(SESSION)) or ()
+    (row,) = fast(body(SESSION))[0]  # type: ignore[index]
     assert type(row) is Session
     assert pickle.loads(pickle.dumps(row)) == row
     assert hash(row) == hash(lenient(body(SESSION)).items[0])
     with pytest.raises(AttributeError):
         row.country = "DE"  # type: ignore[misc]
     assert row.extra == {}
-    assert row.extra is not (fast(body(SESSION)) or ())[0].extra
+    assert row.extra is not fast(body(SESSION))[0][0].extra  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,40 @@ def test_any_value_at_all(changes: dict[str, Any]) -> None:
 @example(b"[" * 5000)
 def test_any_bytes_at_all(data: bytes) -> None:
     assert outcome(read_sessions, data) == outcome(lenient, data)
+
+
+META = {"total": "2", "page": 1, "pageSize": 2, "totalPages": 1}
+
+
+@given(st.lists(goal_rows(), max_size=4), st.sampled_from([META, {**META, "total": 2}, {}, None]))
+def test_goals_as_servers_send_them(pairs: list[Any], meta: Any) -> None:
+    data = body(*(wire for wire, _ in pairs), meta=meta)
+
+    def slow(data: bytes) -> Page[Any]:
+        return goal_page(Body(data).json())
+
+    def found(read: Any) -> object:
+        try:
+            page = read(data)
+        except APIResponseError as error:
+            return str(error), error.path
+        return page, [(type(row.config), row.extra) for row in page]
+
+    assert found(lambda data: read_goals(Body(data))) == found(slow)
+
+
+@given(st.dictionaries(st.sampled_from(["pathPattern", "eventName", "later"]), VALUES), VALUES)
+def test_goals_with_any_config(config: dict[str, Any], total: Any) -> None:
+    row = {
+        "goalId": 1, "siteId": 2, "name": None, "goalType": "path", "config": config,
+        "createdAt": "2026-11-24 08:13:46.60547", "total_conversions": total,
+    }  # fmt: skip
+    data = body(row, meta=META)
+
+    def found(read: Any) -> object:
+        try:
+            return read(Body(data)).items
+        except (APIResponseError, BadJSONError) as error:
+            return type(error), str(error), getattr(error, "path", None)
+
+    assert found(read_goals) == found(lambda one: goal_page(one.json()))
