@@ -112,7 +112,8 @@ class CatalogLedger(Generic[T]):
                 self._seen.add(key)
             self._rows.add(key)
             self._latest = max(self._latest, key)
-        self._barren = 0 if len(self._rows) > before else self._barren + 1
+        if page.items:
+            self._barren = 0 if len(self._rows) > before else self._barren + 1
         if self._stable and self._barren > self._patience:
             raise _repeating()
         self._added += len(fresh)
@@ -325,7 +326,8 @@ class TimelineLedger(Generic[T]):
         self._concurrency = concurrency
         self._seen: set[int] | None = None if past else set()
         self._hurt: dict[Span, _Group] = {}
-        self._swept = concurrency == 1
+        # The walk that a resumed one goes on with may have had several pages under way at once.
+        self._swept = concurrency == 1 and resume is None
         self._sweeping = False
         self._passes = 1
         self._resumed = resume is not None
@@ -443,18 +445,20 @@ class TimelineLedger(Generic[T]):
         group = self._edges.open_group(self._last_key)
         if group is None:
             return None
-        at: dict[str, Any] = {
-            "time": group.key.isoformat(),
-            "given": sorted(_mark(who) for who in group.seen),
-        }
+        given = {_mark(who) for who in group.seen}
+        if group.key == self._given_until:
+            given |= self._given
+        at: dict[str, Any] = {"time": group.key.isoformat(), "given": sorted(given)}
         if self._head is not None:
             at |= {"head": self._head.isoformat(), "head_rows": sorted(self._head_rows)}
         return group.first, at
 
     def _watch_head(self, number: int, rows: Sequence[T]) -> None:
         if number == 1 and not (self._resumed and self._passes == 1):
-            head = self._head = self._key(rows[0])
-            self._head_rows = {_mark(self._identity(r)) for r in rows if self._key(r) == head}
+            self._head = self._key(rows[0])
+        if number == 1 or self._passes > 1 or self._concurrency == 1:
+            # Of pages that are read one after another, each may tell who is in the head's second.
+            self._add_head_rows(rows)
         if self._since is None:
             return
         for row in rows:
@@ -465,6 +469,9 @@ class TimelineLedger(Generic[T]):
                 break
             if key > self._since or _mark(self._identity(row)) not in self._since_rows:
                 self._moved = True
+
+    def _add_head_rows(self, rows: Sequence[T]) -> None:
+        self._head_rows |= {_mark(self._identity(r)) for r in rows if self._key(r) == self._head}
 
     def _watch_loop(self, fresh: int, rows: Sequence[T], size: int) -> None:
         if self._past and self._seen is None:
@@ -504,20 +511,25 @@ class TimelineLedger(Generic[T]):
         found = [i for i, row in enumerate(rows) if self._key(row) == group.key]
         if len(rows) <= group.last - first:
             self._report.doubt(f"the server gives no page that holds all rows of {group.key}")
-        elif not found or not self._shows_whole(found, group, first, len(rows), size):
+        elif not self._shows_whole(rows, found, group, first, size):
             self._widen(span, group)
         missing = [rows[i] for i in found if self._identity(rows[i]) not in group.seen]
         group.seen.update(self._identity(row) for row in missing)
+        if self._passes > 1 or self._concurrency == 1:
+            self._add_head_rows(missing)
         missing = list(self._not_given(missing))
         return missing if self._seen is None else self._unseen(missing)
 
     def _shows_whole(
-        self, found: list[int], group: _Group, first: int, rows: int, size: int
+        self, rows: Sequence[T], found: list[int], group: _Group, first: int, size: int
     ) -> bool:
         if self._past:  # the ranks are where they were
             return found == list(range(group.first - first, group.last - first + 1))
-        # Something else stands on both of its sides, or the list begins or ends there.
-        return (found[0] > 0 or first == 0) and (found[-1] < rows - 1 or rows < size)
+        # Something else stands on both of its sides, or the list begins or ends there. It may be
+        # that all of its rows have moved on.
+        return (first == 0 or self._key(rows[0]) > group.key) and (
+            len(rows) < size or self._key(rows[-1]) < group.key
+        )
 
     def _widen(self, span: Span, group: _Group) -> None:
         margin = max(span.last - span.first + 1, 2)
@@ -541,11 +553,13 @@ class TimelineLedger(Generic[T]):
     def next_pass(self) -> Pass | None:
         """From the head again, in a window that moves, until that finds nothing."""
         atomic = self._pages == 1  # one answer is one moment
-        if self._past or self._head is None or (self._passes == 1 and atomic):
+        whole = atomic and self._passes == 1 and not self._resumed
+        if self._past or self._head is None or whole:
             return None
         sweep = self._moved and not self._swept
-        if self._passes > 1 and not sweep and (atomic or not self._moved):
-            # What was read before held still: its head is where it was.
+        if self._passes > 1 and not sweep and (atomic or not (self._moved or self._sweeping)):
+            # What was read before held still: its head is where it was. (A sweep itself may have
+            # been overtaken by what it had yet to read.)
             return None
         if self._passes == MAX_PASSES:
             self._report.doubt(
@@ -556,6 +570,7 @@ class TimelineLedger(Generic[T]):
         self._since, self._since_rows = self._head, self._head_rows
         self._swept = self._swept or sweep
         self._sweeping = sweep
+        self._start = 0
         self._begin()
         return Pass(size=self._size * self._concurrency if sweep else None, sequential=True)
 

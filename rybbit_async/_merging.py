@@ -129,14 +129,14 @@ class MergedWalk(Generic[Outer, Inner, Row]):
         """Begin what may begin: a page of the outer list, new lanes, the next step of each."""
         lanes, waiting = self._lanes, self._waiting
         free = self._concurrency - sum(lane.load for lane in lanes) - bool(self._list_step)
+        while waiting and (free > 0 or not lanes) and self._may_open(remaining):
+            lanes.append(waiting.popleft())
+            free -= 1
         lists = self._listing is not None and self._list_step is None and not waiting
         # A window of one does one thing at a time.
         if lists and (not lanes or (free > 0 and self._concurrency > 1)):
             assert self._listing is not None
             self._list_step = self._tasks.start(self._listing[0].step())
-            free -= 1
-        while waiting and (free > 0 or not lanes) and self._may_open(remaining):
-            lanes.append(waiting.popleft())
             free -= 1
         # Whoever still waits for a place gets the next one that is free.
         queue = bool(waiting) or (self._listing is not None and self._list_step is None)
@@ -152,9 +152,16 @@ class MergedWalk(Generic[Outer, Inner, Row]):
                 extra = max(0, min(free, share))
             free -= extra
             lane.walk.widen(max(1, width + extra))
-            if lane.step is None:
+            if lane.step is None and self._is_wanted(lane, remaining):
                 lane.expected -= 1
                 lane.step = self._tasks.start(lane.walk.step(remaining))
+
+    def _is_wanted(self, lane: Lane[Inner, Row], remaining: int | None) -> bool:
+        """Whether what is under way may not be enough without a further step of this lane."""
+        if remaining is None or (self._ordered and lane is self._lanes[0]):
+            return True
+        under_way = sum(other.load for other in self._lanes if other.step is not None)
+        return under_way * self._page_size < remaining
 
     def _may_open(self, remaining: int | None) -> bool:
         if self._ordered and any(lane.expected > lane.load for lane in self._lanes):

@@ -289,7 +289,8 @@ class _Window(Generic[T]):
             page = self._tasks.result(self._pages.pop(number))
             self._report.pages += 1
             self._learn(number, page)
-            if page.items:
+            # An empty page may tell another total, or be where a walk was to be taken up.
+            if page.items or page.meta is not None or number == self.first:
                 left = None if remaining is None else remaining - len(page)
                 self._refill(left, held=1)
                 return number, page

@@ -91,7 +91,8 @@ class Paginator(Generic[T]):
         """The first item, or ``None`` where there is none."""
         walk = self._begin(None)
         try:
-            while not walk.report.items and (rows := await self._step(walk, 1)) is not None:
+            one = 1 if self._limit is None else min(1, self._limit)
+            while not walk.report.items and (rows := await self._step(walk, one)) is not None:
                 walk.report.items = len(rows)
                 for item in rows:
                     return item

@@ -1,0 +1,574 @@
+"""Exactly once over the wire: ties, changes between pages, windows that move, caps, many goals."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from rybbit_async import (
+    GoalSession,
+    IncompleteWalkError,
+    InvalidParameterError,
+    NotFoundError,
+    RybbitClient,
+    RybbitWarning,
+    Session,
+)
+from rybbit_async.testing import RecordedRequest, RybbitServer, Store, faults, generate
+
+from .conftest import Connect, Serve
+from .helpers import client_tasks, lines, raw, raw_path, take, turns
+
+LAST = datetime(2024, 3, 31, 12, tzinfo=UTC)
+PAST: Any = {"start_date": "2024-03-01", "end_date": "2024-03-31"}
+GOAL = 101
+ROWS = 900
+BUSY = ((100, 249), (450, 599))
+"""Ranks that share a second; all others have one of their own."""
+
+
+def identities(sessions: list[Session]) -> list[tuple[str, str | None]]:
+    return [(session.session_id, session.user_id) for session in sessions]
+
+
+def numbers(server: RybbitServer) -> list[int]:
+    return [int(request.query["page"]) for request in server.requests]
+
+
+def page(number: int) -> Callable[[RecordedRequest], bool]:
+    return lambda request: request.query.get("page") == str(number)
+
+
+@pytest.fixture(scope="module")
+def busy() -> Iterator[Store]:
+    """A goal whose sessions met two busy seconds."""
+    with Store() as store:
+        site = store.add_site("one")
+        store.add_goal(site, "path", {"pathPattern": "/"}, created_at=LAST)
+        seconds = [next((low for low, high in BUSY if low <= at <= high), at) for at in range(ROWS)]
+        store.add_events(
+            site,
+            [
+                {
+                    "timestamp": LAST - timedelta(seconds=second),
+                    "session_id": f"s{at:04}",
+                    "user_id": f"u{at:04}",
+                }
+                for at, second in enumerate(seconds)
+            ],
+        )
+        yield store
+
+
+# --- ties ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "further"), [(25, 2), (100, 2), (500, 1), (899, 0)])
+@pytest.mark.parametrize("release", ["2.2", "2.14"])
+async def test_busy_seconds(
+    serve: Serve, connect: Connect, busy: Store, release: str, size: int, further: int
+) -> None:
+    """The contract's measurement: whoever turns pages loses rows, and this walk does not."""
+    server = await serve(release, busy)
+    client = connect(server)
+    pages = ROWS // size + 1
+    rows: list[Any] = []
+    for number in range(1, pages + 1):
+        path = raw_path(release, 1, GOAL)
+        rows += (await raw(client, path, page=number, limit=size, time_zone="UTC", **PAST))["data"]
+    naive = {(row["session_id"], row["user_id"]) for row in rows}
+    assert len(rows) == ROWS
+    assert (len(naive) < ROWS) is (further > 0)
+
+    goal = await client.goals.get(1, GOAL, **PAST)
+    server.requests.clear()
+    walk = client.goals.sessions.iter(1, goal, page_size=size, **PAST)
+    found = identities(await walk.collect())
+    assert len(found) == len(set(found)) == ROWS
+    report = walk.report
+    assert report.requests == report.pages == len(server.requests) == pages + further
+    assert (report.complete, report.passes, report.reason) == (True, 1, None)
+    assert report.duplicates == ROWS - len(naive)
+
+
+async def test_ties_where_the_window_reaches_the_present(
+    serve: Serve, connect: Connect, busy: Store
+) -> None:
+    server = await serve("2.14", busy)
+    walk = connect(server, routes="sites").goals.sessions.iter(
+        1, GOAL, page_size=100, ordered=False
+    )
+    found = identities(await walk.collect())
+    assert len(found) == len(set(found)) == ROWS
+    assert (walk.report.complete, walk.report.passes) == (True, 2)
+
+
+async def test_a_walk_that_another_process_goes_on_with(
+    serve: Serve, connect: Connect, busy: Store
+) -> None:
+    server = await serve("2.14", busy)
+    first, second = connect(server), connect(server)
+    found: list[Session] = []
+    position = None
+    async for some in first.goals.sessions.iter(1, GOAL, page_size=100, **PAST).pages():
+        found += some
+        position = some.position
+        if len(found) > 500:
+            break
+    await first.close()
+    assert position is not None
+    server.requests.clear()
+    walk = second.goals.sessions.iter(1, GOAL, page_size=70, concurrency=3, **PAST)
+    async for some in walk.pages(start=position):
+        found += some
+    assert len(found) == len(set(identities(found))) == ROWS
+    assert min(int(r.query["page"]) for r in server.requests if r.query["limit"] == "70") == 7
+    assert walk.report.complete is True
+    for other in (
+        second.goals.sessions.iter(1, GOAL + 1, **PAST),
+        second.goals.sessions.iter(2, GOAL, **PAST),
+        second.goals.sessions.iter(1, GOAL),
+        second.goals.iter(1, **PAST),
+    ):
+        with pytest.raises(InvalidParameterError, match="another query"):
+            other.pages(start=position)
+
+
+# --- what moves ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def moving(store: Store) -> Store:
+    """Forty sessions of goal 101 of site 1, a minute apart."""
+    store.add_goal(1, "path", {"pathPattern": "/**"}, created_at=LAST)
+    for at in range(40):
+        end = LAST - timedelta(minutes=at)
+        store.add_session(1, end=end, session_id=f"s{at:02}", user_id="u")
+    return store
+
+
+def gains(store: Store, *sessions: int) -> faults.Before:
+    """These sessions gain an event, in that order."""
+
+    def callback() -> None:
+        for at, session in enumerate(sessions, 1):
+            store.add_session(
+                1,
+                end=LAST + timedelta(seconds=at),
+                session_id=f"s{session:02}",
+                user_id="u",
+                pages=("/more",),
+            )
+
+    return faults.Before(callback)
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_a_session_gains_an_event(
+    serve: Serve, connect: Connect, moving: Store, concurrency: int
+) -> None:
+    """It goes to the head of the list, which had been read already."""
+    server = await serve("2.14", moving)
+    server.inject(gains(moving, 35), when=page(2))
+    walk = connect(server, routes="sites").goals.sessions.iter(
+        1, GOAL, page_size=10, concurrency=concurrency
+    )
+    found = [session.session_id for session in await walk.collect()]
+    assert sorted(found) == [f"s{at:02}" for at in range(40)]
+    assert found.index("s35") > 30
+    assert walk.report.complete is True
+    assert walk.report.passes == (2 if concurrency == 1 else 3)
+
+
+async def test_sessions_that_stand_above_the_one_that_moved(
+    serve: Serve, connect: Connect, moving: Store
+) -> None:
+    server = await serve("2.14", moving)
+    server.inject(gains(moving, 39, *range(15)), when=page(3))
+    walk = connect(server, routes="sites").goals.sessions.iter(1, GOAL, page_size=10, concurrency=1)
+    found = [session.session_id for session in await walk.collect()]
+    assert sorted(found) == [f"s{at:02}" for at in range(40)]
+    assert walk.report.passes > 1
+
+
+async def test_nothing_that_moves_is_asked_for_again_in_a_past_window(
+    serve: Serve, connect: Connect, moving: Store
+) -> None:
+    server = await serve("2.14", moving)
+    walk = connect(server, routes="sites").goals.sessions.iter(
+        1, GOAL, page_size=10, concurrency=1, **PAST
+    )
+    assert len(await walk.collect()) == 40
+    assert numbers(server) == [1, 2, 3, 4, 5]
+
+
+@pytest.fixture
+def recent(store: Store) -> Store:
+    """Thirty sessions, a minute apart, the last of them a minute ago by the real clock."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    store.add_goal(1, "path", {"pathPattern": "/**"})
+    for at in range(1, 31):
+        end = now - timedelta(minutes=at)
+        store.add_session(1, end=end, session_id=f"s{at:02}", user_id="u", seconds_between=0)
+    return store
+
+
+async def test_a_relative_window_is_frozen_where_the_server_takes_exact_times(
+    serve: Serve, connect: Connect, recent: Store
+) -> None:
+    """Once for each walk; the release is asked for once. Then it counts as wholly past."""
+    server = await serve("2.14", recent, clock=None)
+    client = connect(server, routes="sites")
+    later = datetime.now(UTC) + timedelta(seconds=1)
+    server.inject(
+        faults.Before(lambda: recent.add_session(1, end=later, session_id="new")), when=page(2)
+    )
+    walk = client.goals.sessions.iter(
+        1, GOAL, page_size=10, concurrency=1, past_minutes_start=600, past_minutes_end=0
+    )
+    found = [session.session_id for session in await walk.collect()]
+    assert found == [f"s{at:02}" for at in range(1, 31)]
+    assert (walk.report.complete, walk.report.passes, walk.report.reason) == (True, 1, None)
+    assert lines(server) == ["GET /api/version"] + 4 * ["GET /api/sites/1/goals/101/sessions"]
+    windows = {
+        tuple(request.query.get(f"{edge}_datetime") for edge in ("start", "end"))
+        for request in server.requests[1:]
+    }
+    ((start, end),) = windows
+    assert start is not None
+    assert end is not None
+    length = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    assert length == timedelta(minutes=600)
+    assert all("past_minutes_start" not in request.query for request in server.requests)
+    assert len(await client.goals.iter(1, past_minutes_start=5, past_minutes_end=0).collect()) == 1
+    assert lines(server).count("GET /api/version") == 1
+
+
+@pytest.mark.parametrize("release", ["2.2", "2.4"])
+async def test_a_relative_window_elsewhere_is_said_to_move(
+    serve: Serve, connect: Connect, recent: Store, release: str
+) -> None:
+    server = await serve(release, recent, clock=None)
+    client = connect(server)
+    for _ in range(2):
+        walk = client.goals.sessions.iter(
+            1, GOAL, page_size=10, past_minutes_start=600, past_minutes_end=0
+        )
+        assert len(await walk.collect()) == 30
+        assert "past_minutes" in str(walk.report.reason)
+        assert walk.report.complete is True
+        assert walk.report.passes == 2
+    assert all("start_datetime" not in request.query for request in server.requests)
+    # Finding out which routes there are may ask for it, too.
+    assert 1 <= lines(server).count("GET /api/version") <= 2
+    server.requests.clear()
+    await client.goals.sessions.list(1, GOAL, past_minutes_start=600, past_minutes_end=0)
+    assert len(server.requests) == 1
+
+
+# --- goals --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(store: Store) -> Store:
+    """Goals 101 to 122 of site 1."""
+    for at in range(22):
+        config = {"pathPattern": f"/{at}"}
+        store.add_goal(1, "path", config, name="abc"[at % 3], created_at=LAST)
+    return store
+
+
+def new_goal(store: Store) -> int:
+    return store.add_goal(1, "path", {"pathPattern": "/new"}, name="new")
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_a_goal_deleted_between_pages(
+    serve: Serve, connect: Connect, many: Store, concurrency: int
+) -> None:
+    server = await serve("2.14", many)
+    server.inject(faults.Before(lambda: many.delete_goal(102)), when=page(2))
+    walk = connect(server, routes="sites").goals.iter(1, page_size=5, concurrency=concurrency)
+    goals = await walk.collect()
+    found = [goal.goal_id for goal in goals]
+    assert len(found) == len(set(found))
+    assert set(range(101, 123)) - {102} <= set(found)
+    report = walk.report
+    assert (report.complete, report.doubtful, report.passes) == (True, False, 2)
+    assert "came last" in str(report.reason)
+    assert len(server.requests) == report.requests == 10
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_goals_made_and_deleted_between_pages(
+    serve: Serve, connect: Connect, many: Store, order: Any
+) -> None:
+    server = await serve("2.14", many)
+    server.inject(faults.Before(lambda: new_goal(many)), when=page(2))
+    server.inject(faults.Before(lambda: many.delete_goal(103)), when=page(3))
+    server.inject(faults.Before(lambda: many.delete_goal(121)), when=page(4))
+    walk = connect(server, routes="sites").goals.iter(
+        1, page_size=4, concurrency=1, sort="goalId", order=order
+    )
+    found = [goal.goal_id for goal in await walk.collect()]
+    assert len(found) == len(set(found))
+    assert set(range(101, 123)) - {103, 121} <= set(found)
+    assert walk.report.complete is True
+
+
+@pytest.mark.parametrize("verify", [False, True])
+async def test_what_leaves_no_trace(
+    serve: Serve, connect: Connect, many: Store, verify: bool
+) -> None:
+    """A deletion and a creation between the same two pages; one more pass finds what they ate."""
+
+    def both() -> None:
+        many.delete_goal(101)
+        new_goal(many)
+
+    server = await serve("2.14", many)
+    server.inject(faults.Before(both), when=page(3))
+    walk = connect(server, routes="sites").goals.iter(1, page_size=5, concurrency=1, verify=verify)
+    found = {goal.goal_id for goal in await walk.collect()}
+    assert (111 in found) is verify
+    assert (walk.report.complete, walk.report.passes) == (True, 1 + verify)
+    assert len(server.requests) == 5 * (1 + verify)
+
+
+async def test_names_that_are_shuffled(serve: Serve, connect: Connect, many: Store) -> None:
+    server = await serve("2.14", many)
+    walk = connect(server, routes="sites").goals.iter(1, page_size=3, sort="name", order="asc")
+    goals = await walk.collect()
+    assert sorted(goal.goal_id for goal in goals) == list(range(101, 123))
+    late = walk.report.duplicates
+    assert late > 0
+    names = [goal.name for goal in goals[:-late]]
+    assert names == sorted(names, key=str)
+    assert str(walk.report.reason).startswith(f"{late} rows came last, out of order")
+    assert [r.query["sort"] for r in server.requests] == 8 * ["name"] + 8 * ["goalId"]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+async def test_a_list_that_never_rests(
+    serve: Serve, connect: Connect, many: Store, strict: bool
+) -> None:
+    server = await serve("2.14", many)
+    server.inject(faults.Before(lambda: new_goal(many)), times=None)
+    walk = connect(server, routes="sites").goals.iter(1, page_size=20, strict=strict, concurrency=1)
+    found: list[Any] = []
+    if strict:
+        with pytest.raises(IncompleteWalkError, match="10 passes") as caught:
+            await take(walk, found)
+        assert caught.value.report is walk.report
+    else:
+        with pytest.warns(RybbitWarning, match="goals of site 1: .* 10 passes"):
+            await take(walk, found)
+    assert set(range(101, 123)) <= {goal.goal_id for goal in found}
+    assert (walk.report.complete, walk.report.passes) == (False, 10)
+
+
+async def test_goals_that_another_process_goes_on_with(
+    serve: Serve, connect: Connect, many: Store
+) -> None:
+    server = await serve("2.14", many)
+    client = connect(server, routes="sites")
+    pages = client.goals.iter(1, page_size=5).pages()
+    first = await anext(pages)
+    await pages.aclose()
+    many.delete_goal(101)
+    assert first.position is not None
+    walk = client.goals.iter(1, page_size=7)
+    rest = [goal.goal_id async for some in walk.pages(first.position) for goal in some]
+    assert rest == list(range(106, 123))
+
+
+# --- page sizes that the server changes ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("release", ["2.2", "2.14"])
+async def test_a_cap(serve: Serve, connect: Connect, busy: Store, release: str) -> None:
+    server = await serve(release, busy)
+    server.cap_page_size = 350
+    walk = connect(server).goals.sessions.iter(1, GOAL, concurrency=1, **PAST)
+    found = identities(await walk.collect())
+    assert len(found) == len(set(found)) == ROWS
+    assert walk.report.complete is True
+    assert walk.report.requests == 3, "no second was met by an edge"
+
+
+async def test_a_cap_on_goals(serve: Serve, connect: Connect, many: Store) -> None:
+    server = await serve("2.14", many)
+    server.cap_page_size = 4
+    walk = connect(server, routes="sites").goals.iter(1)
+    assert [goal.goal_id for goal in await walk.collect()] == list(range(101, 123))
+    assert len(server.requests) == math.ceil(22 / 4)
+
+
+async def test_a_release_that_echoes_its_own_page_size(
+    serve: Serve, connect: Connect, many: Store
+) -> None:
+    server = await serve("2025.06", many)
+    walk = connect(server, routes="goals").goals.iter(1, page_size=100)
+    assert [goal.goal_id for goal in await walk.collect()] == list(range(101, 123))
+    assert numbers(server) == [1, 2, 3]
+    assert (walk.report.complete, walk.report.reason) == (True, None)
+
+
+# --- every goal of many sites -------------------------------------------------------------------
+
+SITES = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def sites() -> Iterator[Store]:
+    with Store() as store:
+        generate(store, sessions=300, sites=3, days=5, goals=6, end=LAST, seed=3)
+        yield store
+
+
+def truth(store: Store) -> Counter[tuple[int, int, str]]:
+    """Which sessions reached which goals, by the store."""
+    from rybbit_async.testing.windows import ALL_TIME
+
+    found: Counter[tuple[int, int, str]] = Counter()
+    for site in store.sites():
+        within = store.within(site, ALL_TIME)
+        for goal in store.goals(site):
+            rows = store.sessions_page(
+                within, goal.condition, limit=10**6, page=1, shuffle_ties=False
+            )
+            found.update((site.site_id, goal.goal_id, str(row[0])) for row in rows)
+    return found
+
+
+def of(pairs: list[GoalSession]) -> Counter[tuple[Any, int, str]]:
+    return Counter((pair.site, pair.goal.goal_id, pair.session.session_id) for pair in pairs)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("concurrency", [1, 2, 8])
+@pytest.mark.parametrize("size", [7, 1_000])
+async def test_every_goal_of_many_sites(
+    serve: Serve, connect: Connect, sites: Store, size: int, concurrency: int, ordered: bool
+) -> None:
+    server = await serve("2.14", sites)
+    client = connect(server, routes="sites")
+    walk = client.goals.sessions.iter_all(
+        SITES, page_size=size, concurrency=concurrency, ordered=ordered, **PAST
+    )
+    pairs = await walk.collect()
+    assert of(pairs) == truth(sites)
+    assert server.peak_in_flight <= concurrency
+    report = walk.report
+    assert (report.complete, report.reason, report.items) == (True, None, len(pairs))
+    assert report.requests >= len(server.requests)
+    if size == 1_000:
+        assert len(server.requests) == 3 * (1 + 6)
+    if ordered:
+        keys = [(pair.site, pair.goal.goal_id) for pair in pairs]
+        assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_the_window_is_that_of_all_goals_together(
+    serve: Serve, connect: Connect, sites: Store, ordered: bool
+) -> None:
+    server = await serve("2.14", sites)
+    client = connect(server, routes="sites")
+    walk = client.goals.sessions.iter_all(
+        SITES, page_size=3, concurrency=5, ordered=ordered, **PAST
+    )
+    with server.hold(lambda request: "sessions" in request.path) as held:
+        task = asyncio.create_task(walk.collect())
+        await held.reached(4)  # one place is kept for who is next
+        await turns(200)
+        assert server.in_flight <= 5
+    assert of(await task) == truth(sites)
+    assert 4 <= server.peak_in_flight <= 5
+
+
+async def test_sites_by_their_names_and_one_alone(
+    serve: Serve, connect: Connect, sites: Store
+) -> None:
+    client = connect(await serve("2.14", sites), routes="sites")
+    first = sites.sites()[0]
+    want = Counter({key: n for key, n in truth(sites).items() if key[0] == 1})
+    alone = await client.goals.sessions.iter_all(1, **PAST).collect()
+    assert of(alone) == want
+    named = await client.goals.sessions.iter_all([first.string_id], **PAST).collect()
+    assert {pair.site for pair in named} == {first.string_id}
+    assert len(named) == len(alone)
+    assert await client.goals.sessions.iter_all([]).collect() == []
+
+
+async def test_some_goals_and_one_that_is_nowhere(
+    serve: Serve, connect: Connect, sites: Store
+) -> None:
+    """It is found out when every site was listed, after the last item."""
+    client = connect(await serve("2.14", sites), routes="sites")
+    (one, two), missing = [goal.goal_id for goal in sites.goals(2)[:2]], 999
+    want = Counter({key: n for key, n in truth(sites).items() if key[1] in (one, two)})
+    goal = await client.goals.get(2, one)
+    walk = client.goals.sessions.iter_all(SITES, goals=[goal, two], **PAST)
+    assert of(await walk.collect()) == want
+    found: list[GoalSession] = []
+    walk = client.goals.sessions.iter_all(SITES, goals=[one, two, missing], **PAST)
+    with pytest.raises(NotFoundError, match="goal 999") as caught:
+        await take(walk, found)
+    assert caught.value.status == 404
+    assert of(found) == want
+    assert walk.report.complete is False
+    limited = client.goals.sessions.iter_all(SITES, goals=[one, missing], limit=3, **PAST)
+    assert len(await limited.collect()) == 3
+
+
+async def test_a_limit_of_all_goals_together(serve: Serve, connect: Connect, sites: Store) -> None:
+    server = await serve("2.14", sites)
+    client = connect(server, routes="sites")
+    walk = client.goals.sessions.iter_all(SITES, page_size=5, limit=12, concurrency=8, **PAST)
+    assert len(await walk.collect()) == 12
+    assert walk.report.complete is False
+    assert "limit=12" in str(walk.report.reason)
+    sessions = [line for line in lines(server) if line.endswith("sessions")]
+    assert len(sessions) <= 4
+
+
+async def test_a_session_gains_an_event_while_all_goals_are_walked(
+    serve: Serve, connect: Connect, moving: Store
+) -> None:
+    """Each goal's list is mended by itself."""
+    moving.add_goal(1, "path", {"pathPattern": "/"}, created_at=LAST)
+    server = await serve("2.14", moving)
+
+    def second(request: RecordedRequest) -> bool:
+        return "sessions" in request.path and request.query["page"] == "2"
+
+    server.inject(gains(moving, 35, 20), when=second)
+    walk = connect(server, routes="sites").goals.sessions.iter_all(1, page_size=10, concurrency=2)
+    found = Counter((p.goal.goal_id, p.session.session_id) for p in await walk.collect())
+    assert found == Counter((goal, f"s{at:02}") for goal in (101, 102) for at in range(40))
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_leaving_a_walk_over_all_goals(
+    serve: Serve, connect: Connect, sites: Store, ordered: bool
+) -> None:
+    client = connect(await serve("2.14", sites), routes="sites")
+    async with client.goals.sessions.iter_all(SITES, page_size=3, ordered=ordered) as walk:
+        async for _ in walk:
+            break
+    assert not client_tasks()
+    await _close_in_the_middle(client, ordered)
+
+
+async def _close_in_the_middle(client: RybbitClient, ordered: bool) -> None:
+    iterator = aiter(client.goals.sessions.iter_all(SITES, page_size=3, ordered=ordered))
+    await anext(iterator)
+    await client.close()
+    assert not client_tasks()
