@@ -1,9 +1,11 @@
 """The project's jobs. `nox -s demo` and `nox -s tests` need Python 3.11 or newer, pip and nox."""
 
+import json
 import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 # "CI=true" would make an interpreter that the machine lacks an error, and nothing is fetched to
 # replace it: the tests run on what is there.
@@ -77,6 +79,69 @@ def bench(session: nox.Session) -> None:
     """How fast it is, beside the same work done by hand: a table and a JSON file."""
     session.install(".[demo]", *group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """100,000 requests through every fault at once; `-- --requests 20000` for a shorter run."""
+    session.install(".[testing]")
+    session.run("python", "tests/chaos.py", *session.posargs, env=INSTALLED_ONLY)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of what an install brings. `-- --require`: no service, no success.
+
+    Where no vulnerability service answers, that is said, and the session counts as skipped; what
+    can be found out offline is checked all the same.
+    """
+    pip = ("python", "-m", "pip")
+    session.install(".")
+    session.run(*pip, "check")
+    frozen = session.run(*pip, "freeze", "--exclude", "rybbit_async", silent=True) or ""
+    wanted = [line for line in frozen.splitlines() if "==" in line]
+    session.log("installed: " + ", ".join(wanted))
+    offline = "the newest requirements fit together"
+    lowest = [pin.replace(">=", "==") for pin in PYPROJECT["project"]["dependencies"]]
+    try:
+        session.run(*pip, "install", "--quiet", "--only-binary", ":all:", *lowest)
+    except CommandFailed:
+        session.warn(f"not to be had for Python {RUNNING}: {', '.join(lowest)}")
+    else:
+        session.run(*pip, "check")
+        session.run("python", "-c", "import rybbit_async", env=INSTALLED_ONLY)
+        offline += ", and so do the lowest that are allowed"
+
+    session.install(*group("audit"))
+    requirements, report = (Path(session.create_tmp(), name) for name in ("pins.txt", "audit.json"))
+    requirements.write_text("\n".join(wanted))
+    why = []
+    for service in ("pypi", "osv"):
+        report.unlink(missing_ok=True)
+        session.run(
+            "pip-audit", "--requirement", str(requirements), "--no-deps", "--disable-pip",
+            "--vulnerability-service", service, "--format", "json", "--output", str(report),
+            success_codes=[0, 1], silent=True,
+        )  # fmt: skip
+        # An exit code of 0 means little: what the service does not know is passed over.
+        try:
+            found = json.loads(report.read_text())["dependencies"]
+        except (OSError, ValueError):
+            why.append(f"no answer from {service}")
+            continue
+        known = [one for one in found if "skip_reason" not in one]
+        if len(known) < len(wanted):
+            why.append(f"{service} knows {len(known)} of {len(wanted)} packages")
+            continue
+        holes = [f"{one['name']} {hole['id']}" for one in known for hole in one["vulns"]]
+        if holes:
+            session.error("known vulnerabilities: " + ", ".join(holes))
+        session.log(f"audited {len(known)} packages with {service}: no known vulnerabilities")
+        return
+    text = f"NOT AUDITED ({'; '.join(why)}): nothing was found out about vulnerabilities"
+    if "--require" in session.posargs:
+        session.error(text)
+    session.skip(f"{text}. Offline: {offline}")
 
 
 @nox.session

@@ -199,6 +199,7 @@ class Http:
                 raise closed_error() from None
             raise
         except (aiohttp.ClientError, OSError, TimeoutError, _DroppedError) as error:
+            _forget_frames(error)
             if self.closed:
                 raise closed_error() from None
             cause = error.__cause__ if isinstance(error, _DroppedError) else error
@@ -318,11 +319,21 @@ class Http:
         for scope in self._under_way:
             if not scope.expired():
                 scope.reschedule(now)
-        if self._under_way:
-            self._idle = asyncio.Event()
-            await self._idle.wait()
-        if self._owns_session and self._session is not None:
-            await self._session.close()
+        try:
+            if self._under_way:
+                self._idle = self._idle or asyncio.Event()  # others may be closing, too
+                await self._idle.wait()
+        finally:
+            if self._owns_session and self._session is not None:
+                await self._session.close()
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Take the tracebacks from a chain of errors: aiohttp's frames hold what was sent, in bytes."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
 
 
 def closed_error() -> ClientClosedError:

@@ -13,7 +13,7 @@ from yarl import URL
 
 from ._http import DEFAULT_BASE_URL
 from ._wire import Timeout
-from .auth import ApiKey, NoAuth, PasswordLogin
+from .auth import ApiKey, NoAuth, PasswordLogin, Secret
 from .errors import InvalidParameterError
 from .pacing import RateLimit
 from .retry import Retry
@@ -40,7 +40,7 @@ def credentials_of(api_key: object, auth: object) -> ApiKey | NoAuth | PasswordL
             )
         return auth
     if api_key is None:
-        api_key = os.environ.get("RYBBIT_API_KEY", "").strip() or None
+        api_key = Secret(os.environ.get("RYBBIT_API_KEY", "").strip()) or None
     return NoAuth() if api_key is None else ApiKey(api_key)
 
 

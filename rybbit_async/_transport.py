@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("rybbit_async")
 
 SIGN_IN: Final = "/api/auth/sign-in/email"
+# What is answered whatever the key.
+_OPEN: Final = frozenset({SIGN_IN, "/api/health", "/api/version"})
 
 
 @frozen
@@ -186,7 +188,8 @@ class Transport:
             )  # fmt: skip
         if not answer.succeeded:
             raise refusal(answer, self._hint(answer, auth), clock.now())
-        self._worked = clock.time()
+        if request.path not in _OPEN:
+            self._worked = clock.time()
         return answer
 
     def _hint(self, answer: Answer, auth: ApiKey | NoAuth | SignedIn) -> str:
@@ -244,11 +247,11 @@ class Transport:
         return clock.time() - began
 
     def _check_pause(self, call: _Call) -> None:
-        """A pause is waited for whole or not at all."""
-        paused = self._pacer.paused(self.clock.time())
-        if paused <= call.options.retry.timeout:
+        """A pause is waited for whole or not at all; the rest of a day never is."""
+        paused, scope = self._pacer.paused(self.clock.time()), self._pacer.scope
+        if not paused or (paused <= call.options.retry.timeout and scope != "daily"):
             return
-        scope, request = self._pacer.scope, call.request
+        request = call.request
         url = self.http.base_url + request.target
         raise RateLimitError(
             f"429 for {request.method} {url}: not sent, for the server has asked for a pause "
@@ -291,8 +294,12 @@ class Transport:
         return await self._signing_in.get(lambda: self._sign_in(login, options))
 
     async def _sign_in(self, login: PasswordLogin, options: Options) -> SignedIn:
-        body = json.dumps({"email": login.email, "password": login.password}).encode()
-        answer = await self._attempt(_Call(Request("POST", SIGN_IN, body=body), options), NoAuth())
+        request = Request(
+            "POST",
+            SIGN_IN,
+            body=json.dumps({"email": login.email, "password": login.password}).encode(),
+        )
+        answer = await self._attempt(_Call(request, options), NoAuth())
         self.http.forget_cookies(answer)
         session = session_cookie(answer.set_cookies, self.clock.time())
         if session is None:
@@ -325,8 +332,10 @@ class Transport:
         self.http.closed = True
         if self._closing is not None:
             self._closing.set()
-        await self.http.close()
-        await self._signing_in.settle()
+        try:
+            await self.http.close()
+        finally:
+            await self._signing_in.settle()
 
 
 @define

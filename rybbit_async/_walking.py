@@ -261,6 +261,7 @@ class _Window(Generic[T]):
         self._last: int | None = None  # the last page that the list has, once that is known
         self._expected = expected or 0
         self._hinted = -(-self._expected // size)
+        self._felt_from = 0  # the page after which the end is felt for
         # Without a hint the first page goes alone, for it may be all that there is; in a list
         # that moves it does so in any case, for all else is measured against its head.
         self._width = concurrency if self._hinted > 1 and not alone else 1
@@ -335,10 +336,12 @@ class _Window(Generic[T]):
                 self._hinted = -(-self._expected // rows)
             if rows < self.size:
                 self._last = number if self._last is None else min(self._last, number)
-            elif self._hinted and number >= self._hinted:
+            elif number < self._hinted:
+                self._width = self.concurrency
+            elif self._hinted:
                 # There may be more than the hint said: on from here as if there had been none.
-                self._hinted, self._width = 0, 1
-            else:
+                self._hinted, self._width, self._felt_from = 0, 1, number
+            elif number > self._felt_from:
                 self._width *= 2
         if self._last is not None:
             for beyond in [n for n in self._pages if n > self._last]:

@@ -31,7 +31,7 @@ from ._sources import Api
 from ._transport import Options, Stats, Transport
 from ._walking import close_all
 from ._wire import Request, Timeout, decode
-from .auth import PasswordLogin
+from .auth import PasswordLogin, Secret
 from .errors import ClientClosedError, InvalidParameterError
 from .goals import Goals
 from .models import RawResponse
@@ -106,6 +106,8 @@ class RybbitClient:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_http: bool = False,
     ) -> None:
+        if isinstance(api_key, str):  # what fails below has it in the locals of its traceback
+            api_key = Secret(api_key)
         check_choice("routes", routes, ("auto", "goals", "sites"))
         self._transport = Transport(
             base_url_of(base_url, allow_http),
@@ -258,6 +260,8 @@ class RybbitClient:
                         "in each process")  # fmt: skip
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_transport"):  # in the traceback of a constructor that failed
+            return "<RybbitClient that was not made>"
         return f"<RybbitClient {self._transport.http.base_url}{' (closed)' if self.closed else ''}>"
 
 

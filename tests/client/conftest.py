@@ -11,6 +11,7 @@ import pytest
 from rybbit_async import RybbitClient
 from rybbit_async.testing import RybbitServer, Store, generate
 
+from ..clock import FakeClock
 from .helpers import END, World
 
 Serve = Callable[..., Coroutine[Any, Any, RybbitServer]]
@@ -66,6 +67,12 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 
 @pytest.fixture
+def clock() -> FakeClock:
+    """The time that every client made with ``connect`` lives in."""
+    return FakeClock(END)
+
+
+@pytest.fixture
 def serve(stack: AsyncExitStack, world: World) -> Serve:
     """``await serve(release, store=..., ...)``: a running server, stopped after the test."""
 
@@ -80,8 +87,11 @@ def serve(stack: AsyncExitStack, world: World) -> Serve:
 
 
 @pytest.fixture
-def connect(stack: AsyncExitStack) -> Connect:
-    """``connect(server, ...)``: a client with the server's key, closed before the server is."""
+def connect(stack: AsyncExitStack, clock: FakeClock) -> Connect:
+    """``connect(server, ...)``: a client with the server's key, closed before the server is.
+
+    It never really waits, see ``clock``.
+    """
 
     def connect(server: RybbitServer, api_key: str | None = None, **options: Any) -> RybbitClient:
         if api_key is None and "auth" not in options:
@@ -90,6 +100,6 @@ def connect(stack: AsyncExitStack) -> Connect:
             del options["auth"]
         client = RybbitClient(api_key, base_url=options.pop("base_url", server.url), **options)
         stack.push_async_callback(client.close)
-        return client
+        return clock.drive(client)
 
     return connect

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from rybbit_async import PasswordLogin, RybbitClient
+from rybbit_async import PasswordLogin, Retry, RybbitClient
 from rybbit_async.testing import RecordedRequest, RybbitServer, Site, Store
 
 END = datetime(2026, 3, 31, 12, 0, 0, tzinfo=UTC)
@@ -18,6 +18,8 @@ END = datetime(2026, 3, 31, 12, 0, 0, tzinfo=UTC)
 
 RELEASES = ("2025.06", "2.2", "2.4", "2.14")
 LAYOUT = {"2025.06": "goals", "2.2": "goals", "2.4": "sites", "2.14": "sites"}
+ONCE = Retry(attempts=1)
+"""For tests of what one attempt does."""
 SITES_RELEASES = ("2.4", "2.14")
 UNKNOWN_ID = "abcdefabcdef"
 

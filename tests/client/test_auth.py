@@ -21,13 +21,16 @@ from rybbit_async import (
     PathGoal,
     PermissionDeniedError,
     RateLimitError,
+    Retry,
     RybbitClient,
 )
 from rybbit_async.testing import BucketLimit, KeyLimit, RybbitServer, Store, faults
 
+from ..clock import FakeClock
 from .conftest import Connect, Serve
 from .helpers import (
     END,
+    ONCE,
     RELEASES,
     UNKNOWN_ID,
     World,
@@ -184,7 +187,7 @@ async def test_a_read_that_is_refused_does_not_speak_of_writing(
 async def test_a_used_up_key(serve: Serve, connect: Connect, release: str) -> None:
     limit = BucketLimit(burst=2, refill=1) if release == "2.14" else KeyLimit(requests=2)
     server = await serve(release)
-    client = connect(server)
+    client = connect(server, retry=ONCE)
     await client.goals.list(1)
     server.rate_limit = limit
     await client.goals.list(1)
@@ -199,6 +202,7 @@ async def test_a_used_up_key(serve: Serve, connect: Connect, release: str) -> No
         error, message = REFUSED[release]
         assert type(caught.value) is error
         assert caught.value.message == message
+        assert "worked 0 s ago, so it is probably used up" in str(caught.value)
 
 
 async def test_the_daily_quota(serve: Serve, connect: Connect) -> None:
@@ -343,9 +347,9 @@ async def test_a_wrong_password(serve: Serve, connect: Connect) -> None:
     assert [request.path for request in server.requests] == ["/api/auth/sign-in/email"]
 
 
-async def test_the_limit_on_sign_ins(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.2")
-    client = connect(server, auth=PasswordLogin(server.email, "hunter2"))
+async def test_the_limit_on_sign_ins(serve: Serve, connect: Connect, clock: FakeClock) -> None:
+    server = await serve("2.2", clock=clock.now)
+    client = connect(server, auth=PasswordLogin(server.email, "hunter2"), retry=ONCE)
     for _ in range(5):
         with pytest.raises(AuthenticationError):
             await client.goals.list(1)
@@ -353,6 +357,12 @@ async def test_the_limit_on_sign_ins(serve: Serve, connect: Connect) -> None:
         await client.goals.list(1)
     assert (caught.value.status, caught.value.method) == (429, "POST")
     assert caught.value.url == f"{server.url}/api/auth/sign-in/email"
+    assert caught.value.retry_after == 10
+    assert clock.time() == 0
+    with pytest.raises(AuthenticationError):
+        await client.with_options(retry=Retry()).goals.list(1)
+    assert clock.time() == 10
+    assert client.stats.pauses == 0  # a limit of its own, which stops nobody else
 
 
 async def test_a_sign_in_that_gives_no_session(serve: Serve, connect: Connect) -> None:

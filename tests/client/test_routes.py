@@ -17,6 +17,7 @@ from rybbit_async.testing import Store, faults
 from .conftest import Connect, Serve
 from .helpers import (
     LAYOUT,
+    ONCE,
     RELEASES,
     SITES_RELEASES,
     UNKNOWN_ID,
@@ -128,7 +129,7 @@ async def test_the_call_that_finds_out_may_be_cancelled(serve: Serve, connect: C
 async def test_the_call_that_finds_out_may_fail(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     server.inject(faults.Reset())
-    client = connect(server)
+    client = connect(server, retry=ONCE)
     results = await settled(*(client.goals.list(1) for _ in range(5)))
     assert [type(r).__name__ for r in results] == ["APIConnectionError"] + ["Page"] * 4
 

@@ -38,7 +38,18 @@ from rybbit_async import (
 from rybbit_async.testing import RybbitServer, Store, faults
 
 from .conftest import Connect, Serve
-from .helpers import World, client_tasks, lines, login, settled, take, turns, until, writes
+from .helpers import (
+    ONCE,
+    World,
+    client_tasks,
+    lines,
+    login,
+    settled,
+    take,
+    turns,
+    until,
+    writes,
+)
 
 # --- connections --------------------------------------------------------------------------------
 
@@ -162,7 +173,7 @@ def test_a_session_of_another_kind() -> None:
         RybbitClient("rb_key", session=object())  # type: ignore[arg-type]
 
 
-# --- one call is one request --------------------------------------------------------------------
+# --- one attempt is one request --------------------------------------------------------------------
 
 LOSSES = [
     pytest.param(faults.Reset(), id="reset"),
@@ -177,12 +188,12 @@ METHODS = ["GET", "PUT", "DELETE", "POST", "PATCH"]
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("used", [False, True], ids=["new connection", "used connection"])
-async def test_one_call_is_one_request(
+async def test_one_attempt_is_one_request(
     serve: Serve, connect: Connect, loss: Any, method: str, passed_in: bool, used: bool
 ) -> None:
     server = await serve("2.14")
     async with aiohttp.ClientSession() as session:
-        client = connect(server, session=session if passed_in else None)
+        client = connect(server, session=session if passed_in else None, retry=ONCE)
         if used:
             await client.request("GET", "/api/version")
             server.requests.clear()
@@ -207,7 +218,7 @@ async def test_a_connection_that_closes_under_a_request_is_one_request(
     server = await serve("2.14")
     server.inject(faults.CloseIdle(late=True))
     async with aiohttp.ClientSession() as session:
-        client = connect(server, session=session if passed_in else None)
+        client = connect(server, session=session if passed_in else None, retry=ONCE)
         await client.request("GET", "/api/version")
         with pytest.raises(APIConnectionError) as caught:
             await client.request(method, "/api/sites/1/goals")
@@ -272,9 +283,9 @@ async def test_total_timeout(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     server.inject(faults.Stall(), times=None)
     for client in (
-        connect(server, timeout=0.05),
-        connect(server, timeout=Timeout(total=0.05)),
-        connect(server).with_options(timeout=0.05),
+        connect(server, timeout=0.05, retry=ONCE),
+        connect(server, timeout=Timeout(total=0.05), retry=ONCE),
+        connect(server, retry=ONCE).with_options(timeout=0.05),
     ):
         with pytest.raises(APITimeoutError, match=r"0\.05 s \(Timeout.total\)") as caught:
             await client.goals.list(1)
@@ -286,7 +297,7 @@ async def test_total_timeout(serve: Serve, connect: Connect) -> None:
 async def test_total_timeout_of_an_answer_that_trickles(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     server.inject(faults.Trickle(chunk=1, seconds=0.005))
-    client = connect(server, routes="sites", timeout=Timeout(read=1, total=0.1))
+    client = connect(server, routes="sites", timeout=Timeout(read=1, total=0.1), retry=ONCE)
     with pytest.raises(APITimeoutError, match=r"Timeout\.total"):
         await client.goals.list(1)
 
@@ -297,7 +308,7 @@ async def test_total_timeout_of_an_answer_that_trickles(serve: Serve, connect: C
 async def test_read_timeout(serve: Serve, connect: Connect, fault: Any) -> None:
     server = await serve("2.14")
     server.inject(fault)
-    client = connect(server, routes="sites", timeout=Timeout(read=0.05))
+    client = connect(server, routes="sites", timeout=Timeout(read=0.05), retry=ONCE)
     with pytest.raises(APITimeoutError, match=r"0\.05 s \(Timeout.read\)") as caught:
         await client.goals.list(1)
     assert caught.value.sent
@@ -317,7 +328,10 @@ async def test_connect_timeout() -> None:
                 one.connect_ex(listener.getsockname())
             port = listener.getsockname()[1]
             async with RybbitClient(
-                "rb_key", base_url=f"http://127.0.0.1:{port}", timeout=Timeout(connect=0.05)
+                "rb_key",
+                base_url=f"http://127.0.0.1:{port}",
+                timeout=Timeout(connect=0.05),
+                retry=ONCE,
             ) as client:
                 began = loop.time()
                 with pytest.raises(APITimeoutError, match=r"0\.05 s \(Timeout.connect\)") as caught:
@@ -343,8 +357,10 @@ async def test_a_timeout_leaves_the_client_usable(serve: Serve, connect: Connect
     client = connect(server, routes="sites")
     server.inject(faults.Stall())
     with pytest.raises(APITimeoutError):
-        await client.with_options(timeout=0.05).goals.list(1)
+        await client.with_options(timeout=0.05, retry=ONCE).goals.list(1)
     assert len(await client.goals.list(1)) == 10
+    server.inject(faults.Stall())
+    assert len(await client.with_options(timeout=0.05).goals.list(1)) == 10
 
 
 async def test_cancelling_a_call_is_a_cancellation(serve: Serve, connect: Connect) -> None:
@@ -373,7 +389,7 @@ async def test_cancelling_a_call_is_a_cancellation(serve: Serve, connect: Connec
         (faults.Status(200, b"", {"Content-Type": "application/json"}), "", "is not JSON"),
         (faults.Status(200, b"\xff\xfe\x00"), "", "is not JSON"),
         (faults.Status(200, b'{"data":[],"meta":NaN}'), "", "is not JSON"),
-        (faults.DeepNesting(), "", "nested too deeply"),
+        (faults.DeepNesting(), "", "nested more than 64 deep"),
         (faults.ErrorBody("Something went wrong"), "data", "Something went wrong"),
         (faults.Status(200, {"data": None}), "data", "a list was expected, not null"),
         (faults.Status(204, b""), "", "is not JSON"),
@@ -450,7 +466,7 @@ async def test_each_status_has_its_class(
 ) -> None:
     server = await serve("2.14")
     server.inject(faults.Status(status, {"error": "No", "message": "Because", "details": [1]}))
-    client = connect(server)
+    client = connect(server, retry=ONCE)
     with pytest.raises(APIStatusError) as caught:
         await client.request(method, "/api/sites/1/goals", params={"a": "b/c"})
     error = caught.value
@@ -490,14 +506,14 @@ async def test_the_page_of_a_proxy(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     server.inject(faults.Html(502))
     with pytest.raises(ServerError) as caught:
-        await connect(server, routes="sites").goals.list(1)
+        await connect(server, routes="sites", retry=ONCE).goals.list(1)
     assert caught.value.message.startswith("<html><head><title>502")
     assert "\n" not in str(caught.value)
 
 
 async def test_a_body_is_clipped(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
-    client = connect(server, routes="sites")
+    client = connect(server, routes="sites", retry=ONCE)
     server.inject(faults.Status(500, "x" * 100_000))
     with pytest.raises(ServerError) as caught:
         await client.goals.list(1)
@@ -529,7 +545,7 @@ async def test_rate_limit_errors(
     server = await serve("2.14")
     server.inject(faults.Status(429, body, headers))
     with pytest.raises(RateLimitError) as caught:
-        await connect(server, routes="sites").goals.list(1)
+        await connect(server, routes="sites", retry=ONCE).goals.list(1)
     assert (caught.value.retry_after, caught.value.scope) == (after, scope)
 
 
@@ -567,13 +583,13 @@ async def test_the_key_is_in_no_error_even_if_the_server_echoes_it(
         headers, body = {"Content-Type": f"text/{key}"}, "x"
     server.inject(faults.Status(status, body, headers))
     with pytest.raises(RybbitError) as caught:
-        await connect(server, routes="sites").goals.list(1)
+        await connect(server, routes="sites", retry=ONCE).goals.list(1)
     assert key not in _everything(caught.value)
 
 
 async def test_errors_pickle_and_copy(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
-    client = connect(server, routes="sites", timeout=0.05)
+    client = connect(server, routes="sites", timeout=0.05, retry=ONCE)
     for fault in (
         faults.Status(429, {"error": "a", "details": [1]}, {"Retry-After": "1"}),
         faults.Reset(),
@@ -935,7 +951,9 @@ def test_bad_keys(key: Any) -> None:
 
 
 @pytest.mark.parametrize("options", [{"concurrency": 0}, {"concurrency": True},
-                                     {"max_connections": 0}, {"max_connections": "9"}])  # fmt: skip
+                                     {"max_connections": 0}, {"max_connections": "9"},
+                                     {"max_response_bytes": 0}, {"max_depth": 0},
+                                     {"retry": 5}, {"rate_limit": 500}])  # fmt: skip
 def test_bad_options(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidParameterError, match=next(iter(options))):
         RybbitClient("rb_key", **options)
@@ -1080,7 +1098,7 @@ async def test_with_options(serve: Serve, connect: Connect) -> None:
     assert server.peak_in_flight <= 2
     server.inject(faults.Stall())
     with pytest.raises(APITimeoutError):
-        await client.with_options(timeout=Timeout(total=0.05)).goals.list(1)
-    for wrong in ({"concurrency": 0}, {"timeout": -1}):
+        await client.with_options(timeout=Timeout(total=0.05), retry=ONCE).goals.list(1)
+    for wrong in ({"concurrency": 0}, {"timeout": -1}, {"retry": 3}):
         with pytest.raises(InvalidParameterError):
             client.with_options(**wrong)
