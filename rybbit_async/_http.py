@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import aiohttp
-from attrs import frozen
+from attrs import field, frozen
 from yarl import URL
 
 from ._json import Body
@@ -49,9 +49,18 @@ class HttpOptions:
     max_response_bytes: int
     max_depth: int
     headers: Mapping[str, str]
-    proxy: str | URL | None
+    proxy: URL | None = field(repr=False)
     ssl: Any
     trace_configs: Sequence[aiohttp.TraceConfig]
+
+
+# A proxy that refuses to connect, and a certificate that is not the one expected, among them.
+_NOT_CONNECTED: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ServerFingerprintMismatch,
+)
 
 
 class _DroppedError(Exception):
@@ -202,7 +211,9 @@ class Http:
             _forget_frames(error)
             if self.closed:
                 raise closed_error() from None
-            cause = error.__cause__ if isinstance(error, _DroppedError) else error
+            # What a proxy refuses is told without aiohttp's words: they show its password.
+            stands_for = (_DroppedError, aiohttp.ClientHttpProxyError)
+            cause = error.__cause__ if isinstance(error, stands_for) else error
             raise self._connection_error(error, request, url, timeout) from cause
         finally:
             self._under_way.discard(scope)
@@ -272,7 +283,7 @@ class Http:
         self, error: Exception, request: Request, url: str, timeout: Timeout
     ) -> APIConnectionError:
         what = f"{request.method} {url}"
-        sent = not isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
+        sent = not isinstance(error, _NOT_CONNECTED)
         late = True
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             text = f"{what}: no connection within {timeout.connect} s (Timeout.connect)"
@@ -283,6 +294,8 @@ class Http:
         else:
             late = False
             why = self._redact(str(error))[:CLIP]
+            if isinstance(error, aiohttp.ClientHttpProxyError):
+                why = f"{error.status} {error.message[:CLIP]} from the proxy"
             if isinstance(error, aiohttp.ClientPayloadError):
                 text = f"{what}: the connection was lost in the middle of the answer"
             elif sent:

@@ -356,7 +356,7 @@ class TimelineLedger(Generic[T]):
         self._barren = 0
         self._moved = False
         self._enough = False
-        self._last_key: datetime | None = None
+        self._tail: _Group | None = None  # the group that the last page ended in
         self._last_rows: set[int] = set()
 
     # --- pages --------------------------------------------------------------------------------
@@ -373,7 +373,8 @@ class TimelineLedger(Generic[T]):
             return self._take_keyless(rows, size)
         repeated = self._edges.take(number, rows, size)
         self._find_hurt()
-        self._last_key = self._key(rows[-1])
+        # Kept, for the end of the list closes it.
+        self._tail = self._edges.open_group(self._key(rows[-1]))
         if self._seen is None:
             fresh: Sequence[T] = rows
             if repeated:
@@ -440,10 +441,8 @@ class TimelineLedger(Generic[T]):
 
     def position(self) -> tuple[int, dict[str, Any]] | None:
         """At the start of the group of equal times that the last page ended in."""
-        if self._passes > 1 or self._last_key is None:
-            return None
-        group = self._edges.open_group(self._last_key)
-        if group is None:
+        group = self._tail
+        if self._passes > 1 or group is None:
             return None
         given = {_mark(who) for who in group.seen}
         if group.key == self._given_until:

@@ -22,6 +22,7 @@ __all__ = [
     "base_url_of",
     "credentials_of",
     "headers_of",
+    "proxy_of",
     "rate_limit_of",
     "retry_of",
     "session_of",
@@ -96,6 +97,19 @@ def headers_of(headers: Mapping[str, str] | None) -> Mapping[str, str]:
             raise InvalidParameterError(f"headers: {name}: text without line breaks or NUL")
         checked[name] = value
     return checked
+
+
+def proxy_of(proxy: object) -> URL | None:
+    """A proxy, checked; the text of an error does not repeat it, for it may hold a password."""
+    if proxy is None:
+        return None
+    try:
+        url = URL(proxy) if isinstance(proxy, str) else proxy
+    except ValueError:
+        url = None
+    if not isinstance(url, URL) or not url.host:
+        raise InvalidParameterError("proxy: an address such as http://proxy.example:3128")
+    return url
 
 
 def base_url_of(base_url: object, allow_http: bool) -> str:

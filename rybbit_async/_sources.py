@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any, Final, Literal, TypeVar
@@ -49,19 +50,19 @@ class Api:
     options: Options
     concurrency: int
 
-    async def get(
+    async def read(
         self,
         endpoint: Literal["goals", "sessions"],
         site: str,
         goal: int | None,
         query: Mapping[str, str],
         read: Callable[[Body], T],
-    ) -> T:
-        """Send a read and give what ``read`` makes of its answer."""
+    ) -> Callable[[], T]:
+        """Send a read; what ``read`` makes of its answer is made when it is called for."""
         answer = await self.router.send(
             endpoint, "GET", site, goal, query=query_string(query), options=self.options
         )
-        return decode(answer, read)
+        return partial(decode, answer, read)
 
     async def write(
         self, method: str, site: str, goal: int | None, body: Mapping[str, Any] | None
@@ -108,11 +109,11 @@ class GoalSource:
         """With a relative window frozen."""
         return evolve(self, query=await self.api.freeze(self.query, resume))
 
-    async def fetch(self, number: int, size: int, stable: bool = False) -> Page[Goal]:
+    async def fetch(self, number: int, size: int, stable: bool = False) -> Callable[[], Page[Goal]]:
         """``GET`` list goals."""
         sorting = BY_ID if stable else self.sorting
         query = {"page": str(number), "page_size": str(size), **sorting, **self.query}
-        return await self.api.get("goals", self.site, None, query, read_goals)
+        return await self.api.read("goals", self.site, None, query, read_goals)
 
     def ledger(
         self, report: Report, concurrency: int, resume: Resume | None
@@ -152,10 +153,12 @@ class SessionSource:
         query = await self.api.freeze(self.query, resume)
         return evolve(self, query=query, moves=not is_past(query, self.api.server.now()))
 
-    async def fetch(self, number: int, size: int, stable: bool = False) -> Page[Session]:
+    async def fetch(
+        self, number: int, size: int, stable: bool = False
+    ) -> Callable[[], Page[Session]]:
         """``GET`` goal sessions."""
         query = {"page": str(number), "limit": str(size), **self.query}
-        return await self.api.get("sessions", self.site, self.goal, query, read_sessions)
+        return await self.api.read("sessions", self.site, self.goal, query, read_sessions)
 
     def ledger(
         self, report: Report, concurrency: int, resume: Resume | None

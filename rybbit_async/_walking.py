@@ -132,8 +132,12 @@ class Source(Protocol[T]):
         """The source for one walk; whatever has to be found out first is found out here."""
         ...
 
-    async def fetch(self, number: int, size: int, stable: bool) -> Page[T]:
-        """Page ``number``, from 1, of ``size`` items; ``stable`` as in ``Pass``."""
+    async def fetch(self, number: int, size: int, stable: bool) -> Callable[[], Page[T]]:
+        """Page ``number``, from 1, of ``size`` items; ``stable`` as in ``Pass``.
+
+        What was read ahead stays what it was on the wire until its turn comes: objects that wait
+        cost more memory than bytes, and the garbage collector looks at them again and again.
+        """
         ...
 
     def ledger(self, report: Report, concurrency: int, resume: Resume | None) -> Ledger[T]:
@@ -236,7 +240,7 @@ class _Window(Generic[T]):
 
     def __init__(
         self,
-        fetch: Callable[[int], Coroutine[Any, Any, Page[T]]],
+        fetch: Callable[[int], Coroutine[Any, Any, Callable[[], Page[T]]]],
         tasks: Tasks,
         report: Report,
         *,
@@ -255,7 +259,9 @@ class _Window(Generic[T]):
         self._tasks = tasks
         self._report = report
         self._ordered = ordered
-        self._pages: dict[int, asyncio.Task[Page[T]]] = {}  # in flight or buffered, by number
+        self._pages: dict[
+            int, asyncio.Task[Callable[[], Page[T]]]
+        ] = {}  # in flight or buffered, by number
         self._next = first  # the next page to ask for
         self._most = most  # so many requests may be begun in all
         self._last: int | None = None  # the last page that the list has, once that is known
@@ -287,7 +293,7 @@ class _Window(Generic[T]):
         self._refill(remaining, held=0)
         while self._pages:
             number = await self._arrival()
-            page = self._tasks.result(self._pages.pop(number))
+            page = self._tasks.result(self._pages.pop(number))()
             self._report.pages += 1
             self._learn(number, page)
             # An empty page may tell another total, or be where a walk was to be taken up.
@@ -475,7 +481,7 @@ class ListWalk(Generic[T]):
     async def _read_again(self, span: Span, ledger: Ledger[T]) -> list[T]:
         number, size = covering_page(span.first, span.last)
         self.report.requests += 1
-        page = await self._run(self._source.fetch(number, size, False))
+        page = (await self._run(self._source.fetch(number, size, False)))()
         self.report.pages += 1
         return ledger.mend(span, page, (number - 1) * size, size)
 

@@ -108,9 +108,10 @@ def decode(answer: Answer, read: Callable[[Body], T]) -> T:
         return read(answer.body)
     except BadJSONError as error:
         kind = answer.headers.get("Content-Type", "no content type")
-        raise _response_error(answer, f"{answer.what}: the body ({kind}) {error}", "") from None
+        wrong = _response_error(answer, f"{answer.what}: the body ({kind}) {error}", "")
     except APIResponseError as error:
-        raise _response_error(answer, f"{answer.what}: {error}", error.path) from None
+        wrong = _response_error(answer, f"{answer.what}: {error}", error.path)
+    raise wrong  # outside, for the one inside is not redacted and would be its context
 
 
 def _response_error(answer: Answer, text: str, path: str) -> APIResponseError:

@@ -88,7 +88,8 @@ class Goals:
             _sorting(sort, order),
             check_int("page_size", page_size, most=MAX_PAGE_SIZE),
         )
-        return await source.fetch(check_int("page", page), source.page_size)
+        page_of = await source.fetch(check_int("page", page), source.page_size)
+        return page_of()
 
     def iter(
         self,
@@ -277,7 +278,8 @@ class GoalSessions:
             _without_filters(common),
             check_int("limit", limit),
         )
-        return await source.fetch(check_int("page", page), source.page_size)
+        page_of = await source.fetch(check_int("page", page), source.page_size)
+        return page_of()
 
     def iter(
         self,

@@ -118,6 +118,8 @@ class Pacer:
 
     def learn(self, headers: Mapping[str, str], now: float) -> None:
         """What an answer's headers say; call it before ``done``."""
+        if "RateLimit-Limit" not in headers and "X-RateLimit-Burst-Limit" not in headers:
+            return  # a server of one's own has no limits
         daily = _allowance(headers, "X-RateLimit-Daily-")
         burst = _allowance(headers, "X-RateLimit-Burst-") or (
             None if daily else _allowance(headers, "RateLimit-")

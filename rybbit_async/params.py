@@ -550,4 +550,10 @@ def query_string(query: Mapping[str, str]) -> str:
 
     ``/`` among them: a raw path in a query makes a 2.2 server skip its authentication.
     """
-    return "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in query.items())
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in query.items())
+
+
+@lru_cache(maxsize=256)
+def _quoted(text: str) -> str:
+    # From page to page only the number changes.
+    return quote(text, safe="")

@@ -69,20 +69,20 @@ class Traffic:
 
     def exchange(
         self, answer: Callable[[int, int, bool], Page[T]], number: int, size: int, stable: bool
-    ) -> Coroutine[Any, Any, Page[T]]:
+    ) -> Coroutine[Any, Any, Callable[[], Page[T]]]:
         self.asked.append((number, size, stable))
         assert len(self.asked) < 3000, "the walk does not end"
         return self._exchange(answer, number, size, stable)
 
     async def _exchange(
         self, answer: Callable[[int, int, bool], Page[T]], number: int, size: int, stable: bool
-    ) -> Page[T]:
+    ) -> Callable[[], Page[T]]:
         await self.travel()
         self.happens.get(self.answers, bool)()
         self.answers += 1
         page = answer(number, size, stable)
         await self.travel()
-        return page
+        return lambda: page
 
 
 @frozen
@@ -207,7 +207,9 @@ class TimelineSource:
     async def prepare(self, resume: Resume | None) -> TimelineSource:
         return self
 
-    def fetch(self, number: int, size: int, stable: bool) -> Coroutine[Any, Any, Page[Row]]:
+    def fetch(
+        self, number: int, size: int, stable: bool
+    ) -> Coroutine[Any, Any, Callable[[], Page[Row]]]:
         return self.traffic.exchange(self.server.answer, number, size, stable)
 
     def ledger(
@@ -627,7 +629,9 @@ class CatalogSource:
     async def prepare(self, resume: Resume | None) -> CatalogSource:
         return self
 
-    def fetch(self, number: int, size: int, stable: bool) -> Coroutine[Any, Any, Page[Entry]]:
+    def fetch(
+        self, number: int, size: int, stable: bool
+    ) -> Coroutine[Any, Any, Callable[[], Page[Entry]]]:
         return self.traffic.exchange(self.server.answer, number, size, stable)
 
     def ledger(

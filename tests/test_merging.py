@@ -78,7 +78,9 @@ class Server:
     requests: dict[str, Coroutine[Any, Any, Any]] = field(factory=dict)
     on_ask: Callable[[str], None] = lambda _: None
 
-    async def answer(self, name: str, items: tuple[Any, ...], meta: PageMeta | None) -> Page[Any]:
+    async def answer(
+        self, name: str, items: tuple[Any, ...], meta: PageMeta | None
+    ) -> Callable[[], Page[Any]]:
         self.waiting[name] = asyncio.get_running_loop().create_future()
         try:
             await self.waiting[name]
@@ -87,7 +89,7 @@ class Server:
         self.answered.add(name)
         if self.fails(name):
             raise OutageError(name)
-        return Page(items, meta)
+        return lambda: Page(items, meta)
 
     def let_go(self, name: str) -> None:
         if not self.waiting[name].done():
@@ -125,7 +127,9 @@ class ListSource:
     async def prepare(self, resume: Resume | None) -> ListSource:
         return self
 
-    def fetch(self, number: int, size: int, stable: bool) -> Coroutine[Any, Any, Page[Any]]:
+    def fetch(
+        self, number: int, size: int, stable: bool
+    ) -> Coroutine[Any, Any, Callable[[], Page[Any]]]:
         name = f"{self.name} {number}"
         assert name not in self.server.asked, "each page once"
         self.server.asked.append(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import itertools
 from collections.abc import (
@@ -106,7 +107,9 @@ class FakeSource:
     async def prepare(self, resume: Resume | None) -> FakeSource:
         return self
 
-    def fetch(self, number: int, size: int, stable: bool) -> Coroutine[Any, Any, Page[int]]:
+    def fetch(
+        self, number: int, size: int, stable: bool
+    ) -> Coroutine[Any, Any, Callable[[], Page[int]]]:
         assert (size, stable) == (self.page_size, False)
         self.asked.append(number)
         self.on_ask(number)
@@ -115,7 +118,7 @@ class FakeSource:
     def ledger(self, report: Report, concurrency: int, resume: Resume | None) -> FakeLedger:
         return FakeLedger(report, self.same)
 
-    async def _answer(self, page: int) -> Page[int]:
+    async def _answer(self, page: int) -> Callable[[], Page[int]]:
         self.begun += 1
         self.waiting[page] = asyncio.get_running_loop().create_future()
         try:
@@ -131,7 +134,7 @@ class FakeSource:
         self.answered.append(page)
         if page == self.fails:
             raise OutageError(page)
-        return self.page(page)
+        return functools.partial(self.page, page)
 
     def page(self, number: int) -> Page[int]:
         first = (number - 1) * self.page_size

@@ -1,0 +1,615 @@
+"""The table of what is tried again, over the socket, with time that moves by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from rybbit_async import (
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    APITimeoutError,
+    EventGoal,
+    NotFoundError,
+    PathGoal,
+    PermissionDeniedError,
+    RateLimitError,
+    Retry,
+    RybbitClient,
+    ServerError,
+)
+from rybbit_async.testing import RecordedRequest, Store, faults
+
+from ..clock import FakeClock
+from .conftest import Connect, Serve
+from .helpers import ONCE, lines, login, settled, turns, until, writes
+
+WAITS = [0.1, 0.2, 0.4, 0.8]
+"""Of the default policy, when chance makes them as long as they get."""
+METHODS = ("GET", "PUT", "DELETE", "POST")
+
+
+def posts(request: RecordedRequest) -> bool:
+    return request.method == "POST"
+
+
+def deletes(request: RecordedRequest) -> bool:
+    return request.method == "DELETE"
+
+
+async def ask(client: RybbitClient, method: str) -> Any:
+    """One request of that method, which the server would answer."""
+    path = "/api/sites/1/goals" if method in ("GET", "POST") else "/api/sites/1/goals/7"
+    return await client.request(method, path, json={} if method in ("PUT", "POST") else None)
+
+
+# --- the table ----------------------------------------------------------------------------------
+
+# How many requests a fault that stays is worth: for GET, PUT and DELETE, and for POST.
+TABLE = [
+    (faults.Reset(), 5, 1),
+    (faults.Drop(), 5, 1),
+    (faults.Status(429), 5, 5),
+    (faults.Status(502), 5, 1),
+    (faults.Html(502), 5, 1),
+    (faults.Status(503), 5, 1),
+    (faults.Status(504), 5, 1),
+    (faults.Status(408), 5, 1),
+    (faults.Status(500), 2, 1),
+    (faults.Status(501), 2, 1),
+    (faults.Status(400), 1, 1),
+    (faults.Status(401), 1, 1),
+    (faults.Status(403), 1, 1),
+    (faults.Status(404), 1, 1),
+    (faults.Status(431), 1, 1),
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("fault", "repeatable", "other"),
+    [pytest.param(*row, id=repr(row[0]).split(", body")[0]) for row in TABLE],
+)
+async def test_the_table(
+    serve: Serve,
+    connect: Connect,
+    clock: FakeClock,
+    fault: faults.Fault,
+    repeatable: int,
+    other: int,
+    method: str,
+) -> None:
+    server = await serve()
+    client = connect(server)
+    expected = other if method == "POST" else repeatable
+    injected = server.inject(fault, times=None)
+    with pytest.raises((APIConnectionError, APIStatusError)):
+        await ask(client, method)
+    assert injected.hits == len(server.requests) == expected
+    assert clock.slept == pytest.approx(WAITS[: expected - 1])
+    assert client.stats.requests == expected
+    assert client.stats.retries == expected - 1
+    injected.remove()
+    server.inject(fault, times=1)
+    server.requests.clear()
+    result = await settled(ask(client, method))
+    assert len(server.requests) == (1 if expected == 1 else 2)
+    if method == "GET" and expected > 1:
+        assert result[0]["meta"]["total"] == "14"
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_connection_that_is_not_made(
+    serve: Serve, connect: Connect, clock: FakeClock, method: str
+) -> None:
+    server = await serve()
+    client = connect(server)
+    await server.stop()
+    with pytest.raises(APIConnectionError, match="no connection could be made") as caught:
+        await ask(client, method)
+    assert not caught.value.sent
+    assert "carried out" not in str(caught.value)
+    assert client.stats.requests == 5
+    assert clock.slept == WAITS
+    # A deploy: the server comes back while the client waits.
+    clock.stopped = True
+    call = asyncio.create_task(ask(client, method))
+    await until(lambda: clock.sleeping)
+    await server.start()
+    clock.move(0.1)
+    await settled(call)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_an_answer_that_does_not_come_in_time(
+    serve: Serve, connect: Connect, method: str
+) -> None:
+    server = await serve()
+    injected = server.inject(faults.Stall(), times=None)
+    client = connect(server, timeout=0.02, retry=Retry(attempts=2))
+    with pytest.raises(APITimeoutError):
+        await ask(client, method)
+    assert injected.hits == (1 if method == "POST" else 2)
+
+
+@pytest.mark.parametrize("fault", [faults.ResetInBody(), faults.DropInBody()])
+async def test_an_answer_that_breaks_off_is_asked_for_again(
+    serve: Serve, connect: Connect, fault: faults.Fault
+) -> None:
+    server = await serve()
+    server.inject(fault, times=4)
+    assert len(await connect(server, routes="sites").goals.list(1)) == 10
+    assert len(server.requests) == 5
+
+
+async def test_a_body_that_makes_no_sense_is_not_asked_for_again(
+    serve: Serve, connect: Connect
+) -> None:
+    server = await serve()
+    server.inject(faults.TruncatedJSON(), times=None)
+    with pytest.raises(APIResponseError):
+        await connect(server, routes="sites").goals.list(1)
+    assert len(server.requests) == 1
+
+
+async def test_full_jitter(serve: Serve, connect: Connect, clock: FakeClock) -> None:
+    server = await serve()
+    server.inject(faults.Status(503), times=2)
+    clock.chance = 0.75
+    await connect(server, routes="sites").goals.list(1)
+    assert clock.slept == [0.1 * 0.25, 0.2 * 0.25]
+
+
+async def test_the_deadline_is_over_all_attempts(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
+    server = await serve()
+    server.inject(faults.Before(lambda: clock.move(7)), times=None)
+    server.inject(faults.Status(503), times=None)
+    client = connect(server, routes="sites", retry=Retry(attempts=100, timeout=30))
+    with pytest.raises(ServerError):
+        await client.goals.list(1)
+    assert len(server.requests) == 5  # the fifth begins at 29.5 s
+    assert clock.time() == 36.5
+
+
+async def test_with_options(serve: Serve, connect: Connect) -> None:
+    server = await serve()
+    client = connect(server, routes="sites", retry=Retry(attempts=3))
+    server.inject(faults.Status(503), times=None)
+    for view, attempts in (
+        (client, 3),
+        (client.with_options(retry=ONCE), 1),
+        (client.with_options(retry=Retry(attempts=7)).with_options(timeout=9), 7),
+        (client, 3),
+    ):
+        server.requests.clear()
+        with pytest.raises(ServerError):
+            await view.goals.list(1)
+        assert len(server.requests) == attempts
+
+
+async def test_a_walk_is_over_pages_that_are_tried_again(serve: Serve, connect: Connect) -> None:
+    server = await serve()
+    chaos = server.chaos(seed=3, rate=0.4, kinds=[faults.Reset(), faults.Status(503)])
+    client = connect(server, retry=Retry(attempts=20))
+    goals = await client.goals.iter(1, page_size=1).collect()
+    assert [goal.goal_id for goal in goals] == sorted({goal.goal_id for goal in goals})
+    assert len(goals) == 14
+    assert chaos.hits - 14 >= client.stats.retries > 0
+
+
+async def test_signing_in_is_tried_again_though_it_is_a_post(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    server = await serve("2.2", store)
+    server.inject(faults.Status(503), when=posts)
+    server.inject(faults.Reset(handled=True), when=posts)
+    client = connect(server, auth=login(server), routes="goals")
+    made = await client.goals.create(1, PathGoal("/a"))
+    assert [goal.goal_id for goal in store.goals(1)] == [made.goal_id]
+    assert lines(server).count("POST /api/auth/sign-in/email") == 3
+    assert len(writes(server)) == 1
+
+
+# --- a POST is never doubled --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.Reset(handled=True),
+        faults.Drop(handled=True),
+        faults.ResetInBody(),
+        faults.DropInBody(),
+        faults.Stall(handled=True),
+    ],
+    ids=repr,
+)
+async def test_a_create_whose_answer_is_lost_is_not_repeated(
+    serve: Serve, connect: Connect, store: Store, fault: faults.Fault
+) -> None:
+    server = await serve("2.14", store)
+    client = connect(server, routes="sites")
+    server.inject(fault, when=posts)
+    with pytest.raises(APIConnectionError, match="may have been carried out all the same") as lost:
+        await client.with_options(timeout=0.2).goals.create(1, PathGoal("/a"))
+    assert lost.value.sent
+    await turns()
+    assert len(store.goals(1)) == len(server.requests) == 1
+
+
+async def test_a_create_that_was_put_off_is_made_once(
+    serve: Serve, connect: Connect, store: Store, clock: FakeClock
+) -> None:
+    server = await serve("2.14", store)
+    server.inject(faults.Status(429, headers={"Retry-After": "2"}), when=posts)
+    await connect(server).goals.create(1, PathGoal("/a"))
+    assert len(store.goals(1)) == 1
+    assert clock.time() == 2
+
+
+# --- PUT and DELETE -----------------------------------------------------------------------------
+
+
+async def test_an_update_whose_answer_was_lost_is_repeated(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    goal = store.add_goal(1, "path", {"pathPattern": "/"}, name="old")
+    server = await serve("2.14", store)
+    server.inject(faults.Reset(handled=True), when=lambda request: request.method == "PUT")
+    result = await connect(server).goals.update(1, goal, name="new")
+    assert result.goal_id == goal
+    assert [one.name for one in store.goals(1)] == ["new"]
+    first, again = writes(server)
+    assert first.body == again.body
+
+
+@pytest.mark.parametrize("release", ["2.4", "2.14"])
+async def test_a_delete_whose_answer_was_lost_has_succeeded(
+    serve: Serve, connect: Connect, store: Store, release: str
+) -> None:
+    goal = store.add_goal(1, "path", {"pathPattern": "/"})
+    server = await serve(release, store)
+    server.inject(faults.Reset(handled=True), when=deletes)
+    result = await connect(server, auth=login(server)).goals.delete(1, goal)
+    assert (result.success, result.goal_id) == (True, goal)
+    assert [request.status for request in writes(server)] == [None, 404]
+    assert store.goals(1) == []
+
+
+@pytest.mark.parametrize(
+    "first", [faults.Status(429), faults.Status(408), faults.After(lambda: None)], ids=repr
+)
+async def test_a_delete_of_what_another_has_deleted_is_not_found(
+    serve: Serve, connect: Connect, store: Store, first: faults.Fault
+) -> None:
+    """Nothing of this client's can have arrived before."""
+    goal = store.add_goal(1, "path", {"pathPattern": "/"})
+    server = await serve("2.14", store)
+    server.inject(first, when=deletes)
+    server.inject(faults.Status(404, {"error": "Goal not found"}), when=deletes)
+    with pytest.raises(NotFoundError) as caught:
+        await connect(server).goals.delete(1, goal)
+    assert not caught.value.repeated
+    assert len(store.goals(1)) == 1
+
+
+async def test_a_delete_that_is_refused_after_a_lost_answer(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    goal = store.add_goal(1, "path", {"pathPattern": "/"})
+    server = await serve("2.14", store)
+    server.inject(faults.Reset(), when=deletes)
+    server.inject(faults.Status(404, {"error": "Site not found"}), when=deletes)
+    with pytest.raises(NotFoundError) as caught:
+        await connect(server, routes="goals", base_url=server.url).request(
+            "DELETE", f"/api/sites/1/goals/{goal}"
+        )
+    assert caught.value.repeated
+
+
+# --- Retry-After --------------------------------------------------------------------------------
+
+
+def in_nine_seconds(clock: FakeClock) -> dict[str, str]:
+    return {"Retry-After": format_datetime(clock.now() + timedelta(seconds=9), usegmt=True)}
+
+
+AFTER: list[tuple[int, Callable[[FakeClock], dict[str, str]], object, float]] = [
+    (429, lambda _: {"Retry-After": "7"}, {"error": "x", "retryAfter": 1}, 7),
+    (429, lambda _: {"Retry-After": "0.5"}, None, 0.5),
+    (429, in_nine_seconds, None, 9),
+    (429, lambda _: {}, {"error": "x", "scope": "burst", "retryAfter": 5}, 5),
+    (429, lambda _: {"X-Retry-After": "3"}, None, 3),
+    (429, lambda _: {"Retry-After": "soon"}, None, 0.1),
+    (429, lambda _: {"Retry-After": "-1"}, None, 0.1),
+    (429, lambda _: {"Retry-After": "inf"}, None, 0.1),
+    (429, lambda _: {"Retry-After": "Fri, 99 Mar 2026 25:00:00 GMT"}, None, 0.1),
+    (503, lambda _: {"Retry-After": "8"}, None, 8),
+    (503, in_nine_seconds, None, 9),
+]
+
+
+@pytest.mark.parametrize(("status", "headers", "body", "wait"), AFTER)
+async def test_retry_after(
+    serve: Serve,
+    connect: Connect,
+    clock: FakeClock,
+    status: int,
+    headers: Callable[[FakeClock], dict[str, str]],
+    body: object,
+    wait: float,
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(status, body, headers(clock)))
+    assert len(await connect(server, routes="sites").goals.list(1)) == 10
+    assert clock.time() == wait
+    assert clock.slept == [wait]
+
+
+async def test_a_date_that_is_past_is_no_wait(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(429, None, in_nine_seconds(clock)))
+    clock.move(60)
+    assert len(await connect(server, routes="sites").goals.list(1)) == 10
+    assert clock.time() == 60
+
+
+async def test_a_wait_beyond_the_deadline_is_an_error_at_once(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(429, {"error": "x", "scope": "burst", "retryAfter": 61}))
+    client = connect(server, routes="sites")
+    with pytest.raises(RateLimitError, match="Try again in 61 s") as caught:
+        await client.goals.list(1)
+    assert (caught.value.retry_after, caught.value.scope) == (61, "burst")
+    assert clock.time() == 0
+    assert len(server.requests) == 1
+    # Another call would only wait for the same; it is not sent.
+    with pytest.raises(RateLimitError, match=r"not sent.*burst limit.*Try again in 61 s") as again:
+        await client.goals.list(1)
+    assert (again.value.retry_after, again.value.scope) == (61, "burst")
+    assert len(server.requests) == 1
+    # One that may wait so long does.
+    patient = client.with_options(retry=Retry(timeout=120))
+    assert len(await patient.goals.list(1)) == 10
+    assert clock.time() == 61
+    assert len(await client.goals.list(1)) == 10
+
+
+async def test_what_was_waited_before_counts(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(503, None, {"Retry-After": "40"}), times=None)
+    with pytest.raises(ServerError) as caught:
+        await connect(server, routes="sites").goals.list(1)
+    assert caught.value.retry_after == 40
+    assert (clock.time(), len(server.requests)) == (40, 2)
+
+
+@pytest.mark.parametrize("patience", [60.0, 1e9])
+async def test_a_daily_429_raises_at_once(
+    serve: Serve, connect: Connect, clock: FakeClock, patience: float
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(429, {"error": "x", "scope": "daily", "retryAfter": 43_200}))
+    client = connect(server, routes="sites", retry=Retry(timeout=patience))
+    for _ in range(5):
+        with pytest.raises(RateLimitError, match="43200 s") as caught:
+            await client.goals.list(1)
+        assert (caught.value.retry_after, caught.value.scope) == (43_200, "daily")
+    assert len(server.requests) == 1
+    assert clock.slept == []
+    assert client.rate_limit.paused == 43_200
+    clock.move(43_200)
+    assert len(await client.goals.list(1)) == 10
+
+
+async def test_a_daily_429_just_before_midnight(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(429, {"error": "x", "scope": "daily", "retryAfter": 5}))
+    client = connect(server, routes="sites")
+    for _ in range(2):
+        with pytest.raises(RateLimitError):
+            await client.goals.list(1)
+    assert clock.slept == []
+
+
+# --- the budget ---------------------------------------------------------------------------------
+
+
+async def test_a_dead_server_is_not_hammered(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(503), times=None)
+    client = connect(server, routes="sites")
+    results = await settled(*(client.goals.list(1) for _ in range(200)))
+    assert {type(result) for result in results} == {ServerError}
+    assert 250 <= len(server.requests) <= 255  # and not 1,000
+    server.requests.clear()
+    with pytest.raises(ServerError):
+        await client.goals.list(1)
+    assert len(server.requests) <= 2
+    clock.move(60)
+    server.requests.clear()
+    with pytest.raises(ServerError):
+        await client.goals.list(1)
+    assert len(server.requests) == 5
+
+
+async def test_waiting_as_told_takes_nothing_from_the_budget(
+    serve: Serve, connect: Connect
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(429, None, {"Retry-After": "1"}), times=80)
+    client = connect(server, routes="sites", retry=Retry(attempts=100, timeout=1_000))
+    assert len(await client.goals.list(1)) == 10
+    assert len(server.requests) == 81
+
+
+# --- cancellation -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [503, 429])
+async def test_cancelling_a_wait(
+    serve: Serve, connect: Connect, clock: FakeClock, status: int
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(status))
+    client = connect(server, routes="sites")
+    clock.stopped = True
+    call = asyncio.create_task(client.goals.list(1))
+    await until(lambda: clock.sleeping)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert clock.sleeping == 0
+    assert len(server.requests) == 1
+    clock.move(1)
+    assert len(await client.goals.list(1)) == 10
+
+
+async def test_cancelling_an_attempt_is_not_a_failure_to_be_repeated(
+    serve: Serve, connect: Connect
+) -> None:
+    server = await serve()
+    client = connect(server, routes="sites")
+    with server.hold() as held:
+        call = asyncio.create_task(client.goals.list(1))
+        await held.reached(1)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    assert len(server.requests) == 1
+    assert client.stats.retries == 0
+
+
+async def test_the_callers_own_timeout_ends_a_wait(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(503))
+    client = connect(server, routes="sites")
+    clock.stopped = True
+    with pytest.raises(TimeoutError) as caught:
+        await asyncio.wait_for(client.goals.list(1), 0.05)
+    assert type(caught.value) is TimeoutError
+    assert clock.sleeping == 0
+
+
+# --- ensure -------------------------------------------------------------------------------------
+
+CONFIGS = [PathGoal("/a"), EventGoal("e"), EventGoal("e", "k", 5)]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+async def test_ensure_makes_what_is_not_there_and_finds_what_is(
+    serve: Serve, connect: Connect, store: Store, config: Any
+) -> None:
+    server = await serve("2.14", store)
+    client = connect(server)
+    for other in CONFIGS:
+        if other is not config:
+            await client.goals.create(1, other, name="A")
+    first = await client.goals.ensure(1, config, name="A")
+    again = await client.goals.ensure(1, config, name="A")
+    any_name = await client.goals.ensure(1, config)
+    assert first == again == any_name
+    assert first.success
+    assert len(store.goals(1)) == 3
+    other_name = await client.goals.ensure(1, config, name="B")
+    assert other_name != first
+    assert len(store.goals(1)) == 4
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.Reset(handled=True), faults.Stall(handled=True), faults.DropInBody(),
+     faults.TruncatedJSON()],
+    ids=repr,
+)  # fmt: skip
+async def test_ensure_after_an_answer_that_was_lost(
+    serve: Serve, connect: Connect, store: Store, fault: faults.Fault
+) -> None:
+    server = await serve("2.14", store)
+    client = connect(server)
+    server.inject(fault, when=posts)
+    result = await client.with_options(timeout=0.2).goals.ensure(1, PathGoal("/a"), name="A")
+    (made,) = store.goals(1)
+    assert (result.success, result.goal_id) == (True, made.goal_id)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"), [(faults.Reset(), APIConnectionError), (faults.Status(500), ServerError)]
+)
+async def test_ensure_says_so_if_it_was_not_made(
+    serve: Serve, connect: Connect, store: Store, fault: faults.Fault, error: type[Exception]
+) -> None:
+    server = await serve("2.14", store)
+    client = connect(server)
+    server.inject(fault, when=posts)
+    with pytest.raises(error):
+        await client.goals.ensure(1, PathGoal("/a"))
+    assert store.goals(1) == []
+    assert (await client.goals.ensure(1, PathGoal("/a"))).success
+    assert len(store.goals(1)) == 1
+
+
+async def test_ensure_that_is_refused(serve: Serve, connect: Connect, store: Store) -> None:
+    server = await serve("2.14", store)
+    with pytest.raises(PermissionDeniedError):
+        await connect(server, server.read_only_key).goals.ensure(1, PathGoal("/a"))
+    assert lines(server)[-1] == "POST /api/sites/1/goals"
+
+
+async def test_concurrent_ensures_make_one(serve: Serve, connect: Connect, store: Store) -> None:
+    server = await serve("2.14", store)
+    client = connect(server)
+    calls: list[Awaitable[Any]] = [
+        client.goals.ensure(1, PathGoal("/a"), name="A") for _ in range(10)
+    ]
+    results = await asyncio.gather(*calls)
+    assert len(set(results)) == len(store.goals(1)) == 1
+
+
+@pytest.mark.xfail(strict=True, reason="each view has a lock of its own")
+async def test_concurrent_ensures_of_views_make_one(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    server = await serve("2.14", store)
+    client = connect(server)
+    await asyncio.gather(
+        *(client.with_options(timeout=9).goals.ensure(1, PathGoal("/a")) for _ in range(5))
+    )
+    assert len(store.goals(1)) == 1
+
+
+async def test_a_cancelled_ensure_lets_the_next_one_go(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    server = await serve("2.14", store)
+    client = connect(server, routes="sites")
+    with server.hold(posts) as held:
+        first = asyncio.create_task(client.goals.ensure(1, PathGoal("/a")))
+        await held.reached(1)
+        second = asyncio.create_task(client.goals.ensure(1, PathGoal("/a")))
+        first.cancel()
+        await asyncio.wait([first])
+        await until(lambda: server.in_flight)
+    await second
+    assert len(store.goals(1)) == 1
