@@ -347,7 +347,11 @@ def read_goals(body: Body) -> Page[Goal]:
     if found is None:
         return goal_page(body.json())
     rows, meta = found
-    return Page(rows, PageMeta(_int(meta.total), meta.page, meta.pageSize, meta.totalPages))
+    try:
+        total = _int(meta.total)
+    except _MisfitError:
+        return goal_page(body.json())  # which says where it is wrong
+    return Page(rows, PageMeta(total, meta.page, meta.pageSize, meta.totalPages))
 
 
 def read_sessions(body: Body) -> Page[Session]:
@@ -360,6 +364,8 @@ def _config(row: Any) -> PathGoal | EventGoal | Mapping[str, Any]:
     """A goal's config, from a struct of the fast way."""
     config: dict[str, Any] = row.config
     cls = _CONFIGS.get(row.goal_type)
+    if any(isinstance(value, (dict, list)) for value in config.values()):
+        raise ValueError("the lenient way knows how deep it may be")
     if cls is None:
         return config
     pattern = config.get("pathPattern")

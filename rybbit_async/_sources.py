@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -47,6 +48,7 @@ class Api:
     router: Router
     server: Server
     walks: Walks
+    ensuring: asyncio.Lock
     options: Options
     concurrency: int
 

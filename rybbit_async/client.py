@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json as jsonlib
 import re
 from collections.abc import Mapping, Sequence
@@ -129,6 +130,7 @@ class RybbitClient:
         self._router = Router(self._transport, routes)
         self._server = Server(self._transport)
         self._walks = Walks()
+        self._ensuring = asyncio.Lock()  # one at a time, in views too
         self._set_options(
             Options(timeout_of(timeout, Timeout()), retry_of(retry, Retry())),
             check_int("concurrency", concurrency),
@@ -137,7 +139,9 @@ class RybbitClient:
     def _set_options(self, options: Options, concurrency: int) -> None:
         self._options = options
         self._concurrency = concurrency
-        self.goals = Goals(Api(self._router, self._server, self._walks, options, concurrency))
+        self.goals = Goals(
+            Api(self._router, self._server, self._walks, self._ensuring, options, concurrency)
+        )
 
     def with_options(
         self,
@@ -154,6 +158,7 @@ class RybbitClient:
         view = object.__new__(type(self))
         view._transport, view._router = self._transport, self._router
         view._server, view._walks = self._server, self._walks
+        view._ensuring = self._ensuring
         view._set_options(
             Options(
                 timeout_of(timeout, self._options.timeout), retry_of(retry, self._options.retry)

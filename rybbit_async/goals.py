@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, Unpack, cast
 
@@ -64,7 +63,6 @@ class Goals:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._ensuring = asyncio.Lock()
         self.sessions = GoalSessions(api)
 
     async def list(
@@ -174,7 +172,7 @@ class Goals:
         """
         check_config(config)
         check_name(name)
-        async with self._ensuring:
+        async with self._api.ensuring:
             found = await self._find(site, config, name)
             if found is not None:
                 return GoalResult(True, found.goal_id)

@@ -100,7 +100,6 @@ async def test_nesting(serve: Serve, connect: Connect, limit: int | None) -> Non
             await call()
 
 
-@pytest.mark.xfail(strict=True, reason="the fast way of read_goals knows no max_depth")
 async def test_nesting_in_the_config_of_a_goal(serve: Serve, connect: Connect) -> None:
     server = await serve()
     client = connect(server, routes="sites")

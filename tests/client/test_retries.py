@@ -286,7 +286,9 @@ async def test_a_delete_whose_answer_was_lost_has_succeeded(
 
 
 @pytest.mark.parametrize(
-    "first", [faults.Status(429), faults.Status(408), faults.After(lambda: None)], ids=repr
+    "first",
+    [faults.Status(429), faults.Status(408), faults.After(lambda: None)],
+    ids=["429", "408", "answered"],
 )
 async def test_a_delete_of_what_another_has_deleted_is_not_found(
     serve: Serve, connect: Connect, store: Store, first: faults.Fault
@@ -587,7 +589,6 @@ async def test_concurrent_ensures_make_one(serve: Serve, connect: Connect, store
     assert len(set(results)) == len(store.goals(1)) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="each view has a lock of its own")
 async def test_concurrent_ensures_of_views_make_one(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
