@@ -26,7 +26,7 @@ from rybbit_async import (
 from rybbit_async.testing import RecordedRequest, RybbitServer, Store, faults
 
 from .conftest import Connect, Serve
-from .helpers import client_tasks, take, turns, until
+from .helpers import ONCE, client_tasks, take, turns, until
 
 LAST = datetime(2024, 3, 31, 12, tzinfo=UTC)
 """When the latest session ended."""
@@ -67,7 +67,7 @@ async def server(serve: Serve, rows: Store) -> RybbitServer:
 
 @pytest.fixture
 def client(server: RybbitServer, connect: Connect) -> RybbitClient:
-    return connect(server, routes="sites")
+    return connect(server, routes="sites", retry=ONCE)
 
 
 def page(*numbers: int) -> Any:
