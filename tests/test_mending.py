@@ -517,6 +517,21 @@ def test_a_silent_cap(
     assert set(server.seconds) - hidden <= set(got)
 
 
+@pytest.mark.parametrize("salt", range(6))
+def test_a_capped_page_that_is_not_the_one_that_was_asked_for(salt: int) -> None:
+    """Ranks 110 to 200 fall on page 2 of 101, and where the cap is 100 that begins at rank 100."""
+    server = Timeline(seconds_of([*([1] * 110), 91, *([1] * 60)]), salt, 100)
+    source = TimelineSource(server, 1000)
+    over = paginator(source, How(1000))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        got = numbers(collect(over))
+    assert (2, 101) in source.asked
+    assert len(set(got)) == len(got)
+    assert over.report.complete is (len(got) == len(server.seconds))
+    assert len(told) == (len(got) < len(server.seconds))
+
+
 @pytest.mark.parametrize("moves", [False, True])
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize("cap", [100, 137])
@@ -1047,6 +1062,22 @@ def test_pages_out_of_order_have_no_position() -> None:
         assert set(run(positions(paginator(source, How(5))))) == {None}
     cut = paginator(TimelineSource(server, 5), How(5), limit=7)
     assert [position is None for position in run(positions(cut))] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("size", "own"), [(1, None), (4, None), (7, None), (100, None), (7, 4), (100, 4)]
+)
+def test_goals_that_stand_still_resume_with_what_is_left(size: int, own: int | None) -> None:
+    server = catalog(30, own_size=own)
+    got, start = run(some_pages(paginator(CatalogSource(server, 5), How(5)), 2))
+    resumed = CatalogSource(server, size)
+    over = paginator(resumed, How(size, 4))
+    rest, _ = run(some_pages(over, 99, start))
+    assert keys([*got, *rest]) == list(range(1, 31))
+    first = (len(got) - 1) // size + 1
+    numbers_asked = [number for number, _, _ in resumed.traffic.asked]
+    assert numbers_asked == list(range(first, math.ceil(30 / (own or size)) + 1))
+    assert (over.report.passes, over.report.complete, over.report.reason) == (1, True, None)
 
 
 @some

@@ -423,6 +423,22 @@ def test_a_huge_list_does_not_starve_small_ones(concurrency: int, at: int, seed:
     assert sorted(got) == server.rows()
 
 
+def test_huge_lists_do_not_starve_small_ones_of_a_slow_consumer() -> None:
+    """For whom every page is there already."""
+    server = Server([[150, 150, *([3] * 9)]], outer_size=11, size=1)
+
+    async def main() -> list[int]:
+        got: list[int] = []
+        async with answering(server):
+            async for key, _ in Merged(server, 4, ordered=False).paginator():
+                got.append(key[1])
+                await turns(15)
+        return got
+
+    got = run(main)
+    assert max(place for place, key in enumerate(got) if key > 1) <= 27 + 3 * 36
+
+
 @pytest.mark.parametrize("ordered", [True, False])
 def test_a_consumer_that_stops_taking_stops_the_requests(ordered: bool) -> None:
     server = Server([[50] * 10], size=1)
@@ -517,16 +533,16 @@ def test_early_exits(merged: Merged, seed: int, at: int, how: str) -> None:
     async def consume() -> None:
         if how == "with":
             async with over:
-                await some()
+                await items()
         elif how == "aclose":
             async with contextlib.aclosing(over.pages()) as pages:
                 async for _ in pages:
                     if server.asked and len(server.asked) >= at // 4:
                         break
         else:
-            await some()
+            await items()
 
-    async def some() -> None:
+    async def items() -> None:
         async for _ in over:
             if how == "with" and len(server.asked) >= at // 4:
                 break
