@@ -99,15 +99,17 @@ class PageModel(BaseModel):
 
 
 @asynccontextmanager
-async def pydantic(target: Target) -> AsyncGenerator[Fetch, None]:
-    """httpx and pydantic, straight from the bytes: the usual way to typed rows."""
+async def pydantic(target: Target, *, from_bytes: bool) -> AsyncGenerator[Fetch, None]:
+    """httpx and pydantic: as it is usually written, or straight from the bytes, which is faster."""
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     headers = {"Authorization": f"Bearer {target.api_key}"}
     async with httpx.AsyncClient(limits=limits, headers=headers) as client:
 
         async def fetch(url: str, query: Mapping[str, str]) -> int:
             response = await client.get(url, params=query)
-            return len(PageModel.model_validate_json(response.content).data)
+            if from_bytes:
+                return len(PageModel.model_validate_json(response.content).data)
+            return len(PageModel.model_validate(response.json()).data)
 
         yield fetch
 

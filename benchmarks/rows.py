@@ -87,7 +87,7 @@ async def typed_walk(effort: Effort) -> AsyncGenerator[Row, None]:
     with serving([SESSIONS]) as target:
         site, url = target.site, target.sessions_url(target.site)
         query = {"limit": str(PAGE), **PAST}
-        async with _both(target) as (client, fetch), baselines.pydantic(target) as typed:
+        async with _both(target) as (client, fetch):
             sessions = client.goals.sessions.iter(
                 site.site_id, site.goal_id, page_size=PAGE, concurrency=AT_ONCE, **PAST
             )
@@ -99,12 +99,14 @@ async def typed_walk(effort: Effort) -> AsyncGenerator[Row, None]:
                 f"{what} against aiohttp + orjson, no types",
                 "x", speeds(measured), 0.45, at_least=True, note=_speeds(measured),
             )  # fmt: skip
-            usual = _by_hand(typed, url, query, rows=SESSIONS, at_once=AT_ONCE)
-            measured = await pairs(ours, usual, effort.walks)
-            yield Row(
-                f"{what} against httpx + pydantic",
-                "x", speeds(measured), 4.0, at_least=True, note=_speeds(measured),
-            )  # fmt: skip
+            for from_bytes, how in ((False, "response.json()"), (True, "model_validate_json")):
+                async with baselines.pydantic(target, from_bytes=from_bytes) as typed:
+                    theirs = _by_hand(typed, url, query, rows=SESSIONS, at_once=AT_ONCE)
+                    measured = await pairs(ours, theirs, effort.walks)
+                yield Row(
+                    f"{what} against httpx + pydantic, {how}",
+                    "x", speeds(measured), 4.0, at_least=True, note=_speeds(measured),
+                )  # fmt: skip
 
 
 def _speeds(measured: Sequence[Pair]) -> str:

@@ -182,10 +182,9 @@ class Transport:
             raise
         finally:
             self._pacer.done(clock.time())
-            log.debug(
-                "%s %s: %s in %.3f s",
-                request.method, self.http.base_url + request.target, said, clock.time() - began,
-            )  # fmt: skip
+            if log.isEnabledFor(logging.DEBUG):
+                url, took = self.http.base_url + request.target, clock.time() - began
+                log.debug("%s %s: %s in %.3f s", request.method, url, said, took)
         if not answer.succeeded:
             raise refusal(answer, self._hint(answer, auth), clock.now())
         if request.path not in _OPEN:
