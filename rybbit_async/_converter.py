@@ -364,13 +364,17 @@ def _config(row: Any) -> PathGoal | EventGoal | Mapping[str, Any]:
     """A goal's config, from a struct of the fast way."""
     config: dict[str, Any] = row.config
     cls = _CONFIGS.get(row.goal_type)
+    if len(config) == 1:
+        ((name, value),) = config.items()
+        if isinstance(value, str):  # most goals are a path or the name of an event
+            if cls is PathGoal and name == "pathPattern":
+                return PathGoal(value)
+            if cls is EventGoal and name == "eventName":
+                return EventGoal(value)
     if any(isinstance(value, (dict, list)) for value in config.values()):
         raise ValueError("the lenient way knows how deep it may be")
     if cls is None:
         return config
-    pattern = config.get("pathPattern")
-    if cls is PathGoal and len(config) == 1 and isinstance(pattern, str):
-        return PathGoal(pattern)
     try:
         return _converter.structure(config, cls)
     except ClassValidationError as error:
