@@ -184,29 +184,8 @@ class RateLimitError(APIStatusError):
     ``"daily"``); each is ``None`` where the server does not say.
     """
 
-    def __init__(
-        self,
-        text: str,
-        *,
-        status: int,
-        message: str,
-        method: str,
-        url: str,
-        body: str = "",
-        details: Any = None,
-        retry_after: float | None = None,
-        scope: str | None = None,
-    ) -> None:
-        super().__init__(
-            text,
-            status=status,
-            message=message,
-            method=method,
-            url=url,
-            body=body,
-            details=details,
-            retry_after=retry_after,
-        )
+    def __init__(self, text: str, *, scope: str | None = None, **fields: Any) -> None:
+        super().__init__(text, **fields)
         self.scope = scope
 
 
