@@ -86,6 +86,8 @@ def session_of(
 def headers_of(headers: Mapping[str, str] | None) -> Mapping[str, str]:
     """Further headers, checked."""
     checked: dict[str, str] = {}
+    if headers is not None and not isinstance(headers, Mapping):
+        raise InvalidParameterError(f"headers={headers!r}: a mapping of names to values")
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise InvalidParameterError(f"headers: {name!r} is no name of a header")
@@ -134,6 +136,8 @@ def base_url_of(base_url: object, allow_http: bool) -> str:
         raise InvalidParameterError(f"{name}={base_url!r}: {allowed}")
     if url.user or url.password:
         raise InvalidParameterError(f"{name}: {allowed}, without a user or a password in it")
+    if url.path.rstrip("/").endswith("/api"):
+        raise InvalidParameterError(f"{name}={base_url!r}: {allowed}, without /api at its end")
     if url.query_string or url.fragment:
         raise InvalidParameterError(f"{name}: {allowed}, without a query or a fragment")
     if url.scheme == "http" and not allow_http and not _is_loopback(url.host):

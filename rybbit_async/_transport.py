@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("rybbit_async")
 
+REMEMBERED: Final = 256  # paths that worked
 SIGN_IN: Final = "/api/auth/sign-in/email"
 # What is answered whatever the key.
 _OPEN: Final = frozenset({SIGN_IN, "/api/health", "/api/version"})
@@ -90,7 +91,7 @@ class Transport:
         self._waiting = 0  # for their turn, first come, first served
         self._budget = RetryBudget()
         self._closing: asyncio.Event | None = None
-        self._worked: float | None = None  # when the key last did
+        self._worked: dict[str, float] = {}  # path -> when it last did
         self._requests = self._retries = self._pauses = 0
 
     @property
@@ -134,6 +135,8 @@ class Transport:
                     # What an earlier attempt did may be why this one failed.
                     if isinstance(error, APIStatusError):
                         error.repeated = arrived
+                    if attempt > 1:
+                        error.add_note(f"after {attempt} attempts, see Retry")
                     raise
                 arrived = arrived or (may_have_arrived(error) and not signing_in)
                 log.info("attempt %d failed, next one in %.3f s: %s", attempt, wait, error)
@@ -188,7 +191,10 @@ class Transport:
         if not answer.succeeded:
             raise refusal(answer, self._hint(answer, auth), clock.now())
         if request.path not in _OPEN:
-            self._worked = clock.time()
+            self._worked.pop(request.path, None)
+            self._worked[request.path] = clock.time()
+            if len(self._worked) > REMEMBERED:
+                del self._worked[next(iter(self._worked))]
         return answer
 
     def _hint(self, answer: Answer, auth: ApiKey | NoAuth | SignedIn) -> str:
@@ -201,6 +207,8 @@ class Transport:
                 "for the scope goals:write. Give the key that scope, or sign in with "
                 "auth=PasswordLogin(email, password)"
             )
+        if answer.request.path == SIGN_IN:
+            return "The e-mail address or the password of PasswordLogin is not right"
         if isinstance(auth, NoAuth):
             return (
                 "No key was sent (api_key, RYBBIT_API_KEY), and only a public site can be read "
@@ -209,18 +217,18 @@ class Transport:
         if isinstance(auth, SignedIn):
             return "The account may not do this, or there is no such site"
         causes = (
-            "Likely causes: a key that is wrong, expired or disabled, a site of another "
-            "organisation, or none of that number"
+            "Likely causes: no site of that number, or one of another organisation, or a key that "
+            "is wrong, expired or disabled"
         )
-        if self._worked is None:
-            return (
-                f"{causes}; or a key that is used up, on servers that allow 500 requests in 10 min"
-            )
-        return (
-            f"This key worked {self.clock.time() - self._worked:.0f} s ago, so it is probably used "
-            "up: older servers allow 500 requests, and then want ten minutes of rest (see "
-            f"rate_limit=RateLimit(500, per=600)). {causes}"
+        limit = (
+            "used up: older servers allow 500 requests, and then want ten minutes of rest (see "
+            "rate_limit=RateLimit(500, per=600))"
         )
+        since = self._worked.get(answer.request.path)
+        if since is None:
+            return f"{causes}, or {limit}"
+        ago = self.clock.time() - since
+        return f"The same worked {ago:.0f} s ago, so the key is probably {limit}. {causes}"
 
     # --- pace ---------------------------------------------------------------------------------
 

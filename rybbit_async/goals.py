@@ -337,10 +337,10 @@ class GoalSessions:
         """The sessions of every goal of one site or many, walked together under one window.
 
         Sessions begin while goals are still being listed. A session that reached two goals comes
-        once for each.
+        once for each. Its pages have no positions: to stop and go on, walk goal by goal.
 
         Args:
-            sites: a site or several, each by its numeric id or its identifier.
+            sites: a site or several, each by its numeric id or its identifier, and not by both.
             goals: only these goals, by id or as ``Goal``; for one that none of the sites has,
                 ``NotFoundError`` is raised after the last item.
             page_size: how many sessions a request asks for.
@@ -354,8 +354,8 @@ class GoalSessions:
         """
         api, size = self._api, check_int("page_size", page_size)
         options = WalkOptions.of(api, concurrency, ordered, limit, strict, max_pages)
-        named = [sites] if isinstance(sites, (int, str)) else list(sites)
-        keys = [check_site(site) for site in named]
+        many = [sites] if isinstance(sites, (int, str)) else list(sites)
+        by_key = {check_site(site): site for site in many}  # each once
         wanted = None if goals is None else {check_goal(goal) for goal in goals}
         query = _without_filters(common)
 
@@ -380,10 +380,10 @@ class GoalSessions:
 
             def finish() -> None:
                 if missing:
-                    raise _no_goal(min(missing), ", ".join(keys))
+                    raise _no_goal(min(missing), ", ".join(by_key))
 
             return MergedWalk(
-                (listing(site, key) for site, key in zip(named, keys, strict=True)),
+                (listing(site, key) for key, site in by_key.items()),
                 report,
                 page_size=size,
                 concurrency=options.concurrency,
@@ -392,7 +392,7 @@ class GoalSessions:
             )
 
         return options.paginator(
-            api, begin, f"sessions of all goals of {len(keys)} sites", keys, query
+            api, begin, f"sessions of all goals of {len(by_key)} sites", [*by_key], query
         )
 
 

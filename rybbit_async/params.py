@@ -6,6 +6,7 @@ known to be wrong is refused here, with the parameter, the value and what is all
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import json
 import math
@@ -387,6 +388,13 @@ def _filters_json(filters: Sequence[Filter]) -> str:
 # --- the window --------------------------------------------------------------------------------
 
 
+# What the methods that take the common parameters call their own.
+_OWN_WORDS: Final = (
+    "page", "page_size", "limit", "sort", "order", "concurrency", "ordered", "strict", "max_pages",
+    "verify", "goals",
+)  # fmt: skip
+
+
 class CommonParameters(TypedDict, total=False):
     """The API's common query parameters: the window in time, and the filters.
 
@@ -413,8 +421,13 @@ def common_query(common: CommonParameters) -> dict[str, str]:
     given: dict[str, Any] = {name: value for name, value in common.items() if value is not None}
     unknown = sorted(given.keys() - CommonParameters.__annotations__.keys())
     if unknown:
+        known = [*CommonParameters.__annotations__, *_OWN_WORDS]
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
         allowed = ", ".join(CommonParameters.__annotations__)
-        raise InvalidParameterError(f"unknown parameter {unknown[0]!r}: one of {allowed}")
+        raise InvalidParameterError(
+            f"unknown parameter {unknown[0]!r}: {meant}(besides those of the method: {allowed})"
+        )
     query: dict[str, str] = {}
     dates = given.keys() & {"start_date", "end_date"}
     minutes = given.keys() & {"past_minutes_start", "past_minutes_end"}
