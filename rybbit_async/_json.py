@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
-__all__ = ["MAX_DEPTH", "BadJSONError", "Body"]
+from .errors import InvalidParameterError
+
+__all__ = ["MAX_DEPTH", "BadJSONError", "Body", "dump"]
 
 # The API's own answers are five deep.
 MAX_DEPTH: Final = 64
@@ -49,6 +51,18 @@ class Body:
 
     def _too_deep(self) -> BadJSONError:
         return BadJSONError(f"is nested more than {self.max_depth} deep (see max_depth)")
+
+
+def dump(value: Any, name: str) -> bytes:
+    """``value`` as JSON, for a parameter called ``name``.
+
+    Raises:
+        InvalidParameterError: it cannot be.
+    """
+    try:
+        return json.dumps(value, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        raise InvalidParameterError(f"{name}: {error}") from None
 
 
 def _inner(value: Any) -> list[Any]:

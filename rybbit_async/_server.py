@@ -55,9 +55,11 @@ class Server:
         date = answer.headers.get("Date")
         if date:
             try:
-                self._ahead = parsedate_to_datetime(date) - self._transport.clock.now()
+                ahead = parsedate_to_datetime(date) - self._transport.clock.now()
             except (TypeError, ValueError):
                 return
+            if abs(ahead) < timedelta(days=3650):  # more than that is no clock
+                self._ahead = ahead
 
 
 def _release(body: Body) -> tuple[int, ...]:

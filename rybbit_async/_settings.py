@@ -95,9 +95,13 @@ def headers_of(headers: Mapping[str, str] | None) -> Mapping[str, str]:
             raise InvalidParameterError(
                 f"headers: {name} is the client's own; a key goes into api_key"
             )
-        if not isinstance(value, str) or not re.fullmatch(r"[^\r\n\0]*", value):
-            raise InvalidParameterError(f"headers: {name}: text without line breaks or NUL")
-        checked[name] = value
+        if not isinstance(value, str) or not re.fullmatch(
+            r"[\t -~\x80-\uD7FF\uE000-\uFFFF]*", value
+        ):
+            raise InvalidParameterError(
+                f"headers: {name}: text without line breaks or other control characters"
+            )
+        checked[name] = Secret(value)
     return checked
 
 
@@ -134,7 +138,7 @@ def base_url_of(base_url: object, allow_http: bool) -> str:
         raise InvalidParameterError(f"{name}: {allowed} ({error})") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise InvalidParameterError(f"{name}={base_url!r}: {allowed}")
-    if url.user or url.password:
+    if url.user or url.password or "@" in url.raw_authority:
         raise InvalidParameterError(f"{name}: {allowed}, without a user or a password in it")
     if url.path.rstrip("/").endswith("/api"):
         raise InvalidParameterError(f"{name}={base_url!r}: {allowed}, without /api at its end")

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeVar
 from attrs import evolve, frozen
 
 from ._converter import read_goals, read_sessions
-from ._json import Body
+from ._json import Body, dump
 from ._mending import CatalogLedger, TimelineLedger
 from ._routing import Router
 from ._server import Server
@@ -31,12 +31,14 @@ from .params import (
     is_past,
     is_relative,
     query_string,
+    thaw,
 )
 
 __all__ = ["BY_ID", "Api", "GoalSource", "SessionSource", "WalkOptions"]
 
 T = TypeVar("T")
 
+MAX_CONCURRENCY: Final = 1000
 # The order in which goals stand the same way on every page.
 BY_ID: Final[Mapping[str, str]] = {"sort": "goalId", "order": "asc"}
 
@@ -76,14 +78,14 @@ class Api:
             method,
             site,
             goal,
-            body=None if body is None else json.dumps(body, allow_nan=False).encode(),
+            body=None if body is None else dump(body, "config"),
             options=self.options,
         )
 
     async def freeze(self, query: Mapping[str, str], resume: Resume | None) -> Mapping[str, str]:
         """``query`` with its relative window made exact, where the server takes exact times."""
         if resume is not None and resume.source:
-            return resume.source
+            return thaw(query, resume.source)
         if is_relative(query) and await self.server.takes_exact_times(self.options):
             return freeze(query, self.server.now())
         return query
@@ -213,7 +215,7 @@ class WalkOptions:
             InvalidParameterError: one of them cannot be.
         """
         if concurrency is not None:
-            check_int("concurrency", concurrency)
+            check_int("concurrency", concurrency, most=MAX_CONCURRENCY)
         if limit is not None:
             check_int("limit", limit, least=0)
         if max_pages is not None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, quote_plus
 
 from attrs import define, frozen
 
@@ -228,7 +230,7 @@ class Transport:
         if since is None:
             return f"{causes}, or {limit}"
         ago = self.clock.time() - since
-        return f"The same worked {ago:.0f} s ago, so the key is probably {limit}. {causes}"
+        return f"This key worked {ago:.0f} s ago, so it is probably {limit}. {causes}"
 
     # --- pace ---------------------------------------------------------------------------------
 
@@ -331,7 +333,8 @@ class Transport:
         if self._signed_in is not None:
             secrets += self._signed_in.secrets
         for secret in secrets:
-            text = text.replace(secret, "***")
+            for form in _forms(str(secret)):
+                text = text.replace(form, "***")
         return text
 
     async def close(self) -> None:
@@ -343,6 +346,14 @@ class Transport:
             await self.http.close()
         finally:
             await self._signing_in.settle()
+
+
+@lru_cache(maxsize=8)
+def _forms(secret: str) -> list[str]:
+    """A secret as it may be echoed: plain, in JSON, in a URL; the longest first."""
+    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return sorted(forms, key=len, reverse=True)
 
 
 @define

@@ -333,7 +333,8 @@ class _Window(Generic[T]):
         if meta is not None:
             # A server may give smaller pages than it was asked for, and says so.
             self.size = min(self.size, meta.page_size) if meta.page_size > 0 else self.size
-            self._last = max(meta.total_pages, number)
+            # Two figures for one thing: a walk that believed the larger might never end.
+            self._last = max(min(meta.total_pages, -(-meta.total // self.size)), number)
             self._hinted, self._width = 0, self.concurrency
         else:
             if number == self.first and self._may_be_capped(rows):

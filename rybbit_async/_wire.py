@@ -30,7 +30,7 @@ CLIP: Final = 500
 def _seconds(_: object, attribute: Any, value: object) -> None:
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
         raise InvalidParameterError(f"Timeout {attribute.name}={value!r}: seconds, more than 0")
 
 
@@ -195,8 +195,8 @@ def _retry_after(
         if isinstance(value, (int, float, str)) and not isinstance(value, bool):
             try:
                 seconds = float(value)
-            except ValueError:
-                seconds = _until(str(value), now)
+            except (ValueError, OverflowError):
+                seconds = _until(str(value)[:60], now)
         if seconds is not None and 0 <= seconds < float("inf"):
             return seconds
     return None

@@ -30,6 +30,11 @@ class Secret(str):
         return "'***'"
 
 
+def _secret(text: str) -> str:
+    # What is no text is found out later, and must not become one here.
+    return Secret(text) if isinstance(text, str) else text
+
+
 @frozen
 class PasswordLogin:
     """Sign in with an e-mail address and a password, in place of an API key.
@@ -39,12 +44,14 @@ class PasswordLogin:
     """
 
     email: str
-    password: str = field(repr=False, converter=Secret)
+    password: str = field(repr=False, converter=_secret)
 
     def __attrs_post_init__(self) -> None:
         for name in ("email", "password"):
-            if not getattr(self, name):
-                raise InvalidParameterError(f"PasswordLogin: {name} is empty")
+            value = getattr(self, name)
+            if not isinstance(value, str) or not value:
+                wrong = "is empty" if value == "" else "is no text"
+                raise InvalidParameterError(f"PasswordLogin: {name} {wrong}")
 
 
 class NoAuth:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json as jsonlib
 import re
 from collections.abc import Mapping, Sequence
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Literal, NoReturn, Self, TypeVar, overload
+from typing import Any, Final, Literal, NoReturn, Self, TypeVar, cast, overload
 
 import aiohttp
 from yarl import URL
@@ -16,7 +15,7 @@ from yarl import URL
 from ._clock import Clock
 from ._converter import read
 from ._http import HttpOptions
-from ._json import MAX_DEPTH, Body
+from ._json import MAX_DEPTH, Body, dump
 from ._routing import Router
 from ._server import Server
 from ._settings import (
@@ -29,7 +28,7 @@ from ._settings import (
     session_of,
     timeout_of,
 )
-from ._sources import Api
+from ._sources import MAX_CONCURRENCY, Api
 from ._transport import Options, Stats, Transport
 from ._walking import close_all
 from ._wire import Request, Timeout, decode
@@ -39,7 +38,7 @@ from .goals import Goals
 from .models import RawResponse
 from .pacing import RateLimit, RateLimitStatus
 from .paging import Walks
-from .params import check_choice, check_int, query_string
+from .params import check_choice, check_int, check_text, query_string
 from .retry import Retry
 
 __all__ = ["RybbitClient"]
@@ -133,7 +132,7 @@ class RybbitClient:
         self._ensuring = asyncio.Lock()  # one at a time, in views too
         self._set_options(
             Options(timeout_of(timeout, Timeout()), retry_of(retry, Retry())),
-            check_int("concurrency", concurrency),
+            check_int("concurrency", concurrency, most=MAX_CONCURRENCY),
         )
 
     def _set_options(self, options: Options, concurrency: int) -> None:
@@ -163,7 +162,9 @@ class RybbitClient:
             Options(
                 timeout_of(timeout, self._options.timeout), retry_of(retry, self._options.retry)
             ),
-            self._concurrency if concurrency is None else check_int("concurrency", concurrency),
+            self._concurrency
+            if concurrency is None
+            else check_int("concurrency", concurrency, most=MAX_CONCURRENCY),
         )
         return view
 
@@ -217,14 +218,14 @@ class RybbitClient:
                 ``RawResponse``; without it the decoded JSON is given, ``None`` for an empty body.
         """
         request = Request(
-            check_choice("method", method.upper(), _METHODS),
+            check_choice("method", str(method).upper(), _METHODS),
             _path(path),
             query_string(_params(params or {})),
-            None if json is None else _json(json),
+            None if json is None else dump(json, "json"),
         )
         answer = await self._transport.send(request, self._options)
         if cast_to is RawResponse:
-            return RawResponse(answer.status, answer.headers, answer.body.data)
+            return RawResponse(answer.status, _plain(answer.headers), answer.body.data)
         if cast_to is None:
             return decode(answer, Body.json) if answer.body.data else None
         return decode(answer, lambda body: read(body, cast_to))
@@ -280,10 +281,20 @@ def _path(path: object) -> str:
     )
 
 
-def _params(params: Mapping[str, Any]) -> dict[str, str]:
+def _plain(headers: Any) -> Mapping[str, str]:
+    """Headers that pickle, and still know no upper and lower case."""
+    return cast("Mapping[str, str]", headers.copy())
+
+
+def _params(params: object) -> dict[str, str]:
+    if not isinstance(params, Mapping):
+        raise InvalidParameterError(f"params={params!r}: a mapping of names to values")
     query: dict[str, str] = {}
-    for name, value in params.items():
-        if name == "api_key":
+    items: Mapping[Any, Any] = params  # pyright: ignore[reportUnknownVariableType]  # anybody's
+    for name, value in items.items():
+        if not isinstance(name, str):
+            raise InvalidParameterError(f"params: {name!r} is no name")
+        if name.lower() == "api_key":
             raise InvalidParameterError("params: api_key does not belong in a URL: pass it to "
                                         "RybbitClient, which sends it as a header")  # fmt: skip
         if value is None:
@@ -292,12 +303,5 @@ def _params(params: Mapping[str, Any]) -> dict[str, str]:
             value = "true" if value else "false"
         if not isinstance(value, (str, int, float)):
             raise InvalidParameterError(f"params: {name}={value!r}: text, a number or a boolean")
-        query[name] = str(value)
+        query[name] = check_text(f"params: {name}", f"{value}")
     return query
-
-
-def _json(value: Any) -> bytes:
-    try:
-        return jsonlib.dumps(value, allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidParameterError(f"json: {error}") from None

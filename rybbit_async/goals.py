@@ -28,6 +28,7 @@ from .params import (
     check_config,
     check_goal,
     check_int,
+    check_many,
     check_name,
     check_site,
     common_query,
@@ -354,9 +355,9 @@ class GoalSessions:
         """
         api, size = self._api, check_int("page_size", page_size)
         options = WalkOptions.of(api, concurrency, ordered, limit, strict, max_pages)
-        many = [sites] if isinstance(sites, (int, str)) else list(sites)
+        many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
         by_key = {check_site(site): site for site in many}  # each once
-        wanted = None if goals is None else {check_goal(goal) for goal in goals}
+        wanted = None if goals is None else {check_goal(g) for g in check_many("goals", goals)}
         query = _without_filters(common)
 
         def begin(report: Report, _: Resume | None) -> MergedWalk[Goal, Session, GoalSession]:

@@ -17,10 +17,11 @@ __all__ = ["Allowance", "Pacer", "RateLimit", "RateLimitStatus"]
 
 # Below this part of the bucket, requests are spread out more and more.
 LOW: Final = 0.2
+DAY: Final = 86_400.0
 
 
 def _positive(_: object, attribute: Any, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e12:
         raise InvalidParameterError(f"RateLimit {attribute.name}={value!r}: a number above 0")
 
 
@@ -168,6 +169,8 @@ def _allowance(headers: Mapping[str, str], prefix: str) -> Allowance | None:
     try:
         limit, remaining = int(headers[f"{prefix}Limit"]), int(headers[f"{prefix}Remaining"])
         reset = float(headers[f"{prefix}Reset"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
-    return Allowance(limit, max(0, remaining), max(0.0, reset)) if limit > 0 else None
+    if not 0 < limit < 2**53 or not remaining < 2**53 or not reset <= DAY:
+        return None  # no limit that there is
+    return Allowance(limit, max(0, remaining), max(0.0, reset))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
@@ -15,6 +16,30 @@ from .errors import IncompleteWalkError, InvalidParameterError, RybbitError, Ryb
 __all__ = ["Page", "PageMeta", "Paginator", "Report", "Walks"]
 
 T = TypeVar("T")
+
+
+def _resume(position: Any) -> Resume:
+    """What a position says, checked.
+
+    Raises:
+        TypeError, ValueError, KeyError: it is not as ``Paginator`` made it.
+    """
+    rank, at, window = position["rank"], position["list"], position["window"]
+    if type(rank) is not int or not 0 <= rank < 2**53:
+        raise ValueError(rank)
+    if "after" in at:
+        if type(at["after"]) is not int:
+            raise TypeError(at)
+    else:
+        times: list[Any] = [at["time"], *([at["head"]] if "head" in at else [])]
+        marks: list[Any] = [*at["given"], *(at["head_rows"] if "head" in at else [])]
+        if not all(isinstance(text, str) for text in (*times, *marks)):
+            raise TypeError(at)
+        if any(datetime.fromisoformat(text).tzinfo is None for text in times):
+            raise ValueError(times)
+    if not all(isinstance(text, str) for text in (*window, *window.values())):
+        raise TypeError(window)
+    return Resume(rank, at, window)
 
 
 class Walks:
@@ -135,13 +160,19 @@ class Paginator(Generic[T]):
         try:
             while (rows := await self._step(walk, self._limit)) is not None:
                 meta = walk.meta
-                while walk.mending and report.items + len(rows) != self._limit:
-                    rows += await walk.step() or []
+                report.items += len(rows)
+                more: list[T] | None = []
+                while walk.mending and more is not None and report.items != self._limit:
+                    more = await self._step(walk, self._limit)
+                    rows += more or []
+                    report.items += len(more or [])
                 if rows:
-                    report.items += len(rows)
-                    # Where the limit has cut a page, what follows it is not what comes next.
-                    whole = report.items != self._limit
+                    # Where the limit has cut a page, what follows it is not what comes next; nor
+                    # is it where rows are still missing.
+                    whole = report.items != self._limit and not walk.mending
                     yield Page(tuple(rows), meta, self._position(walk) if whole else None)
+                if more is None:
+                    break
             self._judge(report)
         finally:
             await self._end(walk)
@@ -200,11 +231,8 @@ class Paginator(Generic[T]):
     def _resume(self, start: object) -> Resume:
         try:
             position = json.loads(start)  # type: ignore[arg-type]  # what is no text raises
-            query, resume = (
-                position["query"],
-                Resume(position["rank"], position["list"], position["window"]),
-            )
-        except (TypeError, ValueError, KeyError):
+            query, resume = position["query"], _resume(position)
+        except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
             raise InvalidParameterError("start: the position of a page, as it came") from None
         if query != self._query:
             raise InvalidParameterError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
-import math
 import re
 import sys
 import warnings
@@ -35,14 +34,17 @@ __all__ = [
     "check_config",
     "check_goal",
     "check_int",
+    "check_many",
     "check_name",
     "check_site",
+    "check_text",
     "common_query",
     "freeze",
     "is_frozen",
     "is_past",
     "is_relative",
     "query_string",
+    "thaw",
     "warn",
 ]
 
@@ -92,6 +94,7 @@ FILTER_TYPES: Final = (
     "ends_with",  # 2.14 and newer
 )
 MAX_REGEX: Final = 500
+MAX_INT: Final = 2**53 - 1  # the last integer that JavaScript tells from its neighbours
 # Servers answer 431 somewhat above 20 KB of URL.
 MAX_FILTERS: Final = 20_000
 
@@ -122,13 +125,17 @@ _T = TypeVar("_T")
 
 
 def _invalid(name: str, value: object, allowed: str) -> InvalidParameterError:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        shown = f"<{type(value).__name__}>"
     if len(shown) > 120:
         shown = shown[:117] + "..."
     return InvalidParameterError(f"{name}={shown}: {allowed}")
 
 
-def _check_text(name: str, value: str) -> str:
+def check_text(name: str, value: str) -> str:
+    """Text that can be sent."""
     if "\0" in value:
         raise _invalid(name, value, "text without NUL characters (the server answers 500 to them)")
     try:
@@ -151,9 +158,9 @@ def check_int(name: str, value: object, *, least: int = 1, most: int | None = No
     """An integer of at least ``least`` and at most ``most``; a boolean is none."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise _invalid(name, value, f"an integer, at least {least}" + _most(most))
-    if value < least or (most is not None and value > most):
+    if value < least or value > (MAX_INT if most is None else most):
         raise _invalid(name, value, f"at least {least}" + _most(most))
-    return value
+    return int(value)  # not a member of an enumeration, whose text is its name
 
 
 def _most(most: int | None) -> str:
@@ -163,27 +170,27 @@ def _most(most: int | None) -> str:
 def check_choice(name: str, value: _T, choices: Iterable[_T]) -> _T:
     """One of ``choices``, exactly."""
     choices = sorted(choices, key=str)
-    if value not in choices:
-        raise _invalid(name, value, "one of " + ", ".join(map(str, choices)))
-    return value
+    for choice in choices:
+        if value == choice:
+            return choice  # and not a member of an enumeration that is equal to it
+    raise _invalid(name, value, "one of " + ", ".join(map(str, choices)))
 
 
 def check_site(site: object) -> str:
     """A site as it stands in a path: its numeric id, or its identifier of 12 hex characters."""
     allowed = "a site's numeric id (1 or more) or its identifier of 12 hexadecimal characters"
-    if isinstance(site, int) and not isinstance(site, bool) and site > 0:
-        return str(site)
-    if isinstance(site, str) and _SITE.fullmatch(site):
-        return site
+    if isinstance(site, int) and not isinstance(site, bool) and 0 < site <= MAX_INT:
+        return str(int(site))
+    if isinstance(site, str) and _SITE.fullmatch(site) and len(site) < 20:
+        return str.__str__(site)
     raise _invalid("site", site, allowed)
 
 
 def check_goal(goal: object) -> int:
     """The id of a goal given as a number or as a ``Goal``."""
-    if isinstance(goal, Goal):
-        return goal.goal_id
-    if isinstance(goal, int) and not isinstance(goal, bool) and goal > 0:
-        return goal
+    number = goal.goal_id if isinstance(goal, Goal) else goal
+    if isinstance(number, int) and not isinstance(number, bool) and 0 < number <= MAX_INT:
+        return int(number)
     raise _invalid("goal", goal, "a Goal or its numeric id (1 or more)")
 
 
@@ -193,7 +200,7 @@ def check_name(name: object) -> str | None:
         return None
     if not isinstance(name, str):
         raise _invalid("name", name, "text or None")
-    return _check_text("name", name)
+    return check_text("name", name)
 
 
 def check_config(config: object) -> PathGoal | EventGoal:
@@ -217,8 +224,8 @@ def check_config(config: object) -> PathGoal | EventGoal:
     if key is not None:
         _check_filled("config.property_key", key)
         if isinstance(value, str):
-            _check_text("config.property_value", value)
-        elif not isinstance(value, (int, float)) or not math.isfinite(value):
+            check_text("config.property_value", value)
+        elif not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
             raise _invalid("config.property_value", value, "text, a finite number or a boolean")
     return config
 
@@ -226,14 +233,23 @@ def check_config(config: object) -> PathGoal | EventGoal:
 def _check_filled(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise _invalid(name, value, "text that is not empty")
-    return _check_text(name, value)
+    return check_text(name, value)
 
 
 # --- filters -----------------------------------------------------------------------------------
 
 
 def _is_list(value: object) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    return isinstance(value, Iterable) and not isinstance(
+        value, (str, bytes, bytearray, memoryview, Mapping)
+    )
+
+
+def check_many(name: str, value: Any) -> list[Any]:
+    """Several things, and not one that happens to iterate."""
+    if not _is_list(value):
+        raise _invalid(name, value, "a list")
+    return list(value)
 
 
 def _values(value: Any) -> tuple[Any, ...]:
@@ -303,10 +319,10 @@ class Filter:
     def _check(self, value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise _invalid("Filter value", value, "text or a number")
-        if isinstance(value, float) and not math.isfinite(value):
+        if not isinstance(value, str) and not abs(value) <= sys.float_info.max:
             raise _invalid("Filter value", value, "a finite number")
         if isinstance(value, str):
-            _check_text("Filter value", value)
+            check_text("Filter value", value)
         if self.type in ("regex", "not_regex"):
             _check_regex(str(value))
         elif self.type in ("greater_than", "less_than") and not _is_number(value):
@@ -518,6 +534,7 @@ def _zone(value: object) -> str:
 
 # A window is not taken for past at once: clocks differ, and events come in late.
 SETTLED: Final = timedelta(minutes=5)
+_EXACT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -541,6 +558,20 @@ def freeze(query: Mapping[str, str], now: datetime) -> dict[str, str]:
         except OverflowError:
             when = _EPOCH
         exact[f"{name}_datetime"] = when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return exact
+
+
+def thaw(query: Mapping[str, str], frozen: Mapping[str, str]) -> dict[str, str]:
+    """``query`` with the exact times that ``freeze`` once gave it.
+
+    Raises:
+        InvalidParameterError: they are none.
+    """
+    exact = {name: text for name, text in query.items() if not name.startswith("past_minutes")}
+    for name in ("start_datetime", "end_datetime"):
+        if not _EXACT.fullmatch(frozen.get(name, "")):
+            raise InvalidParameterError("start: the position of a page, as it came")
+        exact[name] = frozen[name]
     return exact
 
 

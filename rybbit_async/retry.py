@@ -25,7 +25,7 @@ _PASSING: Final = frozenset({408, 502, 503, 504})
 def _number(least: float, most: float | None = None) -> Any:
     def check(_: object, attribute: Any, value: object) -> None:
         fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not fits or not least <= value or (most is not None and value > most):  # type: ignore[operator]
+        if not fits or not least <= value <= (1e9 if most is None else most):  # type: ignore[operator]
             allowed = f"a number, at least {least}" + ("" if most is None else f", at most {most}")
             raise InvalidParameterError(f"Retry {attribute.name}={value!r}: {allowed}")
 
