@@ -100,6 +100,7 @@ class HalfClose(Fault):
             with contextlib.suppress(OSError):  # the client may have gone
                 if transport is not None and not transport.is_closing():
                     transport.write_eof()
+                    exchange.doom()  # a request that comes all the same cannot be answered
 
         exchange.after.append(close)
         return await proceed()
