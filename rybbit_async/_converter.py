@@ -20,7 +20,7 @@ from cattrs.cols import (
     is_mapping,
     is_sequence,
     list_structure_factory,
-    mapping_structure_factory,  # pyright: ignore[reportUnknownVariableType]
+    mapping_structure_factory,  # pyright: ignore[reportUnknownVariableType]  # untyped there
 )
 from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
@@ -168,7 +168,7 @@ def _mapping(value: object, _: object = None) -> dict[str, Any]:
 
 def _list(value: object) -> list[Any]:
     if isinstance(value, list):
-        return value  # pyright: ignore[reportUnknownVariableType]
+        return value  # pyright: ignore[reportUnknownVariableType]  # JSON
     raise _MisfitError(f"a list was expected, not {_kind(value)}")
 
 
@@ -322,7 +322,7 @@ def _rows(body: object, kind: type[T]) -> tuple[T, ...]:
     rows = data["data"]
     if not isinstance(rows, list):
         raise APIResponseError(f"data: a list was expected, not {_kind(rows)}", path="data")
-    return tuple(structure(rows, cast("type[list[T]]", list[kind]), at="data"))  # type: ignore[valid-type]
+    return tuple(structure(rows, cast("type[list[T]]", list[kind]), at="data"))  # type: ignore[valid-type]  # made at run time
 
 
 def goal_page(body: object) -> Page[Goal]:
@@ -385,7 +385,7 @@ class _Meta(msgspec.Struct):
     total: str | int
     page: int
     pageSize: int  # noqa: N815  # the wire's own name
-    totalPages: int  # noqa: N815
+    totalPages: int  # noqa: N815  # likewise
 
 
 _fast_sessions = RowsDecoder(
