@@ -37,7 +37,7 @@ def demo(session: nox.Session) -> None:
     """The main job, on an embedded server or on the one that RYBBIT_BASE_URL names."""
     session.install(".[demo]")
     # Longer than nox's own 0.3 s, so that Ctrl-C finds the embedded server ended, too.
-    session.run("python", "-m", "rybbit_async._demo", env=INSTALLED_ONLY, interrupt_timeout=10.0)
+    session.run("python", "-m", "rybbit_async.demo", env=INSTALLED_ONLY, interrupt_timeout=10.0)
 
 
 @nox.session(python=PYTHONS)

@@ -1,10 +1,5 @@
 """The asyncio SDK for the Goals API of Rybbit web analytics."""
 
-from ._converter import to_dict, to_json
-from ._transport import Stats
-from ._version import __version__
-from ._wire import Timeout
-from .auth import PasswordLogin
 from .client import RybbitClient
 from .errors import (
     APIConnectionError,
@@ -24,10 +19,16 @@ from .errors import (
     ServerError,
 )
 from .models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, RawResponse, Session
-from .pacing import Allowance, RateLimit, RateLimitStatus
-from .paging import Page, PageMeta, Paginator, Report
-from .params import CommonParameters, Filter
-from .retry import Retry
+from .parameters.common import CommonParameters
+from .parameters.filters import Filter
+from .transport.auth import PasswordLogin
+from .transport.pacing import Allowance, RateLimit, RateLimitStatus
+from .transport.retry import Retry
+from .transport.transport import Stats
+from .version import __version__
+from .walks.paginator import Page, PageMeta, Paginator, Report
+from .wire.converter import to_dict, to_json
+from .wire.messages import Timeout
 
 __all__ = [
     "APIConnectionError",

@@ -12,13 +12,19 @@ from typing import Any, Final, Literal, NoReturn, Self, TypeVar, cast, overload
 import aiohttp
 from yarl import URL
 
-from ._clock import Clock
-from ._converter import read
-from ._http import HttpOptions
-from ._json import MAX_DEPTH, Body, dump
-from ._routing import Router
-from ._server import Server
-from ._settings import (
+from .errors import ClientClosedError, InvalidParameterError
+from .models import RawResponse
+from .parameters.checks import check_choice, check_int, check_text, query_string
+from .resources.goals import Goals
+from .resources.sources import MAX_CONCURRENCY, Api
+from .transport.auth import PasswordLogin, Secret
+from .transport.capabilities import Capabilities
+from .transport.clock import Clock
+from .transport.http import HttpOptions
+from .transport.pacing import RateLimit, RateLimitStatus
+from .transport.retry import Retry
+from .transport.routing import Router
+from .transport.settings import (
     base_url_of,
     credentials_of,
     headers_of,
@@ -28,18 +34,12 @@ from ._settings import (
     session_of,
     timeout_of,
 )
-from ._sources import MAX_CONCURRENCY, Api
-from ._transport import Options, Stats, Transport
-from ._walking import close_all
-from ._wire import Request, Timeout, decode
-from .auth import PasswordLogin, Secret
-from .errors import ClientClosedError, InvalidParameterError
-from .goals import Goals
-from .models import RawResponse
-from .pacing import RateLimit, RateLimitStatus
-from .paging import Walks
-from .params import check_choice, check_int, check_text, query_string
-from .retry import Retry
+from .transport.transport import Options, Stats, Transport
+from .walks.paginator import Walks
+from .walks.walk import close_all
+from .wire.converter import read
+from .wire.json import MAX_DEPTH, Body, dump
+from .wire.messages import Request, Timeout, decode
 
 __all__ = ["RybbitClient"]
 
@@ -127,12 +127,12 @@ class RybbitClient:
             clock=Clock(),
         )
         self._router = Router(self._transport, routes)
-        self._server = Server(self._transport)
+        self._server = Capabilities(self._transport)
         self._walks = Walks()
         self._ensuring = asyncio.Lock()  # one at a time, in views too
         self._set_options(
             Options(timeout_of(timeout, Timeout()), retry_of(retry, Retry())),
-            check_int("concurrency", concurrency, most=MAX_CONCURRENCY),
+            check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
         )
 
     def _set_options(self, options: Options, concurrency: int) -> None:
@@ -164,7 +164,7 @@ class RybbitClient:
             ),
             self._concurrency
             if concurrency is None
-            else check_int("concurrency", concurrency, most=MAX_CONCURRENCY),
+            else check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
         )
         return view
 

@@ -7,7 +7,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 from rybbit_async import RybbitClient
-from rybbit_async._clock import Clock
+from rybbit_async.transport.clock import Clock
 
 START = datetime(2026, 3, 31, 12, 0, 0, tzinfo=UTC)
 

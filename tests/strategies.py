@@ -15,7 +15,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from rybbit_async import Filter
-from rybbit_async.params import FILTER_PARAMETERS, FILTER_TYPES
+from rybbit_async.parameters.filters import FILTER_PARAMETERS, FILTER_TYPES
 
 Pair = tuple[dict[str, Any], dict[str, Any]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.metadata
 import inspect
 import json
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -19,18 +21,26 @@ import rybbit_async
 
 PACKAGE = Path(rybbit_async.__file__).parent
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
-# Each file imports only from those before it.
-ORDER = [
-    *("_version", "errors", "models", "params"),
-    # Walks, without HTTP.
-    *("_pages", "_walking", "_mending", "_merging", "paging"),
-    # HTTP, without walks.
-    *("routes", "_shared", "_json", "_wire", "_clock", "_fast", "_converter"),
-    *("retry", "pacing", "auth", "_http", "_settings", "_transport", "_server", "_routing"),
-    # Both.
-    *("_sources", "goals", "client", "__init__", "_demo"),
+# Rooms, and the single files beside them: each imports only from those above it in this list.
+ROOMS = [
+    *("version", "errors", "models", "pages"),
+    "parameters",
+    "walks",
+    "wire",
+    "transport",
+    "resources",
+    "client",
+    "__init__",
+    "demo",
 ]
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+# Walks know no HTTP, and HTTP knows no walks.
+APART = {"walks": {"wire", "transport"}, "wire": {"walks"}, "transport": {"walks"}}
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "testing" not in path.parts)
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in SOURCES
+    if path.stem != "__init__" and path.stem != "demo"
+)
 PUBLIC = [getattr(rybbit_async, name) for name in rybbit_async.__all__ if name != "__version__"]
 
 
@@ -47,15 +57,23 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (f"{whole}.{alias.name}" for alias in node.names)
 
 
-def _siblings(path: Path) -> set[str]:
-    """The modules of the package that a file imports; "__init__" for the package itself."""
-    found: set[str] = set()
-    for name in _imports(path):
-        parts = name.split(".")
-        if parts[0] == "rybbit_async":
-            known = len(parts) > 1 and (parts[1] in MODULES or parts[1] == "testing")
-            found.add(parts[1] if known else "__init__")
-    return found
+def _room(name: str) -> str | None:
+    """The room of a module's or a name's full name; "__init__" for the package itself."""
+    parts = name.split(".")
+    if parts[0] != "rybbit_async":
+        return None
+    known = len(parts) > 1 and (parts[1] in ROOMS or parts[1] == "testing")
+    return parts[1] if known else "__init__"
+
+
+def _rooms(path: Path) -> set[str]:
+    """The rooms that a file imports from, its own left out."""
+    return {room for name in _imports(path) if (room := _room(name))} - {_room_of(path)}
+
+
+def _room_of(path: Path) -> str:
+    first, *_ = path.relative_to(PACKAGE).with_suffix("").parts
+    return first
 
 
 # --- names -------------------------------------------------------------------------------------
@@ -77,9 +95,9 @@ def test_nothing_public_is_left_out() -> None:
     assert public == set(rybbit_async.__all__) - {"__version__"}
 
 
-@pytest.mark.parametrize("module", sorted({*MODULES} & {*ORDER[: ORDER.index("__init__")]}))
+@pytest.mark.parametrize("module", MODULES)
 def test_every_module_exports_what_it_says(module: str) -> None:
-    imported = sys.modules[f"rybbit_async.{module}"]
+    imported = importlib.import_module(f"rybbit_async.{module}")
     names = getattr(imported, "__all__", ["__version__"])
     assert len(set(names)) == len(names)
     for name in names:
@@ -107,7 +125,7 @@ def _is_property(member: object) -> bool:
 
 @pytest.mark.parametrize("resource", ["Goals", "GoalSessions"])
 def test_every_call_of_a_resource_is_documented(resource: str) -> None:
-    cls = getattr(sys.modules["rybbit_async.goals"], resource)
+    cls = getattr(sys.modules["rybbit_async.resources.goals"], resource)
     calls = [name for name in vars(cls) if not name.startswith("_")]
     assert calls
     for name in calls:
@@ -127,43 +145,50 @@ def test_is_typed() -> None:
 # --- imports -----------------------------------------------------------------------------------
 
 
-def test_every_module_has_its_place() -> None:
-    assert set(MODULES) <= set(ORDER)
+def test_every_room_has_its_place() -> None:
+    assert {_room_of(path) for path in SOURCES} == set(ROOMS)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_import_direction(module: str) -> None:
-    before = set(ORDER[: ORDER.index(module)])
-    assert _siblings(PACKAGE / f"{module}.py") <= before
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path: Path) -> None:
+    room = _room_of(path)
+    above = set(ROOMS[: ROOMS.index(room)]) - APART.get(room, set())
+    assert _rooms(path) <= above
+
+
+def test_no_two_files_import_each_other() -> None:
+    graph = {
+        ".".join(("rybbit_async", *path.relative_to(PACKAGE).with_suffix("").parts)): {
+            *_imports(path)
+        }
+        for path in SOURCES
+    }
+    needs = {
+        module: {other for other in graph if any(f"{n}.".startswith(f"{other}.") for n in names)}
+        for module, names in graph.items()
+    }
+    TopologicalSorter(needs).prepare()  # raises CycleError, which names the files
 
 
 def test_the_check_of_imports_sees_them() -> None:
-    assert {"models", "paging", "_sources"} <= _siblings(PACKAGE / "goals.py")
+    assert {"models", "walks", "wire"} <= _rooms(PACKAGE / "resources" / "goals.py")
     assert "aiohttp" in set(_imports(PACKAGE / "client.py"))
-
-
-def test_walks_know_no_http_and_http_knows_no_walks() -> None:
-    walks = {"_walking", "_mending", "_merging", "paging"}
-    for module in walks:
-        assert _siblings(PACKAGE / f"{module}.py") <= {*walks, "_pages", "errors"}, module
-    for module in ("_transport", "_server", "_routing", "_converter"):
-        assert not _siblings(PACKAGE / f"{module}.py") & walks, module
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "testing").rglob("*.py")), ids=lambda p: p.stem)
 def test_the_test_server_shares_nothing_with_the_client(path: Path) -> None:
     # The plugin's fixture hands out a client, so it takes the package as a user does.
-    allowed = {"testing", "errors"} | ({"__init__"} if path.stem == "plugin" else set[str]())
-    assert _siblings(path) <= allowed
+    allowed = {"errors"} | ({"__init__"} if path.stem == "plugin" else set[str]())
+    assert _rooms(path) <= allowed
 
 
 def test_only_what_sends_and_the_client_know_aiohttp() -> None:
     know = {
-        module
-        for module in MODULES
-        if any(re.match(r"aiohttp\b", name) for name in _imports(PACKAGE / f"{module}.py"))
+        _room_of(path)
+        for path in SOURCES
+        if any(re.match(r"aiohttp\b", name) for name in _imports(path))
     }
-    assert know == {"_http", "_settings", "_transport", "client"}
+    assert know == {"transport", "client"}
 
 
 def test_importing_the_package_imports_none_of_its_extras() -> None:

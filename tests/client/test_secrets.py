@@ -31,8 +31,8 @@ from rybbit_async import (
     RybbitClient,
     RybbitError,
 )
-from rybbit_async.auth import ApiKey, Secret
 from rybbit_async.testing import KeyLimit, RybbitServer, faults
+from rybbit_async.transport.auth import ApiKey, Secret
 
 from ..conftest import KEY
 from .conftest import Connect, Serve

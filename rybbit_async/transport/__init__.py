@@ -1,0 +1,1 @@
+"""Sending requests: HTTP, retries, pacing, authentication, routes, what a server can do."""

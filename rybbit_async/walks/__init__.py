@@ -1,0 +1,1 @@
+"""Walking lists page by page, exactly once. Nothing here knows HTTP."""

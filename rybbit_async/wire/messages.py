@@ -1,0 +1,209 @@
+"""Requests and answers as values, and the errors that answers become. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypeVar, cast
+
+from attrs import field, frozen
+
+from ..errors import (
+    APIResponseError,
+    APIStatusError,
+    InvalidParameterError,
+    RateLimitError,
+    status_error_class,
+)
+from .json import BadJSONError, Body
+
+__all__ = ["CLIP", "Redact", "Request", "Response", "Timeout", "decode", "error_from_response"]
+
+T = TypeVar("T")
+Redact = Callable[[str], str]
+
+# So much of a body is repeated in an error.
+CLIP: Final = 500
+
+
+def _seconds(_: object, attribute: Any, value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
+        raise InvalidParameterError(f"Timeout {attribute.name}={value!r}: seconds, more than 0")
+
+
+@frozen
+class Timeout:
+    """How long one attempt may take, in seconds; ``None`` is for ever.
+
+    Attributes:
+        connect: to make a connection, its TLS included.
+        read: between two pieces of an answer.
+        total: the whole attempt, from the first byte sent to the last byte read. Waiting for one
+            of the client's ``max_connections`` does not count.
+    """
+
+    connect: float | None = field(default=10.0, validator=_seconds)
+    read: float | None = field(default=60.0, validator=_seconds)
+    total: float | None = field(default=300.0, validator=_seconds)
+
+
+@frozen
+class Request:
+    """What to send. ``path`` and ``query`` are encoded already; ``body`` is JSON."""
+
+    method: str
+    path: str
+    query: str = ""
+    body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def target(self) -> str:
+        """Path and query, as they go over the wire."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something."""
+        return self.method not in ("GET", "HEAD", "OPTIONS")
+
+
+@frozen
+class Response:
+    """What came back, whole. ``redact`` takes the client's secrets out of a text."""
+
+    request: Request
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: Body
+    set_cookies: list[str] = field(repr=False)
+    redact: Redact = field(repr=False)
+
+    @property
+    def what(self) -> str:
+        """The request, in a few words."""
+        return f"{self.request.method} {self.url}"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is a success."""
+        return 200 <= self.status < 300
+
+    def clipped(self) -> str:
+        """The beginning of the body, as text without secrets."""
+        # More than is kept, so that the edge does not cut a secret in two and show a half.
+        return self.redact(self.body.data[: CLIP * 20].decode(errors="replace"))[:CLIP]
+
+
+def decode(answer: Response, read: Callable[[Body], T]) -> T:
+    """What ``read`` makes of an answer's body.
+
+    Raises:
+        APIResponseError: the body is no JSON, or not what ``read`` expects.
+    """
+    try:
+        return read(answer.body)
+    except BadJSONError as error:
+        kind = answer.headers.get("Content-Type", "no content type")
+        wrong = _response_error(answer, f"{answer.what}: the body ({kind}) {error}", "")
+    except APIResponseError as error:
+        wrong = _response_error(answer, f"{answer.what}: {error}", error.path)
+    raise wrong  # outside, for the one inside is not redacted and would be its context
+
+
+def _response_error(answer: Response, text: str, path: str) -> APIResponseError:
+    return APIResponseError(
+        answer.redact(text),
+        path=answer.redact(path),
+        method=answer.request.method,
+        url=answer.url,
+        status=answer.status,
+        body=answer.clipped(),
+    )
+
+
+def error_from_response(answer: Response, hint: str, now: datetime) -> APIStatusError:
+    """The error that an answer without success becomes.
+
+    Args:
+        hint: what the caller should know besides, a sentence or nothing.
+        now: the time of day, for a ``Retry-After`` that is a date.
+    """
+    said = _redact_all(_error_body(answer.body), answer.redact)
+    body = answer.clipped()
+    message = _message(said) or body.partition("\n")[0][:120] or "no text"
+    cls = status_error_class(answer.status)
+    text = f"{answer.status} for {answer.what}: {message[:CLIP]}" + (f". {hint}" if hint else "")
+    fields: dict[str, Any] = {
+        "status": answer.status,
+        # Whole, for a URL of some 20 KB: "Route GET:... not found" is read by its end.
+        "message": message[: CLIP * 50],
+        "method": answer.request.method,
+        "url": answer.url,
+        "body": body,
+        "details": said.get("details"),
+        "retry_after": _retry_after(answer.headers, said, now),
+    }
+    if cls is RateLimitError:
+        scope = said.get("scope")
+        fields["scope"] = scope if isinstance(scope, str) else None
+        if fields["retry_after"] is not None:
+            text += f". Try again in {fields['retry_after']:g} s"
+    return cls(text, **fields)
+
+
+def _redact_all(value: Any, redact: Redact) -> Any:
+    """JSON without a secret in any of its text."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        many: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # JSON
+        return [_redact_all(one, redact) for one in many]
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {redact(key): _redact_all(one, redact) for key, one in items}
+    return value
+
+
+def _error_body(body: Body) -> dict[str, Any]:
+    try:
+        data = body.json()
+    except BadJSONError:
+        return {}
+    return cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+
+
+def _message(said: Mapping[str, Any]) -> str:
+    # Two shapes: "error" alone, or "error" with a "message" that says more.
+    for name in ("message", "error"):
+        text = said.get(name)
+        if isinstance(text, str) and text:
+            return text
+    return ""
+
+
+def _retry_after(
+    headers: Mapping[str, str], said: Mapping[str, Any], now: datetime
+) -> float | None:
+    """Seconds: a number or a date in the header, or a number in the body."""
+    # The second is what the sign-in's own limit sends.
+    for value in (headers.get("Retry-After"), headers.get("X-Retry-After"), said.get("retryAfter")):
+        seconds = None
+        if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+            try:
+                seconds = float(value)
+            except (ValueError, OverflowError):
+                seconds = _until(str(value)[:60], now)
+        if seconds is not None and 0 <= seconds < float("inf"):
+            return seconds
+    return None
+
+
+def _until(date: str, now: datetime) -> float | None:
+    try:
+        return max(0.0, (parsedate_to_datetime(date) - now).total_seconds())
+    except (TypeError, ValueError):
+        return None
