@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from attrs import define, frozen
 
-__all__ = ["Page", "PageMeta", "Report"]
+__all__ = ["Page", "PageMeta", "RawPage", "Report"]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @frozen
@@ -23,22 +23,30 @@ class PageMeta:
 
 
 @frozen
-class Page(Generic[T]):
+class Page(Generic[T_co]):
     """One page; ``len()`` and iteration are those of ``items``.
 
     ``meta`` is ``None`` where the endpoint sends none: goal sessions have no total. ``position``
     is where a walk in order can be taken up after this page, see ``Paginator.pages``.
     """
 
-    items: tuple[T, ...]
+    items: tuple[T_co, ...]
     meta: PageMeta | None = None
     position: str | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T_co]:
         return iter(self.items)
+
+
+class RawPage(Protocol[T_co]):
+    """A page that has arrived but is not decoded yet."""
+
+    def decode(self) -> Page[T_co]:
+        """Turn the bytes into rows; called only when it is this page's turn."""
+        ...
 
 
 @define

@@ -22,9 +22,9 @@ from ..transport.transport import Options
 from ..walks.paginator import Page, Paginator, Report, Walks
 from ..walks.reconcile import CatalogLedger, TimelineLedger
 from ..walks.walk import ListWalk, Resume, Walk
-from ..wire.converter import read_goals, read_sessions
 from ..wire.json import Body, dump
 from ..wire.messages import Response, decode
+from ..wire.page_reader import DATA, DATA_META, page_reader
 
 __all__ = ["BY_ID", "Api", "GoalSource", "SessionSource", "WalkOptions"]
 
@@ -33,6 +33,9 @@ T = TypeVar("T")
 MAX_CONCURRENCY: Final = 1000
 # The order in which goals stand the same way on every page.
 BY_ID: Final[Mapping[str, str]] = {"sort": "goalId", "order": "asc"}
+
+_read_goals = page_reader(Goal, DATA_META)
+_read_sessions = page_reader(Session, DATA)
 
 
 @frozen
@@ -109,7 +112,7 @@ class GoalSource:
         """``GET`` list goals."""
         sorting = BY_ID if stable else self.sorting
         query = {"page": str(number), "page_size": str(size), **sorting, **self.query}
-        return await self.api.read("goals", self.site, None, query, read_goals)
+        return await self.api.read("goals", self.site, None, query, _read_goals)
 
     def ledger(
         self, report: Report, concurrency: int, resume: Resume | None
@@ -154,7 +157,7 @@ class SessionSource:
     ) -> Callable[[], Page[Session]]:
         """``GET`` goal sessions."""
         query = {"page": str(number), "limit": str(size), **self.query}
-        return await self.api.read("sessions", self.site, self.goal, query, read_sessions)
+        return await self.api.read("sessions", self.site, self.goal, query, _read_sessions)
 
     def ledger(
         self, report: Report, concurrency: int, resume: Resume | None
