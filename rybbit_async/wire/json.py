@@ -46,7 +46,7 @@ class Body:
         return value
 
     def _too_deep(self) -> BadJSONError:
-        return BadJSONError(f"is nested more than {self.max_depth} levels deep (see max_depth)")
+        return BadJSONError(f"is nested more than {self.max_depth} deep (see max_depth)")
 
 
 def deeper_than(value: object, levels: int) -> bool:

@@ -42,7 +42,7 @@ def _check_seconds(_: object, attribute: Any, value: object) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
         raise InvalidParameterError(
-            f"Timeout.{attribute.name} must be a number of seconds above 0, or None, got {value!r}"
+            f"Timeout {attribute.name} must be a number of seconds above 0, or None, got {value!r}"
         )
 
 

@@ -1,17 +1,16 @@
-"""Pages of rows: which part of a body holds what, and the reader of a list's pages."""
+"""The reader of a list's pages: the fast way where it can be, else the lenient one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
-
-from attrs import frozen
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ..errors import APIResponseError
-from ..pages import Page, PageMeta
+from ..pages import Page
 from .converter import structure
+from .envelope import DATA, DATA_META, DATA_TOTAL_COUNT, Envelope
 from .json import Body
-from .values import MisfitError, describe, to_int, to_list, to_mapping
+from .values import MisfitError, describe, to_list, to_mapping
 
 if TYPE_CHECKING:
     from .row_decoder import PageDecoder
@@ -19,56 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["DATA", "DATA_META", "DATA_TOTAL_COUNT", "Envelope", "page_reader"]
 
 T = TypeVar("T")
-
-
-@frozen
-class Envelope:
-    """Where in a body the rows are, and the figures of ``PageMeta``: paths such as ``meta.total``.
-
-    Without ``total`` a page has no ``meta``. Without ``total_pages`` it is computed.
-    """
-
-    rows: str = "data"
-    total: str | None = None
-    page: str = "page"
-    page_size: str = "pageSize"
-    total_pages: str | None = None
-
-    @property
-    def figures(self) -> Mapping[str, str]:
-        """Attribute of ``PageMeta`` -> path."""
-        if self.total is None:
-            return {}
-        figures = {"total": self.total, "page": self.page, "page_size": self.page_size}
-        return figures if self.total_pages is None else {**figures, "total_pages": self.total_pages}
-
-    def meta(self, find: Callable[[str], object]) -> PageMeta | None:
-        """The figures; ``find`` gives the value at a path.
-
-        Raises:
-            MisfitError: one of them is not an integer.
-        """
-        values: dict[str, int] = {}
-        for name, path in self.figures.items():
-            try:
-                values[name] = to_int(find(path))
-            except MisfitError as error:
-                raise MisfitError(str(error), error.path or path) from None
-        if not values:
-            return None
-        size = values["page_size"]
-        values.setdefault("total_pages", -(-values["total"] // size) if size > 0 else 0)
-        return PageMeta(**values)
-
-
-DATA: Final = Envelope()
-"""``{"data": [...]}``"""
-DATA_META: Final = Envelope(
-    total="meta.total", page="meta.page", page_size="meta.pageSize", total_pages="meta.totalPages"
-)
-"""``{"data": [...], "meta": {"total", "page", "pageSize", "totalPages"}}``"""
-DATA_TOTAL_COUNT: Final = Envelope(total="totalCount")
-"""``{"data": [...], "totalCount", "page", "pageSize"}``"""
 
 
 def page_reader(model: type[T], envelope: Envelope) -> Callable[[Body], Page[T]]:

@@ -19,19 +19,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
 from ..errors import APIResponseError
 from ..pages import Page
 from .converter import structure
+from .envelope import Envelope
 from .fields import JsonField, extra_field, json_fields
 from .json import Body
 from .values import REPAIRS, check_depth, number_text, to_datetime, to_float, to_int, to_mapping
-
-if TYPE_CHECKING:
-    from .page_reader import Envelope
 
 __all__ = ["MAX_UNKNOWN", "PageDecoder"]
 
