@@ -58,6 +58,14 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "run", *pytest, env=INSTALLED_ONLY)
 
 
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Every test, with the lowest versions that are allowed of what the package imports."""
+    pins = [pin.replace(">=", "==") for pin in PYPROJECT["project"]["dependencies"]]
+    session.install(".[all]", *group("tests"), *pins)
+    session.run("python", "-m", "pytest", *(session.posargs or ["-n2"]), env=INSTALLED_ONLY)
+
+
 @nox.session
 def coverage(session: nox.Session) -> None:
     """What the tests have covered, in all of their processes together."""
