@@ -34,15 +34,8 @@ ODD_PAGE: Final = 1000
 FEW: Final = 10_000
 MEMORY_PAGE: Final = 250  # many pages of the few sessions, too, so that both fill the window
 LIBRARIES: Final = ("httpx2", "httpx")  # httpx2 has taken the place of httpx
-EXTRAS: Final = (
-    "duckdb",
-    "httpx",
-    "httpx2",
-    "orjson",
-    "pydantic",
-    "pytest",
-    "pytest_asyncio",
-    "rich",
+EXTRAS: Final = frozenset(
+    {"duckdb", "httpx", "httpx2", "orjson", "pydantic", "pytest", "pytest_asyncio", "rich"}
 )
 
 
