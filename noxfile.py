@@ -73,12 +73,13 @@ def tests(session: nox.Session) -> None:
 
 
 def build(session: nox.Session) -> tuple[Path, Path]:
-    """Build an sdist, and a wheel from that sdist; the wheel and the folder of the unpacked sdist.
+    """Build the sdist, and the wheel from it; return the wheel and the unpacked sdist.
 
-    Both are under the session's temporary folder.
+    Both are in `build/release`.
     """
     session.install(*group("build"))
-    out = Path(session.create_tmp()).resolve() / "release"
+    # Not session.create_tmp(), which would move the temporary folders of the tests as well.
+    out = Path("build/release").resolve()
     shutil.rmtree(out, ignore_errors=True)
     # Without --sdist or --wheel, "build" makes the wheel from the sdist, not from the checkout.
     session.run("python", "-m", "build", "--outdir", str(out), silent=True)
