@@ -21,6 +21,7 @@ from .errors import (
 from .models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, RawResponse, Session
 from .parameters.common import CommonParameters
 from .parameters.filters import Filter
+from .resources.goals import Goals, GoalSessions, NotGiven, Order, Sort
 from .transport.auth import PasswordLogin
 from .transport.pacing import Allowance, RateLimit, RateLimitStatus
 from .transport.retry import Retry
@@ -45,9 +46,13 @@ __all__ = [
     "Goal",
     "GoalResult",
     "GoalSession",
+    "GoalSessions",
+    "Goals",
     "IncompleteWalkError",
     "InvalidParameterError",
     "NotFoundError",
+    "NotGiven",
+    "Order",
     "Page",
     "PageMeta",
     "Paginator",
@@ -65,6 +70,7 @@ __all__ = [
     "RybbitWarning",
     "ServerError",
     "Session",
+    "Sort",
     "Stats",
     "Timeout",
     "__version__",

@@ -16,6 +16,7 @@ from ..errors import (
 )
 from ..models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, Session
 from ..parameters.checks import (
+    check_bool,
     check_choice,
     check_config,
     check_goal,
@@ -25,7 +26,9 @@ from ..parameters.checks import (
     check_site,
     warn,
 )
-from ..parameters.common import CommonParameters, common_query
+from ..parameters.common import CommonParameters, parse_common
+from ..parameters.signature import expand_common
+from ..parameters.window import Window
 from ..walks.multi_walk import Lane, MergedWalk
 from ..walks.paginator import Page, Paginator, Report
 from ..walks.walk import ListWalk, Resume
@@ -34,7 +37,7 @@ from ..wire.json import Body
 from ..wire.messages import Response, decode
 from .sources import BY_ID, Api, GoalSource, SessionSource, WalkOptions
 
-__all__ = ["GoalSessions", "Goals", "Order", "Sort"]
+__all__ = ["GoalSessions", "Goals", "NotGiven", "Order", "Sort"]
 
 Sort = Literal["goalId", "name", "goalType", "createdAt"]
 Order = Literal["asc", "desc"]
@@ -44,12 +47,14 @@ _ORDERS: Final = ("asc", "desc")
 MAX_PAGE_SIZE: Final = 100
 
 
-class _Keep:
+class NotGiven:
+    """Stands for a parameter that was not passed, where ``None`` means something else."""
+
     def __repr__(self) -> str:
-        return "<as it is>"
+        return "NotGiven()"
 
 
-_KEEP: Final = _Keep()
+_NOT_GIVEN: Final = NotGiven()
 
 
 class Goals:
@@ -65,6 +70,7 @@ class Goals:
         self._api = api
         self.sessions = GoalSessions(api)
 
+    @expand_common
     async def list(
         self,
         site: int | str,
@@ -82,13 +88,14 @@ class Goals:
         source = GoalSource(
             self._api,
             check_site(site),
-            common_query(common),
+            *_window_and_filters(common),
             _sorting(sort, order),
             check_int("page_size", page_size, maximum=MAX_PAGE_SIZE),
         )
         page_of = await source.fetch(check_int("page", page), source.page_size)
         return page_of()
 
+    @expand_common
     def iter(
         self,
         site: int | str,
@@ -122,19 +129,21 @@ class Goals:
         source = GoalSource(
             self._api,
             check_site(site),
-            common_query(common),
+            *_window_and_filters(common),
             _sorting(sort, order),
             check_int("page_size", page_size, maximum=MAX_PAGE_SIZE),
-            check_choice("verify", verify, (True, False)),
+            check_bool("verify", verify),
         )
         return options.paginator(
             self._api,
             lambda report, resume: options.walk(source, report, resume),
             f"goals of site {source.site}",
+            source.window.query(),
             source.query,
             source.sorting,
         )
 
+    @expand_common
     async def get(self, site: int | str, goal_id: int, **common: Unpack[CommonParameters]) -> Goal:
         """One goal of a site. The API has no route for that, so its goals are walked.
 
@@ -200,8 +209,8 @@ class Goals:
         site: int | str,
         goal: int | Goal,
         *,
-        name: str | _Keep | None = _KEEP,
-        config: PathGoal | EventGoal | Mapping[str, Any] | _Keep = _KEEP,
+        name: str | NotGiven | None = _NOT_GIVEN,
+        config: PathGoal | EventGoal | Mapping[str, Any] | NotGiven = _NOT_GIVEN,
     ) -> GoalResult:
         """Change a goal; what is not passed stays as it is. ``name=None`` takes the name away.
 
@@ -210,15 +219,15 @@ class Goals:
         that this package has no class for: it is sent as it is, and the type stays.
         """
         site_key, wanted = check_site(site), check_goal(goal)
-        if name is _KEEP and config is _KEEP:
+        if isinstance(name, NotGiven) and isinstance(config, NotGiven):
             raise InvalidParameterError("update: pass name, config or both")
-        if not isinstance(name, _Keep):
+        if not isinstance(name, NotGiven):
             check_name(name)
-        if not isinstance(config, (_Keep, Mapping)):
+        if not isinstance(config, (NotGiven, Mapping)):
             check_config(config)
         old = await self.get(site, wanted)
-        new_name = old.name if isinstance(name, _Keep) else name
-        new_config = old.config if isinstance(config, _Keep) else config
+        new_name = old.name if isinstance(name, NotGiven) else name
+        new_config = old.config if isinstance(config, NotGiven) else config
         body: dict[str, Any] = {
             # Undocumented, and required by servers before 2.14.
             "goalId": wanted,
@@ -256,6 +265,7 @@ class GoalSessions:
     def __init__(self, api: Api) -> None:
         self._api = api
 
+    @expand_common
     async def list(
         self,
         site: int | str,
@@ -279,6 +289,7 @@ class GoalSessions:
         page_of = await source.fetch(check_int("page", page), source.page_size)
         return page_of()
 
+    @expand_common
     def iter(
         self,
         site: int | str,
@@ -318,9 +329,10 @@ class GoalSessions:
             self._api,
             lambda report, resume: options.walk(source, report, resume),
             f"sessions of goal {source.goal} of site {source.site}",
-            source.query,
+            source.window.query(),
         )
 
+    @expand_common
     def iter_all(
         self,
         sites: int | str | Iterable[int | str],
@@ -357,7 +369,7 @@ class GoalSessions:
         many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
         by_key = {check_site(site): site for site in many}  # each once
         wanted = None if goals is None else {check_goal(g) for g in check_many("goals", goals)}
-        query = _without_filters(common)
+        window = _without_filters(common)
 
         def begin(report: Report, _: Resume | None) -> MergedWalk[Goal, Session, GoalSession]:
             missing = set(wanted or ())
@@ -368,14 +380,14 @@ class GoalSessions:
                         return None
                     missing.discard(goal.goal_id)
                     hint = goal.total_conversions or 0
-                    source = SessionSource(api, key, goal.goal_id, query, size, hint)
+                    source = SessionSource(api, key, goal.goal_id, window, size, hint)
                     return Lane(
                         options.walk(source, report),
                         lambda session: GoalSession(site, goal, session),
                         max(1, -(-hint // size)),
                     )
 
-                goals_of = GoalSource(api, key, query, BY_ID, MAX_PAGE_SIZE)
+                goals_of = GoalSource(api, key, window, {}, BY_ID, MAX_PAGE_SIZE)
                 return evolve(options, concurrency=1).walk(goals_of, report), lane
 
             def finish() -> None:
@@ -392,7 +404,7 @@ class GoalSessions:
             )
 
         return options.paginator(
-            api, begin, f"sessions of all goals of {len(by_key)} sites", [*by_key], query
+            api, begin, f"sessions of all goals of {len(by_key)} sites", [*by_key], window.query()
         )
 
 
@@ -416,14 +428,19 @@ def _sorting(sort: object, order: object) -> dict[str, str]:
     return query
 
 
-def _without_filters(common: CommonParameters) -> dict[str, str]:
-    query = common_query(common)
-    if query.pop("filters", None):
+def _window_and_filters(common: CommonParameters) -> tuple[Window, dict[str, str]]:
+    parsed = parse_common(common)
+    return parsed.window, {} if parsed.filters is None else {"filters": parsed.filters}
+
+
+def _without_filters(common: CommonParameters) -> Window:
+    window, filters = _window_and_filters(common)
+    if filters:
         warn(
             "filters: the server ignores them for the sessions of a goal, so these rows are those "
             "of the unfiltered window; filter them in your program"
         )
-    return query
+    return window
 
 
 def _numeric_site(site: str, goal: Goal) -> int:

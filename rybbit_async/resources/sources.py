@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, TypeVar
 from attrs import evolve, frozen
 
 from ..models import Goal, Session
-from ..parameters.checks import check_choice, check_int, query_string
-from ..parameters.window import freeze, is_frozen, is_past, is_relative, thaw
+from ..parameters.checks import check_bool, check_int, query_string
+from ..parameters.window import Window
 from ..transport.capabilities import Capabilities
 from ..transport.routing import Router
 from ..transport.transport import Options
@@ -74,13 +74,13 @@ class Api:
             options=self.options,
         )
 
-    async def freeze(self, query: Mapping[str, str], resume: Resume | None) -> Mapping[str, str]:
-        """``query`` with its relative window made exact, where the server takes exact times."""
-        if resume is not None and resume.source:
-            return thaw(query, resume.source)
-        if is_relative(query) and await self.server.takes_exact_times(self.options):
-            return freeze(query, self.server.now())
-        return query
+    async def pin(self, window: Window, resume: Resume | None) -> Window:
+        """A relative window with exact times, where the server takes them."""
+        if resume is not None:
+            window = window.restore(resume.source)
+        if window.is_relative and await self.server.takes_exact_times(self.options):
+            return window.pin(self.server.now())
+        return window
 
 
 @frozen
@@ -89,6 +89,7 @@ class GoalSource:
 
     api: Api
     site: str
+    window: Window
     query: Mapping[str, str]
     sorting: Mapping[str, str]
     page_size: int
@@ -98,17 +99,23 @@ class GoalSource:
 
     @property
     def state(self) -> Mapping[str, str]:
-        """The window, where it was frozen."""
-        return self.query if is_frozen(self.query) else {}
+        """The exact times of the window, if it was pinned."""
+        return self.window.state()
 
     async def prepare(self, resume: Resume | None) -> GoalSource:
-        """With a relative window frozen."""
-        return evolve(self, query=await self.api.freeze(self.query, resume))
+        """With a relative window pinned."""
+        return evolve(self, window=await self.api.pin(self.window, resume))
 
     async def fetch(self, number: int, size: int, stable: bool = False) -> Callable[[], Page[Goal]]:
         """``GET`` list goals."""
         sorting = BY_ID if stable else self.sorting
-        query = {"page": str(number), "page_size": str(size), **sorting, **self.query}
+        query = {
+            "page": str(number),
+            "page_size": str(size),
+            **sorting,
+            **self.window.query(),
+            **self.query,
+        }
         return await self.api.read("goals", self.site, None, query, read_goals)
 
     def ledger(
@@ -134,33 +141,33 @@ class SessionSource:
     api: Api
     site: str
     goal: int
-    query: Mapping[str, str]
+    window: Window
     page_size: int
     expected: int | None = None
     moves: bool = True
 
     @property
     def state(self) -> Mapping[str, str]:
-        """The window, where it was frozen."""
-        return self.query if is_frozen(self.query) else {}
+        """The exact times of the window, if it was pinned."""
+        return self.window.state()
 
     async def prepare(self, resume: Resume | None) -> SessionSource:
-        """With a relative window frozen, and held against the clock."""
-        query = await self.api.freeze(self.query, resume)
-        return evolve(self, query=query, moves=not is_past(query, self.api.server.now()))
+        """With a relative window pinned, and the window compared with the clock."""
+        window = await self.api.pin(self.window, resume)
+        return evolve(self, window=window, moves=not window.is_past(self.api.server.now()))
 
     async def fetch(
         self, number: int, size: int, stable: bool = False
     ) -> Callable[[], Page[Session]]:
         """``GET`` goal sessions."""
-        query = {"page": str(number), "limit": str(size), **self.query}
+        query = {"page": str(number), "limit": str(size), **self.window.query()}
         return await self.api.read("sessions", self.site, self.goal, query, read_sessions)
 
     def ledger(
         self, report: Report, concurrency: int, resume: Resume | None
     ) -> TimelineLedger[Session]:
         """See ``TimelineLedger``."""
-        if is_relative(self.query):
+        if self.window.is_relative:
             report.note(
                 "the server resolves past_minutes at each request and takes no exact times: each "
                 "page saw a window of its own"
@@ -214,9 +221,9 @@ class WalkOptions:
             check_int("max_pages", max_pages)
         return cls(
             concurrency or api.concurrency,
-            check_choice("ordered", ordered, (True, False)),
+            check_bool("ordered", ordered),
             limit,
-            check_choice("strict", strict, (True, False)),
+            check_bool("strict", strict),
             max_pages,
         )
 

@@ -561,9 +561,9 @@ async def test_sites_that_would_change_the_path_are_not_sent(
         lambda: client.goals.delete(site, 101),
         lambda: client.goals.sessions.list(site, 101),
     ):
-        with pytest.raises(InvalidParameterError, match="site="):
+        with pytest.raises(InvalidParameterError, match=r"^site( must|:)"):
             await call()
-    with pytest.raises(InvalidParameterError, match="site="):
+    with pytest.raises(InvalidParameterError, match=r"^site( must|:)"):
         client.goals.iter(site)
     assert not server.requests
 
@@ -580,7 +580,7 @@ async def test_goals_that_would_change_the_path_are_not_sent(
         lambda: client.goals.delete(1, goal),
         lambda: client.goals.sessions.list(1, goal),
     ):
-        with pytest.raises(InvalidParameterError, match="goal="):
+        with pytest.raises(InvalidParameterError, match=r"^goal( must|:)"):
             await call()
     assert not server.requests
 

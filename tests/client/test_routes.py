@@ -287,7 +287,7 @@ async def test_an_unknown_layout_is_refused_by_the_constructor(
     serve: Serve, connect: Connect
 ) -> None:
     server = await serve()
-    with pytest.raises(ValueError, match="routes='v2': one of auto, goals, sites"):
+    with pytest.raises(ValueError, match="routes must be 'auto', 'goals' or 'sites', got 'v2'"):
         connect(server, routes="v2")
 
 

@@ -1078,8 +1078,8 @@ async def test_paths_that_would_lead_elsewhere(serve: Serve, connect: Connect, p
         ({"json": {"a": object()}}, "json"),
         ({"json": float("nan")}, "json"),
         ({"json": {1, 2}}, "json"),
-        ({"method": "TRACE"}, "method="),
-        ({"method": "GET\r\nX: y"}, "method="),
+        ({"method": "TRACE"}, "^method must be .*, got "),
+        ({"method": "GET\r\nX: y"}, "^method must be .*, got "),
     ],
 )
 async def test_requests_that_make_no_sense(

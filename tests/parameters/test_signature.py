@@ -1,0 +1,169 @@
+"""The common parameters in the signatures of the methods that take them."""
+
+from __future__ import annotations
+
+import inspect
+import pydoc
+import typing
+from typing import Any, Unpack
+from unittest.mock import create_autospec
+
+import pytest
+
+from rybbit_async import CommonParameters, RybbitClient
+from rybbit_async.parameters.signature import expand_common
+from rybbit_async.resources.goals import Goals, GoalSessions
+
+COMMON = {
+    "start_date": "date | str | None",
+    "end_date": "date | str | None",
+    "time_zone": "str | None",
+    "past_minutes_start": "int | None",
+    "past_minutes_end": "int | None",
+    "filters": "Sequence[Filter] | None",
+}
+
+
+class Resource:
+    """A resource with both kinds of methods."""
+
+    @expand_common
+    def iter(self, site: int, *, page_size: int = 10, **common: Unpack[CommonParameters]) -> int:
+        """Walk."""
+        return page_size + len(common) + site
+
+    @expand_common
+    async def list(self, site: int, **common: Unpack[CommonParameters]) -> int:
+        """Read a page."""
+        return site + len(common)
+
+
+# Without the future import, annotations are objects and not text.
+EAGER: dict[str, Any] = {
+    "expand_common": expand_common,
+    "Unpack": Unpack,
+    "Common": CommonParameters,
+}
+exec(
+    compile(
+        "@expand_common\ndef eager(site: int = 1, **common: Unpack[Common]) -> int: return site",
+        "eager",
+        "exec",
+        dont_inherit=True,
+    ),
+    EAGER,
+)
+
+
+def help_of(thing: object) -> str:
+    """What ``help(thing)`` prints."""
+    plain: Any = pydoc.__dict__["plaintext"]
+    return pydoc.render_doc(thing, renderer=plain)
+
+
+METHODS: list[Any] = [
+    Resource.iter,
+    Resource.list,
+    EAGER["eager"],
+    Goals.list,
+    Goals.iter,
+    Goals.get,
+    GoalSessions.list,
+    GoalSessions.iter,
+    GoalSessions.iter_all,
+]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__qualname__)
+def test_the_common_parameters_follow_the_methods_own(method: Any) -> None:
+    shown = inspect.signature(method).parameters
+    *own, last = inspect.signature(_plain(method)).parameters
+    assert last == "common"
+    assert [*shown] == [*own, *COMMON]
+    for name, annotation in COMMON.items():
+        assert shown[name].kind is inspect.Parameter.KEYWORD_ONLY
+        assert shown[name].default is None
+        assert shown[name].annotation == annotation
+
+
+def _plain(method: Any) -> Any:
+    """The same function without ``__signature__``."""
+    return type(method)(method.__code__, method.__globals__, argdefs=method.__defaults__)
+
+
+def test_the_methods_own_parameters_stay_as_they_are() -> None:
+    signature = inspect.signature(Resource.iter)
+    assert str(signature).startswith("(self, site: 'int', *, page_size: 'int' = 10, start_date: ")
+    assert str(signature).endswith(", filters: 'Sequence[Filter] | None' = None) -> 'int'")
+    assert str(inspect.signature(EAGER["eager"])).startswith("(site: int = 1, *, start_date: ")
+
+
+def test_a_bound_method_shows_them_without_self(client: RybbitClient) -> None:
+    names = [*inspect.signature(client.goals.list).parameters]
+    assert names == ["site", "page", "page_size", "sort", "order", *COMMON]
+
+
+async def test_the_function_itself_is_returned() -> None:
+    def method(**common: Unpack[CommonParameters]) -> None: ...
+
+    assert expand_common(method) is method
+    assert not hasattr(Resource.iter, "__wrapped__")
+    assert inspect.iscoroutinefunction(Resource.list)
+    assert not inspect.iscoroutinefunction(Resource.iter)
+    assert Resource().iter(1, start_date="2024-01-01", end_date=None) == 13
+    assert await Resource().list(1, time_zone="UTC") == 2
+
+
+def test_the_annotations_still_resolve() -> None:
+    hints = typing.get_type_hints(Resource.iter)
+    assert hints["common"] == Unpack[CommonParameters]
+    assert hints["return"] is int
+
+
+def test_the_text_of_an_annotation_is_what_the_typed_dict_says() -> None:
+    hints = typing.get_type_hints(CommonParameters)
+    names = vars(inspect.getmodule(CommonParameters))
+    assert {name: eval(text, dict(names)) for name, text in COMMON.items()} == hints
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__qualname__)
+def test_help_lists_them(method: Any) -> None:
+    text = help_of(method)
+    for name, annotation in COMMON.items():
+        assert f"{name}: {annotation!r} = None" in text
+    assert "**common" not in text
+
+
+def test_help_of_a_class_and_of_an_object_list_them(client: RybbitClient) -> None:
+    for thing in (Goals, client.goals, client.goals.sessions):
+        text = help_of(thing)
+        assert "past_minutes_end: 'int | None' = None" in text
+        assert "**common" not in text
+
+
+def test_help_explains_them() -> None:
+    text = help_of(CommonParameters)
+    for name in COMMON:
+        assert f"{name}: " in text
+
+
+def test_a_mock_with_this_specification_knows_them() -> None:
+    mock = create_autospec(Resource, instance=True)
+    mock.iter(1, start_date="2024-01-01")
+    with pytest.raises(TypeError, match="startdate"):
+        mock.iter(1, startdate="2024-01-01")
+
+
+def test_methods_that_cannot_be_expanded() -> None:
+    def without(site: int) -> None: ...
+    def nothing() -> None: ...
+    def positional(*common: int) -> None: ...
+
+    for method in (without, nothing, positional):
+        with pytest.raises(TypeError, match=rf"{method.__name__} must take \*\*common"):
+            expand_common(method)
+
+    def twice(*, filters: int, **common: Any) -> None: ...
+
+    with pytest.raises(TypeError, match=r"twice: .*'filters'"):
+        expand_common(twice)
