@@ -35,7 +35,7 @@ __all__ = [
 
 MAX_INT: Final = 2**53 - 1  # JavaScript cannot tell larger integers from their neighbours
 _MAX_SHOWN: Final = 120
-_SITE: Final = re.compile(r"[1-9][0-9]*|[0-9a-fA-F]{12}", re.ASCII)
+_SITE: Final = r"[1-9][0-9]*|[0-9a-fA-F]{12}"  # patterns are compiled when they are first used
 
 _T = TypeVar("_T")
 
@@ -124,7 +124,7 @@ def check_choice(name: str, value: _T, choices: Iterable[_T]) -> _T:
         if value == choice:
             return choice  # the plain text also for a member of an enumeration that is equal to it
     *others, last = map(repr, choices)
-    allowed = f"{', '.join(others)} or {last}"
+    allowed = f"{', '.join(others)} or {last}" if others else last
     raise invalid(name, value, f"be {allowed}", did_you_mean(value, map(str, choices)))
 
 
@@ -151,7 +151,7 @@ def check_site(site: object) -> str:
         raise wrong_type("site", site, f"int or str ({_A_SITE})")
     if isinstance(site, int) and 0 < site <= MAX_INT:
         return str(int(site))
-    if isinstance(site, str) and _SITE.fullmatch(site) and len(site) < 20:
+    if isinstance(site, str) and re.fullmatch(_SITE, site) and len(site) < 20:
         return str.__str__(site)
     raise invalid("site", site, f"be {_A_SITE}")
 

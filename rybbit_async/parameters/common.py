@@ -5,9 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from datetime import date
-from typing import TypedDict
-
-from attrs import field, frozen
+from typing import NamedTuple, TypedDict
 
 from ..errors import InvalidParameterError
 from .checks import did_you_mean
@@ -47,11 +45,10 @@ class CommonParameters(TypedDict, total=False):
     filters: Sequence[Filter] | None
 
 
-@frozen
-class Common:
+class Common(NamedTuple):
     """The common parameters, checked: the window in time, and the filters as JSON."""
 
-    window: Window = field(factory=Window)
+    window: Window = Window()
     filters: str | None = None
 
     def query(self) -> dict[str, str]:

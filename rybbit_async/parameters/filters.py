@@ -67,18 +67,17 @@ MAX_REGEX: Final = 500
 MAX_FILTERS: Final = 20_000
 
 # Syntax that RE2 lacks: look-around, atomic groups, conditionals, comments, back-references,
-# possessive quantifiers, and counted repetitions above 1,000.
-_NOT_RE2 = re.compile(
+# possessive quantifiers, and counted repetitions above 1,000. Compiled when first used, all four.
+_NOT_RE2: Final = (
     r"\(\?(?:[=!>(#|]|<[=!]|P=)|\\[1-9]|\\k[<{']|(?:[*+?]|\{\d+(?:,\d*)?\})\+"
-    r"|\{(?:\d+,)?(?:[1-9]\d{4,}|[2-9]\d{3}|1(?!000)\d{3})(?:,\d*)?\}",
-    re.ASCII,
+    r"|\{(?:\d+,)?(?:[1-9]\d{4,}|[2-9]\d{3}|1(?!000)\d{3})(?:,\d*)?\}"
 )
 # Escaped characters and character classes, in which the syntax above means something else.
-_ESCAPES = re.compile(r"\\(?:[pPx]\{[^}]*\}|[^1-9k])")
-_CLASSES = re.compile(r"\[\^?\]?[^\]]*\]")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_ESCAPES: Final = r"\\(?:[pPx]\{[^}]*\}|[^1-9k])"
+_CLASSES: Final = r"\[\^?\]?[^\]]*\]"
+_NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 # The errors of Python's own compiler that are errors in RE2 too.
-_MALFORMED = (
+_MALFORMED: Final = (
     "missing ), unterminated subpattern",
     "unbalanced parenthesis",
     "unterminated character set",
@@ -99,7 +98,8 @@ def _check_regex(pattern: str) -> None:
     if len(pattern) > MAX_REGEX:
         must = f"be a regular expression of at most {MAX_REGEX} characters"
         raise invalid(_VALUE, pattern, must, f" ({len(pattern)} characters)")
-    found = _NOT_RE2.search(_CLASSES.sub("x", _ESCAPES.sub("x", pattern)))
+    plain = re.sub(_CLASSES, "x", re.sub(_ESCAPES, "x", pattern))
+    found = re.search(_NOT_RE2, plain, re.ASCII)
     if found:
         must = f"be a regular expression in the syntax of RE2, which lacks {found.group()!r}"
         raise invalid(_VALUE, pattern, must)
@@ -117,7 +117,7 @@ def _check_regex(pattern: str) -> None:
 def _is_number(value: str | int | float) -> bool:
     # float() accepts more: "nan", "1_000", and the digits of other scripts.
     if isinstance(value, str):
-        return _NUMBER.fullmatch(value) is not None
+        return re.fullmatch(_NUMBER, value, re.ASCII) is not None
     return abs(value) <= sys.float_info.max
 
 

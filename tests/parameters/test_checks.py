@@ -95,6 +95,8 @@ def test_choices() -> None:
 
     assert check_choice("order", "asc", ("asc", "desc")) == "asc"
     assert type(check_choice("order", Direction.UP, ("asc", "desc"))) is str
+    text = error_of(check_choice, "version", "v2", ["v1"])
+    assert text == "version must be 'v1', got 'v2'"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Unpack
 
 import pytest
@@ -73,6 +74,13 @@ def test_the_keywords_of_the_method_are_suggested_too() -> None:
         "unknown parameter 'page_sise' (did you mean 'page_size'?), "
         f"expected one of page, page_size, {PARAMETERS}"
     )
+
+
+def test_outside_of_a_method_only_the_common_parameters_are_known() -> None:
+    wrong: Any = {"page_sise": 5}
+    with ThreadPoolExecutor(1) as pool:  # so that no caller has keywords of its own
+        error = pool.submit(parse_common, wrong).exception()
+    assert str(error) == f"unknown parameter 'page_sise', expected one of {PARAMETERS}"
 
 
 CALLS: list[tuple[Callable[[RybbitClient, Any], Any], str, str]] = [

@@ -236,6 +236,18 @@ def test_a_pattern_may_nest_as_deep_as_it_is_long() -> None:
         assert wire(Filter.regex("pathname", pattern))[0]["value"] == [pattern]
 
 
+@pytest.mark.parametrize("error", [RecursionError("too deep"), OverflowError("too large")])
+def test_a_pattern_that_python_cannot_compile(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def compile_pattern(pattern: str) -> None:
+        raise error
+
+    monkeypatch.setattr(re, "compile", compile_pattern)
+    text = error_of(Filter.regex, "pathname", "a")
+    assert text == f"Filter.value must be a simpler regular expression, got 'a': {error}"
+
+
 def test_a_long_pattern() -> None:
     text = error_of(Filter.regex, "pathname", "a" * 501)
     assert "500" in text
