@@ -9,6 +9,7 @@ from .errors import (
     AuthenticationError,
     BadRequestError,
     ClientClosedError,
+    EndpointNotFoundError,
     IncompleteWalkError,
     InvalidParameterError,
     NotFoundError,
@@ -22,13 +23,13 @@ from .models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, RawRespo
 from .parameters.common import CommonParameters
 from .parameters.filters import Filter
 from .transport.auth import PasswordLogin
+from .transport.options import Timeout
 from .transport.pacing import Allowance, RateLimit, RateLimitStatus
 from .transport.retry import Retry
 from .transport.transport import Stats
 from .version import __version__
 from .walks.paginator import Page, PageMeta, Paginator, Report
 from .wire.converter import to_dict, to_json
-from .wire.messages import Timeout
 
 __all__ = [
     "APIConnectionError",
@@ -40,6 +41,7 @@ __all__ = [
     "BadRequestError",
     "ClientClosedError",
     "CommonParameters",
+    "EndpointNotFoundError",
     "EventGoal",
     "Filter",
     "Goal",

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from operator import attrgetter
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import evolve, frozen
 
@@ -17,14 +17,16 @@ from ..models import Goal, Session
 from ..parameters.checks import check_choice, check_int, query_string
 from ..parameters.window import freeze, is_frozen, is_past, is_relative, thaw
 from ..transport.capabilities import Capabilities
+from ..transport.options import Options
+from ..transport.routes import Route
 from ..transport.routing import Router
-from ..transport.transport import Options
 from ..walks.paginator import Page, Paginator, Report, Walks
 from ..walks.reconcile import CatalogLedger, TimelineLedger
 from ..walks.walk import ListWalk, Resume, Walk
 from ..wire.converter import read_goals, read_sessions
 from ..wire.json import Body, dump
 from ..wire.messages import Response, decode
+from .endpoints import GOAL, GOAL_SESSIONS, GOALS
 
 __all__ = ["BY_ID", "Api", "GoalSource", "SessionSource", "WalkOptions"]
 
@@ -48,17 +50,16 @@ class Api:
 
     async def read(
         self,
-        endpoint: Literal["goals", "sessions"],
-        site: str,
-        goal: int | None,
+        route: Route,
+        params: Mapping[str, str | int],
         query: Mapping[str, str],
         read: Callable[[Body], T],
     ) -> Callable[[], T]:
         """Send a read; what ``read`` makes of its answer is made when it is called for."""
-        answer = await self.router.send(
-            endpoint, "GET", site, goal, query=query_string(query), options=self.options
+        response = await self.router.send(
+            route, "GET", params, query=query_string(query), options=self.options
         )
-        return partial(decode, answer, read)
+        return partial(decode, response, read)
 
     async def write(
         self, method: str, site: str, goal: int | None, body: Mapping[str, Any] | None
@@ -66,10 +67,9 @@ class Api:
         """Send a write to a site's goals, or to one of them."""
         # A DELETE with a JSON content type and no body is refused, so it has neither.
         return await self.router.send(
-            "goals" if goal is None else "goal",
+            GOALS if goal is None else GOAL,
             method,
-            site,
-            goal,
+            {"site": site} if goal is None else {"site": site, "goal": goal},
             body=None if body is None else dump(body, "config"),
             options=self.options,
         )
@@ -109,7 +109,7 @@ class GoalSource:
         """``GET`` list goals."""
         sorting = BY_ID if stable else self.sorting
         query = {"page": str(number), "page_size": str(size), **sorting, **self.query}
-        return await self.api.read("goals", self.site, None, query, read_goals)
+        return await self.api.read(GOALS, {"site": self.site}, query, read_goals)
 
     def ledger(
         self, report: Report, concurrency: int, resume: Resume | None
@@ -154,7 +154,8 @@ class SessionSource:
     ) -> Callable[[], Page[Session]]:
         """``GET`` goal sessions."""
         query = {"page": str(number), "limit": str(size), **self.query}
-        return await self.api.read("sessions", self.site, self.goal, query, read_sessions)
+        params: dict[str, str | int] = {"site": self.site, "goal": self.goal}
+        return await self.api.read(GOAL_SESSIONS, params, query, read_sessions)
 
     def ledger(
         self, report: Report, concurrency: int, resume: Resume | None

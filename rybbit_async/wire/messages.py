@@ -12,42 +12,18 @@ from attrs import field, frozen
 from ..errors import (
     APIResponseError,
     APIStatusError,
-    InvalidParameterError,
     RateLimitError,
     status_error_class,
 )
 from .json import BadJSONError, Body
 
-__all__ = ["CLIP", "Redact", "Request", "Response", "Timeout", "decode", "error_from_response"]
+__all__ = ["CLIP", "Redact", "Request", "Response", "decode", "error_from_response"]
 
 T = TypeVar("T")
 Redact = Callable[[str], str]
 
 # So much of a body is repeated in an error.
 CLIP: Final = 500
-
-
-def _seconds(_: object, attribute: Any, value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
-        raise InvalidParameterError(f"Timeout {attribute.name}={value!r}: seconds, more than 0")
-
-
-@frozen
-class Timeout:
-    """How long one attempt may take, in seconds; ``None`` is for ever.
-
-    Attributes:
-        connect: to make a connection, its TLS included.
-        read: between two pieces of an answer.
-        total: the whole attempt, from the first byte sent to the last byte read. Waiting for one
-            of the client's ``max_connections`` does not count.
-    """
-
-    connect: float | None = field(default=10.0, validator=_seconds)
-    read: float | None = field(default=60.0, validator=_seconds)
-    total: float | None = field(default=300.0, validator=_seconds)
 
 
 @frozen
@@ -125,27 +101,29 @@ def _response_error(answer: Response, text: str, path: str) -> APIResponseError:
     )
 
 
-def error_from_response(answer: Response, hint: str, now: datetime) -> APIStatusError:
-    """The error that an answer without success becomes.
+def error_from_response(response: Response, hint: str, now: datetime) -> APIStatusError:
+    """The error for a response that is not a success.
 
     Args:
-        hint: what the caller should know besides, a sentence or nothing.
-        now: the time of day, for a ``Retry-After`` that is a date.
+        hint: what else the caller should know: sentences without the last full stop, or "".
+        now: the date and time of day, in case ``Retry-After`` is a date.
     """
-    said = _redact_all(_error_body(answer.body), answer.redact)
-    body = answer.clipped()
+    said = _redact_all(_error_body(response.body), response.redact)
+    body = response.clipped()
     message = _message(said) or body.partition("\n")[0][:120] or "no text"
-    cls = status_error_class(answer.status)
-    text = f"{answer.status} for {answer.what}: {message[:CLIP]}" + (f". {hint}" if hint else "")
+    cls = status_error_class(response.status)
+    text = f"{response.status} for {response.what}: {message[:CLIP]}"
+    if hint:
+        text += f". {hint}"
     fields: dict[str, Any] = {
-        "status": answer.status,
-        # Whole, for a URL of some 20 KB: "Route GET:... not found" is read by its end.
+        "status": response.status,
+        # Long enough for a URL of 20 KB: "Route GET:... not found" is recognised by its end.
         "message": message[: CLIP * 50],
-        "method": answer.request.method,
-        "url": answer.url,
+        "method": response.request.method,
+        "url": response.url,
         "body": body,
         "details": said.get("details"),
-        "retry_after": _retry_after(answer.headers, said, now),
+        "retry_after": _retry_after(response.headers, said, now),
     }
     if cls is RateLimitError:
         scope = said.get("scope")

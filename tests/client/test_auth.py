@@ -492,9 +492,9 @@ def test_a_key_and_a_login_exclude_each_other(world: World) -> None:
     server = RybbitServer(store=world.store)
     with pytest.raises(InvalidParameterError, match="api_key and auth"):
         RybbitClient("rb_key", auth=login(server), base_url="http://localhost")
-    with pytest.raises(InvalidParameterError, match="a PasswordLogin, not str"):
+    with pytest.raises(InvalidParameterError, match="must be a PasswordLogin, got str"):
         RybbitClient(auth="rb_key", base_url="http://localhost")  # type: ignore[arg-type]
-    with pytest.raises(InvalidParameterError, match="password is empty"):
+    with pytest.raises(InvalidParameterError, match=r"PasswordLogin\.password must not be empty"):
         PasswordLogin("me@example.com", "")
 
 

@@ -116,7 +116,7 @@ async def test_a_password_that_is_echoed_in_another_form(
     echo = f'{{"error": {write("bad " + password)}}}'
     server.inject(faults.Status(401, echo), times=None)
     client = connect(server, auth=PasswordLogin("me@example.com", password), retry=ONCE)
-    with pytest.raises(Exception, match="PasswordLogin is not right") as caught:
+    with pytest.raises(Exception, match="of PasswordLogin is wrong") as caught:
         await client.goals.list(1)
     for shown in (str(caught.value), repr(vars(caught.value)), repr(pickle.dumps(caught.value))):
         assert "wörd" not in shown

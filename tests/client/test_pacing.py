@@ -174,7 +174,7 @@ async def test_waiting_holds_no_connection(
     calls = [asyncio.create_task(client.goals.list(1)) for _ in range(5)]
     await until(lambda: clock.sleeping)
     assert client._transport.http._slots._value == 1
-    assert client._transport._pacer._under_way == 0
+    assert client._transport._turns._pacer._in_flight == 0
     clock.move(30)
     await asyncio.gather(*calls)
 

@@ -170,7 +170,7 @@ async def test_a_proxy_that_refuses_to_connect() -> None:
 
 @pytest.mark.parametrize("proxy", ["", "proxy.example", "http://", "http://me:hunter2@", 5, b"x"])
 def test_proxies_that_make_no_sense(proxy: Any) -> None:
-    with pytest.raises(InvalidParameterError, match="proxy: an address") as caught:
+    with pytest.raises(InvalidParameterError, match="proxy must be an address") as caught:
         RybbitClient("rb_key", proxy=proxy)
     assert "hunter2" not in str(caught.value)
 

@@ -158,8 +158,8 @@ async def test_errors_and_their_tracebacks(
         assert "rybbit_async" in text
         for secret in (server.api_key, server.password):
             assert secret not in text
-        if client._transport._signed_in is not None:
-            assert client._transport._signed_in.secrets[0] not in text
+        for hidden in client._transport._auth.secrets:
+            assert hidden not in text
 
 
 @pytest.mark.parametrize(
@@ -320,12 +320,12 @@ async def test_logs_of_a_login(
     server = await serve("2.4")
     client = connect(server, auth=login(server))
     await work(server, client, world)
-    signed_in = client._transport._signed_in
-    assert signed_in is not None
+    password, cookie = client._transport._auth.secrets
+    assert password == server.password
     text = logged.getvalue()
     assert "sign-in" in text
     assert server.password not in text
-    assert signed_in.secrets[0] not in text
+    assert cookie not in text
 
 
 HOOKS = [name for name in dir(aiohttp.TraceConfig) if name.startswith("on_")]

@@ -334,7 +334,7 @@ def test_why_it_rests() -> None:
 @pytest.mark.parametrize("name", ["requests", "per"])
 def test_limits_that_make_no_sense(name: str, wrong: Any) -> None:
     given = {"requests": 500, "per": 600, name: wrong}
-    with pytest.raises(InvalidParameterError, match=f"RateLimit {name}="):
+    with pytest.raises(InvalidParameterError, match=rf"RateLimit\.{name} must be"):
         RateLimit(**given)
 
 
