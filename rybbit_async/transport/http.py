@@ -209,10 +209,13 @@ class Http:
     def _redirect_target(self, response: Response) -> str:
         location = response.headers.get("Location", "")
         try:
-            # What is encoded already stays as the server wrote it.
+            # An encoded location is requested as the server wrote it. The normal form of URLs is
+            # for the comparison only.
             is_encoded = re.fullmatch(r"[!-~]+", location) is not None
             target = URL(response.url, encoded=True).join(URL(location, encoded=is_encoded))
-            is_same_origin = bool(location) and target.origin() == URL(self.base_url).origin()
+            is_same_origin = bool(location) and (
+                URL(str(target)).origin() == URL(self.base_url).origin()
+            )
         except ValueError:
             target, is_same_origin = None, False
         if is_same_origin and not response.request.writes:

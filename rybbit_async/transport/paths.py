@@ -70,7 +70,7 @@ def _text(name: str, value: object) -> str:
     try:
         return str(int(value))
     except ValueError:  # Python converts only so many digits
-        raise InvalidParameterError(f"path parameter {name} must not be that long an int") from None
+        raise InvalidParameterError(f"path parameter {name} has too many digits") from None
 
 
 @lru_cache(maxsize=256)
