@@ -29,7 +29,7 @@ from .conftest import Connect, Serve
     ],
     ids=["truncated", "html", "empty", "bytes", "NaN", "nested", "error", "null", "204"],
 )
-async def test_a_body_that_is_not_what_was_promised(
+async def test_an_invalid_body(
     serve: Serve, connect: Connect, fault: Any, path: str, text: str
 ) -> None:
     server = await serve("2.14")
@@ -47,7 +47,7 @@ async def test_a_body_that_is_not_what_was_promised(
     assert len(await client.goals.list(1)) == 10
 
 
-async def test_the_right_body_under_another_content_type(serve: Serve, connect: Connect) -> None:
+async def test_a_valid_body_with_another_content_type(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     server.inject(faults.WrongContentType())
     assert len(await connect(server, routes="sites").goals.list(1)) == 10
@@ -65,7 +65,7 @@ async def test_gzip(serve: Serve, connect: Connect) -> None:
     assert len(sessions) >= (goals[0].total_conversions or 0)
 
 
-async def test_an_answer_in_small_pieces(serve: Serve, connect: Connect) -> None:
+async def test_a_response_in_small_pieces(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     server.inject(faults.Trickle(chunk=100, seconds=0.0))
     assert len(await connect(server, routes="sites").goals.list(1)) == 10

@@ -23,7 +23,7 @@ from .helpers import (
 )
 
 
-async def test_making_a_client_opens_nothing(serve: Serve, connect: Connect) -> None:
+async def test_creating_a_client_opens_no_connection(serve: Serve, connect: Connect) -> None:
     server = await serve()
     client = connect(server)
     client.goals.iter(1)
@@ -32,7 +32,7 @@ async def test_making_a_client_opens_nothing(serve: Serve, connect: Connect) -> 
     await client.close()
 
 
-async def test_connections_are_kept_and_used_again(serve: Serve, connect: Connect) -> None:
+async def test_connections_are_reused(serve: Serve, connect: Connect) -> None:
     server = await serve()
     client = connect(server)
     for _ in range(10):
@@ -62,7 +62,9 @@ async def test_max_connections(serve: Serve, connect: Connect) -> None:
     assert len(server.requests) == 10
 
 
-async def test_waiting_for_a_connection_is_no_timeout(serve: Serve, connect: Connect) -> None:
+async def test_waiting_for_a_connection_does_not_count_towards_the_timeout(
+    serve: Serve, connect: Connect
+) -> None:
     server = await serve()
     client = connect(server, routes="sites", max_connections=1)
     with server.hold() as held:
@@ -140,3 +142,15 @@ async def test_a_closed_session_passed_in(serve: Serve, connect: Connect) -> Non
 def test_a_session_of_another_kind() -> None:
     with pytest.raises(InvalidParameterError, match=r"must be an aiohttp\.ClientSession"):
         RybbitClient("rb_key", session=object())  # type: ignore[arg-type]
+
+
+async def test_aiohttp_keeps_the_middlewares_of_a_session_where_they_are_looked_for() -> None:
+    """There is no public way to read them. If this fails, ``Http._send`` would drop them."""
+
+    async def theirs(request: Any, handler: Any) -> Any:
+        return await handler(request)
+
+    async with aiohttp.ClientSession(middlewares=(theirs,)) as session:
+        assert session._middlewares == (theirs,)
+    async with aiohttp.ClientSession() as session:
+        assert not session._middlewares

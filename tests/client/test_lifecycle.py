@@ -28,7 +28,7 @@ from .helpers import (
 )
 
 
-async def test_close_ends_calls_that_are_under_way(serve: Serve, connect: Connect) -> None:
+async def test_close_ends_calls_in_flight(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     client = connect(server, routes="sites", max_connections=4)
     with server.hold() as held:
@@ -63,7 +63,7 @@ async def test_close_with_a_session_passed_in_ends_only_its_own_calls(
             assert answer.status == 200
 
 
-async def test_close_ends_walks_that_are_under_way(serve: Serve, connect: Connect) -> None:
+async def test_close_ends_running_walks(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     client = connect(server, routes="sites")
     found: list[Goal] = []
@@ -80,7 +80,7 @@ async def test_close_ends_walks_that_are_under_way(serve: Serve, connect: Connec
     assert not client_tasks()
 
 
-async def test_close_in_the_middle_of_ones_own_walk(serve: Serve, connect: Connect) -> None:
+async def test_closing_from_within_a_walk(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     client = connect(server)
     found: list[Goal] = []
@@ -92,7 +92,7 @@ async def test_close_in_the_middle_of_ones_own_walk(serve: Serve, connect: Conne
 
     with pytest.raises(ClientClosedError, match="closed during this walk"):
         await walk()
-    # The page that was there already is given whole.
+    # The page that had arrived already is returned completely.
     assert len(found) == 2
     assert not client_tasks()
 
@@ -117,9 +117,7 @@ async def test_after_close(serve: Serve, connect: Connect) -> None:
     assert isinstance(ClientClosedError("x"), RybbitError)
 
 
-async def test_a_walk_begun_before_and_continued_after_close(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_a_walk_that_is_continued_after_close(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     client = connect(server)
     iterator = aiter(client.goals.iter(1, page_size=2, concurrency=1))
@@ -157,7 +155,7 @@ async def test_closing_a_view_closes_the_client(serve: Serve, connect: Connect) 
     assert client.closed
 
 
-def test_a_plain_with_says_what_to_write() -> None:
+def test_a_plain_with_mentions_async_with() -> None:
     with pytest.raises(TypeError, match="async with"), RybbitClient("rb_key"):
         pass
 
@@ -167,8 +165,8 @@ def test_a_client_does_not_pickle() -> None:
         pickle.dumps(RybbitClient("rb_key"))
 
 
-def test_making_a_client_needs_no_loop(world: World) -> None:
-    """Made in a plain function, used in a loop that begins later."""
+def test_creating_a_client_needs_no_loop(world: World) -> None:
+    """It is created in a plain function and used in a loop that starts later."""
 
     async def main(server: RybbitServer, client: RybbitClient) -> int:
         async with client:

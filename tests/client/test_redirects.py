@@ -57,7 +57,7 @@ async def test_a_redirect_that_only_looks_like_the_same_origin(
     assert len(server.requests) == 1
 
 
-async def test_a_password_goes_to_no_other_origin(
+async def test_a_password_is_not_sent_to_another_origin(
     serve: Serve, connect: Connect, other: RybbitServer
 ) -> None:
     server = await serve("2.2")
@@ -92,7 +92,7 @@ async def test_a_redirect_of_a_write_is_not_followed(
     assert len(server.requests) == 1
 
 
-async def test_redirects_in_a_circle_end(serve: Serve, connect: Connect) -> None:
+async def test_endless_redirects_end(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     server.inject(faults.Redirect("/api/version"), times=None)
     with pytest.raises(APIStatusError) as caught:

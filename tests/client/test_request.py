@@ -67,7 +67,7 @@ async def test_request(serve: Serve, connect: Connect, world: World) -> None:
     assert (query["flag"], query["number"]) == ("true", "5")
 
 
-async def test_request_that_does_not_fit_its_class(serve: Serve, connect: Connect) -> None:
+async def test_a_response_that_does_not_fit_the_class(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     client = connect(server)
     server.inject(faults.Status(200, {"data": [{"time": "a", "goal_id": "x"}]}))
@@ -80,7 +80,7 @@ async def test_request_that_does_not_fit_its_class(serve: Serve, connect: Connec
         )
 
 
-async def test_request_with_a_body_and_without_an_answer(
+async def test_request_with_a_body_and_an_empty_response(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     server = await serve("2.14", store)
@@ -119,7 +119,7 @@ async def test_request_with_a_body_and_without_an_answer(
         5,
     ],
 )
-async def test_paths_that_would_lead_elsewhere(serve: Serve, connect: Connect, path: Any) -> None:
+async def test_invalid_paths(serve: Serve, connect: Connect, path: Any) -> None:
     server = await serve()
     with pytest.raises(InvalidParameterError, match="path must be a path"):
         await connect(server).request("GET", path)
@@ -139,7 +139,7 @@ async def test_paths_that_would_lead_elsewhere(serve: Serve, connect: Connect, p
         ({"method": "GET\r\nX: y"}, "method="),
     ],
 )
-async def test_requests_that_make_no_sense(
+async def test_invalid_requests(
     serve: Serve, connect: Connect, wrong: dict[str, Any], text: str
 ) -> None:
     server = await serve()

@@ -59,7 +59,7 @@ async def test_one_attempt_is_one_request(
 
 @pytest.mark.parametrize("passed_in", [False, True], ids=["own session", "passed in"])
 @pytest.mark.parametrize("method", METHODS)
-async def test_a_connection_that_closes_under_a_request_is_one_request(
+async def test_a_connection_that_closes_during_a_request(
     serve: Serve, connect: Connect, method: str, passed_in: bool
 ) -> None:
     server = await serve("2.14")
@@ -76,7 +76,7 @@ async def test_a_connection_that_closes_under_a_request_is_one_request(
 
 
 async def test_aiohttp_by_itself_sends_twice(serve: Serve) -> None:
-    """What the tests above are worth."""
+    """The reason for the tests above."""
     server = await serve("2.14")
     server.inject(faults.CloseIdle(late=True))
     async with aiohttp.ClientSession() as session:
@@ -98,7 +98,7 @@ async def test_a_connection_that_closed_while_idle_is_replaced(
     assert await client.request("GET", "/api/version") == {"version": "2.14.0"}
 
 
-async def test_a_write_whose_answer_is_lost_may_have_been_carried_out(
+async def test_a_write_without_a_response_may_have_been_carried_out(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     server = await serve("2.14", store)
@@ -111,7 +111,7 @@ async def test_a_write_whose_answer_is_lost_may_have_been_carried_out(
     assert len(store.goals(1)) == 1
 
 
-async def test_no_server_there(serve: Serve, connect: Connect) -> None:
+async def test_a_server_that_does_not_listen(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     client = connect(server)
     await server.stop()

@@ -1,4 +1,4 @@
-"""What a response that is not a success becomes, and that no key is in it."""
+"""The errors for responses that are not a success, and that no key is in them."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_the_page_of_a_proxy(serve: Serve, connect: Connect) -> None:
     assert "\n" not in str(caught.value)
 
 
-async def test_a_body_is_clipped(serve: Serve, connect: Connect) -> None:
+async def test_a_long_body_is_shortened(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     client = connect(server, routes="sites", retry=ONCE)
     server.inject(faults.Status(500, "x" * 100_000))
@@ -137,7 +137,7 @@ async def test_rate_limit_errors(
 
 
 def _everything(error: BaseException) -> str:
-    """All that could end up in a log."""
+    """Everything about an error that could be logged."""
     clone = pickle.loads(pickle.dumps(error))
     texts = [str(error), repr(error), repr(vars(error)), repr(error.args)]
     texts += [str(clone), repr(vars(clone)), pickle.dumps(error, 0).decode("latin1")]

@@ -40,7 +40,9 @@ async def test_total_timeout(serve: Serve, connect: Connect) -> None:
     await until(lambda: server.in_flight == 0)
 
 
-async def test_total_timeout_of_an_answer_that_trickles(serve: Serve, connect: Connect) -> None:
+async def test_total_timeout_of_a_response_that_arrives_slowly(
+    serve: Serve, connect: Connect
+) -> None:
     server = await serve("2.14")
     server.inject(faults.Trickle(chunk=1, seconds=0.005))
     client = connect(server, routes="sites", timeout=Timeout(read=1, total=0.1), retry=ONCE)
@@ -90,7 +92,7 @@ async def test_connect_timeout() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1, True, "1", float("nan")])
-def test_timeouts_that_are_none(seconds: Any) -> None:
+def test_invalid_timeouts(seconds: Any) -> None:
     with pytest.raises(InvalidParameterError, match=r"Timeout\.total must be"):
         RybbitClient("rb_key", timeout=seconds)
     for name in ("connect", "read", "total"):
@@ -119,6 +121,6 @@ async def test_cancelling_a_call_is_a_cancellation(serve: Serve, connect: Connec
         with pytest.raises(asyncio.CancelledError):
             await call
         await until(lambda: server.in_flight == 0)
-    with server.hold(), pytest.raises(TimeoutError):  # the caller's own, no APITimeoutError
+    with server.hold(), pytest.raises(TimeoutError):  # the caller's own, not an APITimeoutError
         await asyncio.wait_for(client.goals.list(1), 0.01)
     assert len(await client.goals.list(1)) == 10

@@ -51,7 +51,7 @@ def test_a_value_is_percent_encoded(value: Any, encoded: str) -> None:
 
 
 @given(st.text(min_size=1))
-def test_a_value_is_one_segment_and_comes_back(value: str) -> None:
+def test_a_value_is_one_segment_and_can_be_decoded(value: str) -> None:
     try:
         path = fill_path(TEMPLATE, {"user": value, "site": 1})
     except InvalidParameterError:
