@@ -21,11 +21,12 @@ from .transport.auth import PasswordLogin, Secret
 from .transport.capabilities import Capabilities
 from .transport.clock import Clock
 from .transport.http import HttpOptions
+from .transport.not_found import endpoint_not_found, is_unknown_route
 from .transport.options import Options, Timeout
 from .transport.pacing import RateLimit, RateLimitStatus
 from .transport.paths import check_template, fill_path, parameters_of
 from .transport.retry import Retry
-from .transport.routing import Router, endpoint_not_found, is_unknown_route
+from .transport.routing import Router
 from .transport.settings import (
     check_base_url,
     check_credentials,

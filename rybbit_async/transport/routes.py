@@ -12,7 +12,7 @@ from attrs import frozen
 
 from .paths import fill_path
 
-__all__ = ["LAYOUTS", "Layout", "Route"]
+__all__ = ["LAYOUTS", "Layout", "Route", "other_layout"]
 
 Layout = Literal["goals", "sites"]
 LAYOUTS: Final[tuple[Layout, Layout]] = ("goals", "sites")
@@ -48,3 +48,8 @@ class Route:
         template = self.template(layout)
         assert template is not None
         return fill_path(template, params)
+
+
+def other_layout(layout: Layout) -> Layout:
+    """The layout that is not ``layout``."""
+    return "sites" if layout == "goals" else "goals"

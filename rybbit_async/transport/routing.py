@@ -12,26 +12,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, Literal, TypeGuard, TypeVar
+from typing import Literal
 
 from attrs import frozen
 
 from ..errors import APIConnectionError, APIStatusError, EndpointNotFoundError, NotFoundError
 from ..wire.messages import Request, Response
+from .not_found import (
+    CHECK_BASE_URL,
+    NOT_HERE,
+    PERHAPS_NOT_HERE,
+    contradicts,
+    endpoint_not_found,
+    is_from_api,
+    is_unknown_route,
+    with_hint,
+)
 from .options import Options
-from .routes import LAYOUTS, Layout, Route
+from .routes import LAYOUTS, Layout, Route, other_layout
 from .transport import Transport
 
-_E = TypeVar("_E", bound=NotFoundError)
-
-__all__ = ["Router", "endpoint_not_found", "is_unknown_route"]
-
-_CHECK_BASE_URL: Final = "The server knows neither layout of the API: check base_url"
-_NOT_HERE: Final = "The release of this server does not have the endpoint"
-_PERHAPS_NOT_HERE: Final = (
-    "The release of this server may not have the endpoint; if no other endpoint works either, "
-    "check base_url"
-)
+__all__ = ["Router"]
 
 
 class Router:
@@ -96,14 +97,14 @@ class Router:
         first: Layout = self._layout or "goals"
         refusals: dict[Layout, NotFoundError] = {}
         with self._finding_out():
-            for layout in (first, _other(first)):
+            for layout in (first, other_layout(first)):
                 try:
                     response = await call.send(layout)
                 except APIStatusError as error:
-                    if _contradicts(error, layout):
+                    if contradicts(error, layout):
                         refusals[layout] = error
                         continue
-                    if _is_from_api(error):  # it has the endpoint, and refuses the request
+                    if is_from_api(error):  # it has the endpoint, and refuses the request
                         self._layout = layout
                     raise
                 self._layout = layout
@@ -122,11 +123,11 @@ class Router:
             except (APIStatusError, APIConnectionError):
                 if unknown_site:
                     return refusals["sites"]
-                return call.missing(self._layout or first, refusals[first], _PERHAPS_NOT_HERE)
+                return call.missing(self._layout or first, refusals[first], PERHAPS_NOT_HERE)
         elif unknown_site:
             found = "sites"
         if isinstance(found, NotFoundError):
-            return _with_hint(refusals[first], _CHECK_BASE_URL)
+            return with_hint(refusals[first], CHECK_BASE_URL)
         self._layout = found
         return call.missing(found, refusals[found])
 
@@ -140,7 +141,7 @@ class Router:
             with self._finding_out():
                 found = await self._probe(call)
             if isinstance(found, NotFoundError):
-                raise _with_hint(found, _CHECK_BASE_URL)
+                raise with_hint(found, CHECK_BASE_URL)
             layout, is_fresh = found, True
         while True:
             refusal: NotFoundError | None = None
@@ -148,7 +149,7 @@ class Router:
                 try:
                     return await call.send(layout)
                 except NotFoundError as error:
-                    if not _contradicts(error, layout):
+                    if not contradicts(error, layout):
                         raise
                     refusal = error
             found = layout
@@ -157,7 +158,7 @@ class Router:
                 with suppress(APIStatusError, APIConnectionError):
                     found = await self._probe(call)
             if isinstance(found, NotFoundError):
-                raise _with_hint(refusal or found, _CHECK_BASE_URL)
+                raise with_hint(refusal or found, CHECK_BASE_URL)
             if found == layout:
                 raise call.missing(layout, refusal)
             layout = found
@@ -170,22 +171,22 @@ class Router:
         try:
             return await call.send(layout)
         except NotFoundError as error:
-            if not _contradicts(error, layout):
+            if not contradicts(error, layout):
                 raise
             refusal = error
         wrong = f"the server does not know the layout {chosen}"
         if not is_unknown_route(refusal):
-            raise _with_hint(refusal, f"There is no such site, or {wrong}")
+            raise with_hint(refusal, f"There is no such site, or {wrong}")
         if call.route != self._probe_route:
             found: Layout | NotFoundError = layout
-            hint = _NOT_HERE
+            hint = NOT_HERE
             try:
                 found = await self._probe(call, (layout,))
             except (APIStatusError, APIConnectionError):
-                hint = f"{_NOT_HERE}, or {wrong}"
+                hint = f"{NOT_HERE}, or {wrong}"
             if not isinstance(found, NotFoundError):
                 raise call.missing(layout, refusal, hint)
-        raise _with_hint(refusal, f"{wrong[0].upper()}{wrong[1:]}; check routes and base_url")
+        raise with_hint(refusal, f"{wrong[0].upper()}{wrong[1:]}; check routes and base_url")
 
     async def _send_common(self, call: _Call) -> Response:
         """Send a request to an endpoint that has the same path in both layouts."""
@@ -196,14 +197,14 @@ class Router:
             if not is_unknown_route(error):
                 raise
             refusal = error
-        hint = _NOT_HERE if self._layout and not self._fixed else _PERHAPS_NOT_HERE
+        hint = NOT_HERE if self._layout and not self._fixed else PERHAPS_NOT_HERE
         found: Layout | NotFoundError | None = None
         if "site" in call.params:
             with suppress(APIStatusError, APIConnectionError):
                 found = await self._probe(call, (self._fixed,) if self._fixed else LAYOUTS)
-                hint = _NOT_HERE
+                hint = NOT_HERE
         if isinstance(found, NotFoundError):
-            raise _with_hint(refusal, _CHECK_BASE_URL)
+            raise with_hint(refusal, CHECK_BASE_URL)
         raise call.missing(layout, refusal, hint)
 
     # --- finding out --------------------------------------------------------------------------
@@ -227,10 +228,10 @@ class Router:
                 if is_unknown_route(error):
                     refusal = error
                     continue
-                if not _is_from_api(error):
+                if not is_from_api(error):
                     raise
             except APIStatusError as error:
-                if not _is_from_api(error):
+                if not is_from_api(error):
                     raise
             self._layout = layout
             return layout
@@ -276,7 +277,7 @@ class _Call:
         await self.transport.send(request, self.options)
 
     def missing(
-        self, layout: Layout, refusal: NotFoundError | None, hint: str = _NOT_HERE
+        self, layout: Layout, refusal: NotFoundError | None, hint: str = NOT_HERE
     ) -> NotFoundError:
         """The error for a request that failed although the server has this layout.
 
@@ -289,7 +290,7 @@ class _Call:
             if not is_unknown_route(refusal):
                 return refusal  # the site does not exist
             return endpoint_not_found(refusal, self.route.template(layout) or "", hint)
-        route = self.route.template(_other(layout)) or ""
+        route = self.route.template(other_layout(layout)) or ""
         message = f"Servers with the URL layout {layout!r} do not have this endpoint"
         return EndpointNotFoundError(
             f"404 for {self.method} {route}: not sent. {message}. {hint}",
@@ -299,54 +300,3 @@ class _Call:
             method=self.method,
             url="",
         )
-
-
-def endpoint_not_found(
-    error: NotFoundError, route: str, hint: str = _PERHAPS_NOT_HERE
-) -> EndpointNotFoundError:
-    """``error`` as the error for an endpoint that the server does not have.
-
-    Args:
-        error: the server's response, for which ``is_unknown_route`` holds.
-        route: the template of the path.
-        hint: a sentence without its full stop.
-    """
-    found = EndpointNotFoundError(f"{error}. {hint}", route=route, **_fields(error))
-    return _copy_state(error, found)
-
-
-def is_unknown_route(error: NotFoundError) -> bool:
-    """Whether the server says that it has no such route: ``Route GET:/api/x not found``."""
-    return error.message.startswith("Route ") and error.message.endswith(" not found")
-
-
-def _contradicts(error: APIStatusError, layout: Layout) -> TypeGuard[NotFoundError]:
-    """Whether the server may have answered so because it does not have ``layout``."""
-    return isinstance(error, NotFoundError) and (
-        is_unknown_route(error) or (layout == "sites" and error.message == "Site not found")
-    )
-
-
-def _is_from_api(error: APIStatusError) -> bool:
-    """Whether the API itself refuses the request, and not a proxy in front of it."""
-    return error.status < 500 and error.body.lstrip().startswith("{")
-
-
-def _other(layout: Layout) -> Layout:
-    return "sites" if layout == "goals" else "goals"
-
-
-def _with_hint(error: NotFoundError, hint: str) -> NotFoundError:
-    return _copy_state(error, NotFoundError(f"{error}. {hint}", **_fields(error)))
-
-
-def _fields(error: NotFoundError) -> dict[str, Any]:
-    names = ("status", "message", "method", "url", "body", "details", "retry_after")
-    return {name: getattr(error, name) for name in names}
-
-
-def _copy_state(error: NotFoundError, other: _E) -> _E:
-    other.repeated = error.repeated
-    for note in getattr(error, "__notes__", ()):
-        other.add_note(note)
-    return other
