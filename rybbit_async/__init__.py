@@ -19,6 +19,7 @@ from .errors import (
     ServerError,
 )
 from .models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, RawResponse, Session
+from .pages import Page, PageMeta, Report
 from .parameters.common import CommonParameters
 from .parameters.filters import Filter
 from .transport.auth import PasswordLogin
@@ -26,7 +27,7 @@ from .transport.pacing import Allowance, RateLimit, RateLimitStatus
 from .transport.retry import Retry
 from .transport.transport import Stats
 from .version import __version__
-from .walks.paginator import Page, PageMeta, Paginator, Report
+from .walks.paginator import Paginator
 from .wire.converter import to_dict, to_json
 from .wire.messages import Timeout
 

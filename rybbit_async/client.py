@@ -35,8 +35,8 @@ from .transport.settings import (
     timeout_of,
 )
 from .transport.transport import Options, Stats, Transport
-from .walks.paginator import Walks
-from .walks.walk import close_all
+from .walks.paginator import WalkRegistry
+from .walks.tasks import close_all
 from .wire.converter import read
 from .wire.json import MAX_DEPTH, Body, dump
 from .wire.messages import Request, Timeout, decode
@@ -128,7 +128,7 @@ class RybbitClient:
         )
         self._router = Router(self._transport, routes)
         self._server = Capabilities(self._transport)
-        self._walks = Walks()
+        self._walks = WalkRegistry()
         self._ensuring = asyncio.Lock()  # one at a time, in views too
         self._set_options(
             Options(timeout_of(timeout, Timeout()), retry_of(retry, Retry())),

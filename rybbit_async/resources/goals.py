@@ -15,6 +15,7 @@ from ..errors import (
     ServerError,
 )
 from ..models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, Session
+from ..pages import Page, Report
 from ..parameters.checks import (
     check_choice,
     check_config,
@@ -26,13 +27,22 @@ from ..parameters.checks import (
     warn,
 )
 from ..parameters.common import CommonParameters, common_query
-from ..walks.multi_walk import Lane, MergedWalk
-from ..walks.paginator import Page, Paginator, Report
-from ..walks.walk import ListWalk, Resume
+from ..walks.multi_walk import MultiWalk, SubWalk
+from ..walks.paginator import Paginator
+from ..walks.walk import PagedWalk, PageRequest, Position
 from ..wire.converter import config_to_wire, structure
 from ..wire.json import Body
 from ..wire.messages import Response, decode
-from .sources import BY_ID, Api, GoalSource, SessionSource, WalkOptions
+from .sources import (
+    BY_ID,
+    SESSION_ORDER,
+    Api,
+    GoalSource,
+    SessionSource,
+    goal_order,
+    paginator,
+    walk_options,
+)
 
 __all__ = ["GoalSessions", "Goals", "Order", "Sort"]
 
@@ -86,8 +96,8 @@ class Goals:
             _sorting(sort, order),
             check_int("page_size", page_size, maximum=MAX_PAGE_SIZE),
         )
-        page_of = await source.fetch(check_int("page", page), source.page_size)
-        return page_of()
+        request = PageRequest(check_int("page", page), source.page_size)
+        return (await source.fetch(request)).decode()
 
     def iter(
         self,
@@ -116,7 +126,7 @@ class Goals:
             verify: read the list once more than the answers ask for: a goal deleted and another
                 created between the same two pages leave no trace in them.
         """
-        options = WalkOptions.of(self._api, concurrency, ordered, limit, strict, max_pages)
+        options = walk_options(self._api, concurrency, ordered, limit, strict, max_pages)
         if sort is None:
             sort, order = "goalId", order or "asc"
         source = GoalSource(
@@ -125,11 +135,12 @@ class Goals:
             common_query(common),
             _sorting(sort, order),
             check_int("page_size", page_size, maximum=MAX_PAGE_SIZE),
-            check_choice("verify", verify, (True, False)),
         )
-        return options.paginator(
+        by = goal_order(source.sorting, check_choice("verify", verify, (True, False)))
+        return paginator(
             self._api,
-            lambda report, resume: options.walk(source, report, resume),
+            options,
+            lambda report, position: PagedWalk(source, by, report, options, position),
             f"goals of site {source.site}",
             source.query,
             source.sorting,
@@ -276,8 +287,8 @@ class GoalSessions:
             _without_filters(common),
             check_int("limit", limit),
         )
-        page_of = await source.fetch(check_int("page", page), source.page_size)
-        return page_of()
+        request = PageRequest(check_int("page", page), source.page_size)
+        return (await source.fetch(request)).decode()
 
     def iter(
         self,
@@ -305,7 +316,7 @@ class GoalSessions:
             strict: raise ``IncompleteWalkError`` where the walk could not be made whole.
             max_pages: how many pages to read at most.
         """
-        options = WalkOptions.of(self._api, concurrency, ordered, limit, strict, max_pages)
+        options = walk_options(self._api, concurrency, ordered, limit, strict, max_pages)
         source = SessionSource(
             self._api,
             check_site(site),
@@ -314,9 +325,10 @@ class GoalSessions:
             check_int("page_size", page_size),
             expected=goal.total_conversions if isinstance(goal, Goal) else None,
         )
-        return options.paginator(
+        return paginator(
             self._api,
-            lambda report, resume: options.walk(source, report, resume),
+            options,
+            lambda report, position: PagedWalk(source, SESSION_ORDER, report, options, position),
             f"sessions of goal {source.goal} of site {source.site}",
             source.query,
         )
@@ -353,46 +365,46 @@ class GoalSessions:
             max_pages: how many pages to read at most.
         """
         api, size = self._api, check_int("page_size", page_size)
-        options = WalkOptions.of(api, concurrency, ordered, limit, strict, max_pages)
+        options = walk_options(api, concurrency, ordered, limit, strict, max_pages)
         many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
         by_key = {check_site(site): site for site in many}  # each once
         wanted = None if goals is None else {check_goal(g) for g in check_many("goals", goals)}
         query = _without_filters(common)
 
-        def begin(report: Report, _: Resume | None) -> MergedWalk[Goal, Session, GoalSession]:
+        def begin(report: Report, _: Position | None) -> MultiWalk[Goal, Session, GoalSession]:
             missing = set(wanted or ())
 
-            def listing(site: int | str, key: str) -> tuple[ListWalk[Goal], Any]:
-                def lane(goal: Goal) -> Lane[Session, GoalSession] | None:
+            def listing(site: int | str, key: str) -> tuple[PagedWalk[Goal], Any]:
+                def sub_walk(goal: Goal) -> SubWalk[Session, GoalSession] | None:
                     if wanted is not None and goal.goal_id not in wanted:
                         return None
                     missing.discard(goal.goal_id)
                     hint = goal.total_conversions or 0
                     source = SessionSource(api, key, goal.goal_id, query, size, hint)
-                    return Lane(
-                        options.walk(source, report),
+                    return SubWalk(
+                        PagedWalk(source, SESSION_ORDER, report, options),
                         lambda session: GoalSession(site, goal, session),
                         max(1, -(-hint // size)),
                     )
 
                 goals_of = GoalSource(api, key, query, BY_ID, MAX_PAGE_SIZE)
-                return evolve(options, concurrency=1).walk(goals_of, report), lane
+                one = evolve(options, concurrency=1)
+                return PagedWalk(goals_of, goal_order(BY_ID), report, one), sub_walk
 
             def finish() -> None:
                 if missing:
                     raise _no_goal(min(missing), ", ".join(by_key))
 
-            return MergedWalk(
+            return MultiWalk(
                 (listing(site, key) for key, site in by_key.items()),
                 report,
+                options,
                 page_size=size,
-                concurrency=options.concurrency,
-                ordered=options.ordered,
                 finish=finish,
             )
 
-        return options.paginator(
-            api, begin, f"sessions of all goals of {len(by_key)} sites", [*by_key], query
+        return paginator(
+            api, options, begin, f"sessions of all goals of {len(by_key)} sites", [*by_key], query
         )
 
 

@@ -40,7 +40,7 @@ def busy_second(store: Store) -> int:
 
 
 @pytest.mark.parametrize("max_pages", [2, 3, 4, 5, 6, 7])
-async def test_pages_end_where_max_pages_leaves_no_request_to_mend(
+async def test_pages_end_if_max_pages_leaves_no_request_to_read_again(
     serve: Serve, connect: Connect, store: Store, max_pages: int
 ) -> None:
     goal = busy_second(store)
@@ -87,14 +87,16 @@ async def test_positions_that_were_tampered_with(
     position = json.loads((await anext(pages)).position or "")
     await pages.aclose()
     server.requests.clear()
+    stored = position["strategy"]
     changes: list[dict[str, Any]] = [
-        *({"rank": wrong} for wrong in ("x", None, 1.5, -5, True, 10**400)),
-        *({"list": wrong} for wrong in (None, [], {}, {"time": 5}, {"after": "x"})),
-        *({"list": {**position["list"], **wrong}} for wrong in (
+        *({"strategy": wrong} for wrong in (None, [], {}, {"time": 5}, {"after": "x"})),
+        *({"strategy": {**stored, **wrong}} for wrong in (
+            *({"rank": wrong} for wrong in ("x", None, 1.5, -5, True, 10**400)),
             {"time": "x"}, {"time": "2024-01-10T12:00:00"}, {"given": 5}, {"given": [{}]},
-            {"head": 3}, {"head": position["list"]["time"]},
+            {"given": "x"}, {"head": 3}, {"head": stored["time"]},
+            {"head": stored["time"], "head_rows": [5]},
         )),
-        *({"window": wrong} for wrong in (5, [1], {"end_date": 4})),
+        *({"source": wrong} for wrong in (5, [1], {"end_date": 4})),
     ]  # fmt: skip
     for change in changes:
         with pytest.raises(InvalidParameterError, match="start"):
@@ -103,7 +105,7 @@ async def test_positions_that_were_tampered_with(
         sessions.pages(start="[" * 100_000)
     window = {"start_datetime": "x", "page": "9"}
     with pytest.raises(InvalidParameterError, match="start"):
-        await anext(sessions.pages(start=json.dumps({**position, "window": window})))
+        await anext(sessions.pages(start=json.dumps({**position, "source": window})))
     assert server.requests == []
 
 

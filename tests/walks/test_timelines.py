@@ -1,0 +1,345 @@
+"""Exactly once, over model lists that are sorted by time."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections import Counter
+from typing import TypeVar
+
+import pytest
+from hypothesis import assume, event, example, given
+from hypothesis import strategies as st
+
+from rybbit_async import (
+    Page,
+    RybbitWarning,
+)
+from rybbit_async.walks.walk import PageRequest
+
+from .models import (
+    How,
+    Line,
+    Row,
+    Timeline,
+    TimelineSource,
+    Traffic,
+    collect,
+    hows,
+    lines,
+    many,
+    moves_at,
+    numbers,
+    paginator,
+    run,
+    seconds_of,
+    seeds,
+    short_groups,
+    some,
+)
+
+T = TypeVar("T")
+
+# --- windows that are wholly past --------------------------------------------------------------
+
+
+@some
+@given(lines, hows(), st.none() | st.integers(-40, 40), seeds)
+@example(Line([2, 2, 2], 3), How(1), None, 0)
+def test_ties_of_a_past_window(line: Line, how: How, off: int | None, seed: int) -> None:
+    """Every row once; one further request for each group that came short, and no other."""
+    server = line.server()
+    total = len(server.seconds)
+    hint = None if off is None else max(0, total + off)
+    source = TimelineSource(server, how.size, expected=hint, traffic=Traffic(seed))
+    over = paginator(source, how)
+    got = numbers(collect(over))
+    assert sorted(got) == list(range(total))
+    again = short_groups(server, source, how.size)
+    event(f"groups that came short: {min(len(again), 3)}")
+    pages = [asked for asked in source.asked if asked[1] == how.size]
+    assert Counter(source.asked) == Counter([*pages, *again])
+    assert len(set(pages)) == len(pages) <= total // how.size + how.concurrency
+    if hint == total:
+        assert len(pages) == total // how.size + 1
+    report = over.report
+    assert (report.complete, report.doubtful, report.reason, report.passes) == (
+        True,
+        False,
+        None,
+        1,
+    )
+    assert report.requests == len(source.asked)
+    assert report.items == total
+    rows = sum(len(server.answer(PageRequest(*page))) for page in pages)
+    missing = total - (rows - report.duplicates)
+    assert (missing > 0) is bool(again)
+    if not missing and how.ordered:
+        ends = [server.seconds[row] for row in got]
+        assert ends == sorted(ends, reverse=True)
+
+
+@some
+@given(lines, hows(), seeds)
+def test_a_list_without_ties_costs_its_pages(line: Line, how: How, seed: int) -> None:
+    server = line.server()
+    server.seconds = {row: -row for row in server.seconds}
+    source = TimelineSource(server, how.size, traffic=Traffic(seed))
+    over = paginator(source, how)
+    got = numbers(collect(over))
+    assert {size for _, size in source.asked} == {how.size}
+    assert len(source.asked) <= len(got) // how.size + how.concurrency
+    assert (over.report.duplicates, over.report.complete) == (0, True)
+    if how.ordered:
+        assert got == list(range(len(server.seconds)))
+
+
+@some
+@given(lines, hows(10), seeds)
+def test_pages_contain_the_rows_that_had_been_missing(line: Line, how: How, seed: int) -> None:
+    """On the page where their group closed, where pages come in order."""
+    server = line.server()
+    source = TimelineSource(server, how.size, traffic=Traffic(seed))
+
+    async def main() -> list[Page[Row]]:
+        return [page async for page in paginator(source, how).pages()]
+
+    pages = run(main())
+    assert sorted(row.number for page in pages for row in page) == sorted(server.seconds)
+    assert all(pages), "no page is empty"
+    if not how.ordered:
+        return
+    ends = [[server.seconds[row.number] for row in page] for page in pages]
+    assert all(max(later) <= min(page) for page, later in itertools.pairwise(ends))
+
+
+@some
+@given(lines, hows(10), st.integers(0, 60), seeds)
+def test_a_limit_counts_rows_that_were_read_again(
+    line: Line, how: How, limit: int, seed: int
+) -> None:
+    server = line.server()
+    source = TimelineSource(server, how.size, traffic=Traffic(seed))
+    over = paginator(source, how, limit=limit)
+    got = numbers(collect(over))
+    assert len(got) == len(set(got)) == min(limit, len(server.seconds)) == over.report.items
+
+
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_huge_group_of_ties_is_no_loop(moves: bool, size: int, concurrency: int) -> None:
+    """Most of its pages have nothing new, one after another."""
+    for salt in range(3):
+        server = Timeline(seconds_of([1, 170, 1, 40]), salt)
+        source = TimelineSource(server, size, settled=not moves)
+        over = paginator(source, How(size, concurrency))
+        assert sorted(numbers(collect(over))) == sorted(server.seconds)
+        assert over.report.complete is True
+
+
+# --- windows that reach the present ------------------------------------------------------------
+
+
+@many
+@given(lines, hows(), moves_at, st.none() | st.integers(0, 80), seeds)
+@example(Line([19, 3, 2, 3, 8, 4], 2748826), How(4, 2, False), {1: 1, 2: 2, 13: 1, 24: 5}, None, 0)
+def test_live_windows(
+    line: Line, how: How, moves: dict[int, int], hint: int | None, seed: int
+) -> None:
+    """What was there throughout comes once, wherever it moved to in the meantime."""
+    server = line.server()
+    # Where that many come in between, pages without anything new are a loop, by all that shows.
+    assume(sum(moves.values()) < how.size * (how.concurrency + 3))
+    there = list(server.seconds)
+    happens = {at: lambda times=times: server.move(times) for at, times in moves.items()}
+    source = TimelineSource(
+        server, how.size, settled=False, expected=hint, traffic=Traffic(seed, happens)
+    )
+    over = paginator(source, how)
+    got = numbers(collect(over))
+    assert len(set(got)) == len(got)
+    assert set(there) <= set(got)
+    report = over.report
+    event(f"passes: {report.passes}")
+    assert (report.complete, report.reason) == (True, None)
+    assert report.items == len(got)
+    assert report.requests == len(source.asked)
+
+
+@some
+@given(lines, hows(), seeds)
+def test_a_live_window_in_which_nothing_moves(line: Line, how: How, seed: int) -> None:
+    """It is read from its head again, just until a row is older than the head was."""
+    server = line.server()
+    source = TimelineSource(server, how.size, settled=False, traffic=Traffic(seed))
+    over = paginator(source, how)
+    total = len(server.seconds)
+    assert sorted(numbers(collect(over))) == list(range(total))
+    assert over.report.complete is True
+    pages = [number for number, size in source.asked if size == how.size]
+    again = len(pages) - len(set(pages))
+    assert len(set(pages)) <= total // how.size + how.concurrency
+    if total <= how.size:
+        assert (again, over.report.passes) == (0, 1)
+        return
+    head = server.groups()[0][1] + 1  # rows
+    through = math.ceil((head + 1) / how.size)
+    if head <= how.size or how.concurrency == 1:
+        assert 1 <= again <= through
+        assert over.report.passes == 2
+    else:
+        # Which of the head's rows were there when the first page was read is not known.
+        assert 1 <= again <= 2 * through
+        assert over.report.passes <= 4
+
+
+@some
+@given(lines, st.integers(1, 8), st.integers(1, 5))
+def test_one_page_is_one_moment(line: Line, concurrency: int, times: int) -> None:
+    server = line.server()
+    assume(len(server.seconds) < 100)
+    there = sorted(server.seconds)
+    source = TimelineSource(server, len(there) + 1, settled=False)
+    source.traffic.happens = {1: lambda: server.move(times)}
+    over = paginator(source, How(source.page_size, concurrency))
+    assert sorted(numbers(collect(over))) == there
+    assert source.asked == [(1, len(there) + 1)]
+    assert over.report.passes == 1
+
+
+def test_a_page_with_nothing_new_is_no_reason_to_stop() -> None:
+    """Sessions that were read already may stand above one that was not."""
+    server = Timeline({row: -row for row in range(40)})
+
+    def happens() -> None:
+        # Of the last page, the last one; then all of the first two pages, over it.
+        for row in [39, *range(20)]:
+            server.now += 1
+            server.seconds[row] = server.now
+
+    source = TimelineSource(server, 10, settled=False, traffic=Traffic(0, {2: happens}))
+    over = paginator(source, How(10))
+    got = numbers(collect(over))
+    assert sorted(got) == list(range(40))
+    assert over.report.passes >= 2
+
+
+def test_rows_that_move_during_each_pass_end_the_walk_after_ten() -> None:
+    server = Timeline({row: -row for row in range(30)})
+    there = set(server.seconds)
+
+    def six_move() -> None:
+        for row in server.rng.sample(range(30), 6):
+            server.now += 1
+            server.seconds[row] = server.now
+
+    source = TimelineSource(server, 5, settled=False)
+    source.traffic.happens = dict.fromkeys(range(1000), six_move)
+    over = paginator(source, How(5))
+    with pytest.warns(
+        RybbitWarning, match=r"^a list: the walk is not complete: .*10 passes"
+    ) as told:
+        got = numbers(collect(over))
+    assert len(told) == 1
+    assert there <= set(got)
+    assert len(got) == len(set(got))
+    assert (over.report.passes, over.report.complete, over.report.doubtful) == (10, False, True)
+
+
+# --- pages that are smaller than asked for -----------------------------------------------------
+
+
+@some
+@given(
+    st.lists(st.integers(1, 8), min_size=25, max_size=90),
+    st.integers(100, 150),
+    st.integers(151, 1000),
+    st.integers(1, 8),
+    st.booleans(),
+    st.booleans(),
+    seeds,
+)
+def test_a_silent_cap(
+    groups: list[int],
+    cap: int,
+    size: int,
+    concurrency: int,
+    ordered: bool,
+    moves: bool,
+    seed: int,
+) -> None:
+    """It does not end the walk. A group that no page holds is not lost without a word."""
+    server = Timeline(seconds_of(groups), seed, cap)
+    source = TimelineSource(server, size, settled=not moves, traffic=Traffic(seed))
+    over = paginator(source, How(size, concurrency, ordered))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        got = numbers(collect(over))
+    assert len(set(got)) == len(got)
+    assert len(told) == over.report.doubtful
+    event(f"doubtful: {over.report.doubtful}")
+    if not told:
+        assert sorted(got) == sorted(server.seconds)
+        assert over.report.complete is True
+    hidden = {row for first, last, rows in server.groups() if last > first for row in rows}
+    assert set(server.seconds) - hidden <= set(got)
+
+
+@pytest.mark.parametrize("salt", range(6))
+def test_a_capped_page_that_is_not_the_one_that_was_asked_for(salt: int) -> None:
+    """Ranks 110 to 200 fall on page 2 of 101, and where the cap is 100 that begins at rank 100."""
+    server = Timeline(seconds_of([*([1] * 110), 91, *([1] * 60)]), salt, 100)
+    source = TimelineSource(server, 1000)
+    over = paginator(source, How(1000))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        got = numbers(collect(over))
+    assert (2, 101) in source.asked
+    assert len(set(got)) == len(got)
+    assert over.report.complete is (len(got) == len(server.seconds))
+    assert len(told) == (len(got) < len(server.seconds))
+
+
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("cap", [100, 137])
+@pytest.mark.parametrize("rows", [100, 137, 138, 200, 274, 900])
+def test_a_silent_cap_without_ties(rows: int, cap: int, concurrency: int, moves: bool) -> None:
+    server = Timeline({row: -row for row in range(rows)}, cap=cap)
+    source = TimelineSource(server, 1000, settled=not moves)
+    over = paginator(source, How(1000, concurrency))
+    assert numbers(collect(over)) == list(range(rows))
+    assert over.report.complete is True
+    assert {size for _, size in source.asked} == {1000}
+
+
+@pytest.mark.parametrize(
+    ("rows", "hint", "requests"),
+    [
+        (0, None, 1),
+        (99, None, 1),  # too few for a cap
+        (99, 500, 1),
+        (100, None, 2),  # one more request finds out
+        (999, None, 2),
+        (100, 100, 1),  # as the goal said
+        (103, 100, 1),  # and some signed in half-way
+        (300, 200, 2),
+        (100, 500, 2),
+        (1000, None, 2),  # a full page
+    ],
+)
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_first_page_that_is_short(
+    rows: int, hint: int | None, requests: int, concurrency: int
+) -> None:
+    server = Timeline({row: -row for row in range(rows)})
+    source = TimelineSource(server, 1000, expected=hint)
+    over = paginator(source, How(1000, concurrency))
+    assert numbers(collect(over)) == list(range(rows))
+    if requests == 1 or concurrency == 1:
+        assert len(source.asked) == requests
+    else:
+        assert requests <= len(source.asked) <= requests + concurrency - 1
+    assert over.report.complete is True
