@@ -74,7 +74,7 @@ def busy() -> Iterator[Store]:
 async def test_busy_seconds(
     serve: Serve, connect: Connect, busy: Store, release: str, size: int, further: int
 ) -> None:
-    """The contract's measurement: whoever turns pages loses rows, and this walk does not."""
+    """A measurement on real servers: simply turning pages loses rows, and this walk does not."""
     server = await serve(release, busy)
     client = connect(server)
     pages = ROWS // size + 1
@@ -222,7 +222,7 @@ def recent(store: Store) -> Store:
 async def test_a_relative_window_is_frozen_where_the_server_takes_exact_times(
     serve: Serve, connect: Connect, recent: Store
 ) -> None:
-    """Once for each walk; the release is asked for once. Then it counts as wholly past."""
+    """Once for each walk, and the release is requested once. Then the list counts as settled."""
     server = await serve("2.14", recent, clock=None)
     client = connect(server, routes="sites")
     later = datetime.now(UTC) + timedelta(seconds=1)
@@ -355,7 +355,7 @@ async def test_names_that_are_shuffled(serve: Serve, connect: Connect, many: Sto
 
 
 @pytest.mark.parametrize("strict", [True, False])
-async def test_a_list_that_never_rests(
+async def test_a_list_that_changes_during_each_pass(
     serve: Serve, connect: Connect, many: Store, strict: bool
 ) -> None:
     server = await serve("2.14", many)
@@ -542,7 +542,7 @@ async def test_a_limit_of_all_goals_together(serve: Serve, connect: Connect, sit
 async def test_a_session_gains_an_event_while_all_goals_are_walked(
     serve: Serve, connect: Connect, moving: Store
 ) -> None:
-    """Each goal's list is mended by itself."""
+    """Each goal's list is made complete by itself."""
     moving.add_goal(1, "path", {"pathPattern": "/"}, created_at=LAST)
     server = await serve("2.14", moving)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
+import pytest
 from attrs import define, field, frozen
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -31,6 +32,10 @@ T = TypeVar("T")
 # The same examples each time. (Thousands more of each passed while this was written.)
 some = settings(max_examples=50, derandomize=True)
 many = settings(max_examples=100, derandomize=True)
+
+total_or_not = pytest.mark.parametrize(
+    "counted", [False, True], ids=["without a total", "with a total"]
+)
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -66,7 +66,7 @@ def test_goals_made_and_deleted_between_pages(
     total: int, how: How, order: Sorting, changes: dict[int, int], verify: bool, seed: int
 ) -> None:
     """What is there throughout comes once, as long as a change shows in the total."""
-    # Who has that many goals made at the head of the list meanwhile has a loop, by all that shows.
+    # If more goals are created at the head of the list, its pages cannot be told from a loop.
     assume(order != "falling" or sum(map(abs, changes.values())) < how.size * (how.concurrency + 3))
     server = catalog(total, order=order, salt=seed)
     happens = {at: lambda more=more: server.change(more) for at, more in changes.items()}

@@ -61,16 +61,16 @@ def test_goals_of_a_server_that_ignores_the_page(concurrency: int) -> None:
 
 @pytest.mark.parametrize("moves", [False, True])
 def test_max_pages_bounds_any_walk(moves: bool) -> None:
-    """Stretches that are read again and further passes count, too, and no warning is due."""
+    """Requests that read spans again and further passes count too, and there is no warning."""
     server = Timeline(seconds_of([3] * 30))
-    for most in range(1, 60, 4):
+    for max_pages in range(1, 60, 4):
         source = TimelineSource(server, 4, settled=not moves)
-        over = paginator(source, How(4, 4), max_pages=most)
+        over = paginator(source, How(4, 4), max_pages=max_pages)
         got = numbers(collect(over))
         assert len(got) == len(set(got))
-        assert len(source.asked) <= most
-        whole = over.report.complete
-        assert whole is (f"max_pages={most}" not in str(over.report.reason))
-        if whole:
+        assert len(source.asked) <= max_pages
+        complete = over.report.complete
+        assert complete is (f"max_pages={max_pages}" not in str(over.report.reason))
+        if complete:
             assert sorted(got) == sorted(server.seconds)
     assert over.report.complete is True

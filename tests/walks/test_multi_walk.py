@@ -44,7 +44,7 @@ Row = tuple[Key, int]
 
 @define(eq=False)
 class Server(HeldRequests[str]):
-    """Requests wait here until they are let go; ``inner`` has how many rows each key has."""
+    """Requests wait here until they are answered; ``inner`` says how many rows each key has."""
 
     inner: list[list[int]]
     outer_size: int = 3
@@ -340,7 +340,7 @@ def test_rows_come_while_keys_are_still_listed(ordered: bool) -> None:
 @some
 @given(st.integers(2, 8), st.integers(0, 9), seeds)
 def test_a_huge_list_does_not_starve_small_ones(concurrency: int, at: int, seed: int) -> None:
-    """Out of order, each has a like share of the window, wherever the huge one stands."""
+    """Out of order, each has an equal share of the window, wherever the huge one stands."""
     small = [3] * 9
     lists = [*small[:at], 150, *small[at:]]
     server = Server([lists], outer_size=4, size=1)
@@ -456,7 +456,7 @@ def test_a_page_that_fails(merged: Merged, seed: int, which: int) -> None:
 @some
 @given(mergers(), seeds, st.integers(0, 80), st.sampled_from(["cancel", "close", "with", "aclose"]))
 def test_early_exits(merged: Merged, seed: int, at: int, how: str) -> None:
-    """No task is left, whichever way a walk ends, and nothing is asked for any more."""
+    """No task is left, whichever way a walk ends, and nothing further is requested."""
     server = merged.server
     over = merged.paginator()
 
@@ -512,11 +512,11 @@ def test_there_are_no_positions() -> None:
     assert {(page.position, page.meta) for page in pages} == {(None, None)}
 
 
-def test_listings_are_begun_one_after_another() -> None:
-    """A walk over a thousand sites makes its second listing when the first is at its end."""
+def test_listings_start_one_after_another() -> None:
+    """A walk over a thousand sites lists the second one when it has listed the first."""
     server = Server([[1], [1], [1]])
-    begun: list[str] = []
-    server.on_ask = begun.append
+    asked: list[str] = []
+    server.on_ask = asked.append
     collect(Merged(server, 2))
-    outer = [name for name in begun if name.startswith("outer")]
+    outer = [name for name in asked if name.startswith("outer")]
     assert outer == ["outer 0 1", "outer 1 1", "outer 2 1"]

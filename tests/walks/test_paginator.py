@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 @define(eq=False)
 class FakeSource(HeldRequests[int]):
-    """The numbers 0, 1, 2, ... below ``total``, in pages; each waits until it is let go.
+    """The numbers 0, 1, 2, ... below ``total``, in pages; each waits until the test answers it.
 
     The one place here that knows what a ``Source`` is.
     """
@@ -524,7 +524,7 @@ def test_a_page_that_fails(plan: Plan, by_pages: bool) -> None:
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-def test_the_error_keeps_its_place_in_the_code(ordered: bool) -> None:
+def test_an_error_keeps_its_traceback(ordered: bool) -> None:
     source = FakeSource(10, 2, fails=3)
 
     async def main() -> None:
@@ -536,7 +536,7 @@ def test_the_error_keeps_its_place_in_the_code(ordered: bool) -> None:
     run(main)
 
 
-def test_a_walk_may_be_begun_again_after_an_error() -> None:
+def test_a_walk_can_start_again_after_an_error() -> None:
     source = FakeSource(10, 2, fails=3)
 
     async def main() -> None:
@@ -555,7 +555,7 @@ def test_a_walk_may_be_begun_again_after_an_error() -> None:
 
 
 def requests_left() -> list[asyncio.Task[Any]]:
-    """Requests that are not over. (asyncio itself makes tasks that end generators.)"""
+    """Requests in progress. (asyncio itself makes tasks that end generators.)"""
     return [task for task in asyncio.all_tasks() if "FakeSource" in repr(task.get_coro())]
 
 
@@ -674,7 +674,7 @@ def test_cancelling_more_than_once_leaves_no_task(
 
 
 class OverError(RybbitError):
-    """What whoever owns the walks ends them with."""
+    """What the owner of the walks ends them with."""
 
 
 @given(plans(), st.integers(0, 60), st.integers(0, 3))
@@ -752,7 +752,7 @@ def test_closing_waits_for_a_walk_that_is_ending_already() -> None:
     run(main)
 
 
-def test_closing_twice_and_of_nothing() -> None:
+def test_closing_twice_and_without_any_walk() -> None:
     async def main() -> None:
         walks = WalkRegistry()
         assert in_progress(walks) == 0
@@ -787,7 +787,7 @@ def test_the_end_of_the_block_ends_every_walk_of_this_paginator_and_no_other() -
     run(main)
 
 
-def test_a_walk_that_is_dropped_leaves_nothing_for_asyncio_to_complain_of() -> None:
+def test_a_walk_that_is_dropped_leaves_nothing_for_asyncio_to_log() -> None:
     source = FakeSource(100, 2, fails=3)
     complaints: list[dict[str, Any]] = []
 

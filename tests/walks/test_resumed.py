@@ -12,14 +12,11 @@ from attrs import evolve
 from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 
-from rybbit_async import (
-    InvalidParameterError,
-    Paginator,
-    Report,
-)
+from rybbit_async import IncompleteWalkError, InvalidParameterError, Paginator, Report
 
 from .models import (
     CatalogSource,
+    Entry,
     How,
     Line,
     Timeline,
@@ -37,6 +34,7 @@ from .models import (
     seconds_of,
     seeds,
     some,
+    total_or_not,
 )
 
 T = TypeVar("T")
@@ -77,13 +75,14 @@ async def in_parts(
 stops = st.lists(st.tuples(hows(12).map(lambda how: evolve(how, ordered=True)), st.integers(0, 6)))
 
 
+@total_or_not
 @many
 @given(lines, stops.filter(bool), hows(12), seeds)
 @example(Line([1, 3]), [(How(2), 1), (How(1), 0)], How(1, 1, False), 0)
-def test_a_past_window_resumes_exactly_once(
-    line: Line, parts: list[tuple[How, int]], last: How, seed: int
+def test_a_settled_list_resumes_exactly_once(
+    counted: bool, line: Line, parts: list[tuple[How, int]], last: How, seed: int
 ) -> None:
-    server = line.server()
+    server = line.server(counted=counted)
 
     def source(how: How) -> TimelineSource:
         return TimelineSource(server, how.size, traffic=Traffic(seed))
@@ -95,6 +94,7 @@ def test_a_past_window_resumes_exactly_once(
     assert reports[-1].reason is None
 
 
+@total_or_not
 @many
 @given(lines, stops.filter(bool), hows(12), moves_at, st.integers(0, 3), seeds)
 @example(Line([2]), [(How(1), 0)], How(1, 1, False), {}, 0, 0)
@@ -109,7 +109,8 @@ def test_a_past_window_resumes_exactly_once(
     1,
     0,
 )
-def test_a_live_window_resumes_at_least_once(
+def test_a_live_list_resumes_at_least_once(
+    counted: bool,
     line: Line,
     parts: list[tuple[How, int]],
     last: How,
@@ -117,9 +118,9 @@ def test_a_live_window_resumes_at_least_once(
     between: int,
     seed: int,
 ) -> None:
-    server = line.server()
-    least = min(how.size * (how.concurrency + 3) for how, _ in [*parts, (last, 0)])
-    assume(sum(moves.values()) + between * len(parts) < least)
+    server = line.server(counted=counted)
+    smallest = min(how.size * (how.concurrency + 3) for how, _ in [*parts, (last, 0)])
+    assume(sum(moves.values()) + between * len(parts) < smallest)
     there = set(server.seconds)
     happens = {at: lambda times=times: server.move(times) for at, times in moves.items()}
     traffic = Traffic(seed, happens)
@@ -140,6 +141,52 @@ def test_a_live_window_resumes_at_least_once(
         assert "rows may have come before" in str(reports[-1].reason)
 
 
+@total_or_not
+@many
+@given(lines, st.lists(hows(12), min_size=2, max_size=4), st.integers(0, 6), moves_at, seeds)
+@example(Line([1] * 6), [How(2), How(2)], 1, {0: 3}, 0)
+def test_a_list_that_has_settled_since_the_walk_began(
+    counted: bool, line: Line, hows: list[How], stop: int, moves: dict[int, int], seed: int
+) -> None:
+    """Rows may have moved between the walks, so it is read as a list in which they still do."""
+    first, *others = [evolve(how, ordered=True) for how in hows]
+    smallest = min(how.size * (how.concurrency + 3) for how in hows)
+    assume(sum(moves.values()) + 5 < smallest)
+    server = line.server(counted=counted)
+    there = set(server.seconds)
+    happens = {at: lambda times=times: server.move(times) for at, times in moves.items()}
+    live = TimelineSource(server, first.size, settled=False, traffic=Traffic(seed, happens))
+    got, start = run(some_pages(paginator(live, first), stop))
+    server.move(5)
+    for how in others:
+        if start is None:
+            return
+        settled = TimelineSource(server, how.size, traffic=Traffic(seed))
+        over = paginator(settled, how)
+        rows, start = run(some_pages(over, stop if how is not others[-1] else 10**6, start))
+        got += rows
+        assert "rows may have come before" in str(over.report.reason)
+    if start is None:
+        assert there | set(server.seconds) <= set(numbers(got))
+        assert over.report.complete is True
+
+
+@pytest.mark.parametrize("lie", [-1, 0, 1])
+def test_the_total_of_a_list_that_is_resumed(lie: int) -> None:
+    """Rows on the pages before the first one that is read are there, so they count."""
+    server = Timeline(seconds_of([3] * 10), counted=True)
+    got, start = run(some_pages(paginator(TimelineSource(server, 5), How(5)), 2))
+    server.lie = lie
+    over = paginator(TimelineSource(server, 4), How(4), strict=bool(lie))
+    if lie:
+        with pytest.raises(IncompleteWalkError, match=f"total is {30 + lie}, but .* is 30"):
+            run(some_pages(over, 99, start))
+        return
+    rest, _ = run(some_pages(over, 99, start))
+    assert sorted(numbers([*got, *rest])) == list(range(30))
+    assert (over.report.complete, over.report.reason) == (True, None)
+
+
 def test_a_position_stands_at_the_start_of_its_group() -> None:
     server = Timeline(seconds_of([5, 7, 9]))
     source = TimelineSource(server, 10)
@@ -151,7 +198,7 @@ def test_a_position_stands_at_the_start_of_its_group() -> None:
     assert sorted(numbers([*got, *rest])) == list(range(21))
 
 
-def test_a_past_window_that_is_not_what_it_was_is_read_from_its_head() -> None:
+def test_a_settled_list_that_has_changed_is_read_from_its_head() -> None:
     server = Timeline(seconds_of([1] * 30))
     got, start = run(some_pages(paginator(TimelineSource(server, 10), How(10)), 0))
     newest = max(server.seconds.values())
@@ -211,6 +258,14 @@ def test_goals_that_do_not_change_resume_with_what_is_left(size: int, own: int |
     assert (over.report.passes, over.report.complete, over.report.reason) == (1, True, None)
 
 
+KEYS: dict[str, Callable[[Entry], Any]] = {
+    "numbers": lambda entry: entry.key,
+    "texts": lambda entry: f"{entry.key:03}-é",
+    "pairs": lambda entry: (entry.key // 5, f"{entry.key % 5}"),
+}
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=KEYS.keys())
 @some
 @given(
     st.integers(0, 50),
@@ -220,7 +275,12 @@ def test_goals_that_do_not_change_resume_with_what_is_left(size: int, own: int |
     seeds,
 )
 def test_goals_resume_exactly_once(
-    total: int, parts: list[tuple[How, int]], last: How, changes: list[int], seed: int
+    key: Callable[[Entry], Any],
+    total: int,
+    parts: list[tuple[How, int]],
+    last: How,
+    changes: list[int],
+    seed: int,
 ) -> None:
     """Whatever is created and deleted between one walk and the next."""
     server = catalog(total, salt=seed)
@@ -231,10 +291,88 @@ def test_goals_resume_exactly_once(
         if walks:
             server.change(changes[walks % 4])
         walks += 1
-        return CatalogSource(server, how.size, traffic=Traffic(seed))
+        return CatalogSource(server, how.size, traffic=Traffic(seed), key=key)
 
     got, reports = run(in_parts(source, parts, last))
     event(f"walks: {min(len(reports), 4)}")
     assert len(set(keys(got))) == len(got)
     assert set(range(1, total + 1)) & set(server.names) <= set(keys(got))
     assert reports[-1].complete is True
+
+
+# --- positions that no walk has stored ---------------------------------------------------------
+
+STORED = {"rank": 3, "time": "2024-01-01T00:00:00+00:00", "given": ["ab"]}
+HEAD = {"head": "2024-01-01T00:00:00+00:00", "head_rows": ["ab"]}
+
+
+def start_of(strategy: object) -> str:
+    return json.dumps({"query": "", "strategy": strategy, "source": {}})
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        None,
+        [],
+        {},
+        {"rank": 3, "after": 5},
+        *({**STORED, "rank": wrong} for wrong in (None, "3", 3.0, True, -1, 2**53, 10**400)),
+        *({**STORED, "time": wrong} for wrong in (None, 5, "x", "2024-01-01T00:00:00")),
+        *({**STORED, "given": wrong} for wrong in (None, 5, "ab", {"ab": 1}, ["ab", 5], [["ab"]])),
+        *({**STORED, **HEAD, "head": wrong} for wrong in (None, 5, "x", "2024-01-01T00:00:00")),
+        *({**STORED, **HEAD, "head_rows": wrong} for wrong in (None, "ab", [5])),
+        {**STORED, "head": HEAD["head"]},
+    ],
+    ids=str,
+)
+def test_a_position_that_is_not_one_by_time(strategy: object) -> None:
+    """It is refused at once, and nothing is requested."""
+    for settled in (True, False):
+        source = TimelineSource(Timeline({}), 5, settled=settled)
+        with pytest.raises(InvalidParameterError, match=r"a string taken from Page\.position$"):
+            paginator(source, How(5)).pages(start_of(strategy))
+        assert not source.asked
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        None,
+        [],
+        {},
+        STORED,
+        *({"rank": wrong, "after": 5} for wrong in (None, "3", 3.0, True, -1, 2**53)),
+        *({"rank": 3, "after": wrong} for wrong in (None, True, 5.5, {}, [None], [[5]], [5, {}])),
+    ],
+    ids=str,
+)
+def test_a_position_that_is_not_one_by_key(strategy: object) -> None:
+    source = CatalogSource(catalog(20), 5)
+    with pytest.raises(InvalidParameterError, match=r"a string taken from Page\.position$"):
+        paginator(source, How(5)).pages(start_of(strategy))
+    assert not source.traffic.asked
+
+
+@pytest.mark.parametrize("rank", [0, 7])
+@pytest.mark.parametrize("after", ["5", [5], [5, "x"]])
+def test_a_position_whose_key_is_of_another_type(rank: int, after: object) -> None:
+    """Only the first row shows of what type the keys are."""
+    over = paginator(CatalogSource(catalog(20), 5), How(5))
+    with pytest.raises(InvalidParameterError, match=r"a string taken from Page\.position$"):
+        run(some_pages(over, 99, start_of({"rank": rank, "after": after})))
+    assert over.report.items == 0
+
+
+def test_a_list_without_positions_takes_none() -> None:
+    for order in ("falling", "name"):
+        over = paginator(CatalogSource(catalog(20, order=order), 5), How(5))
+        with pytest.raises(InvalidParameterError, match="start"):
+            over.pages(start_of({"rank": 3, "after": 3}))
+
+
+def test_a_position_without_a_head_is_not_one_of_a_live_list() -> None:
+    source = TimelineSource(Timeline(seconds_of([1] * 9)), 3, settled=False)
+    with pytest.raises(InvalidParameterError, match="start"):
+        run(some_pages(paginator(source, How(3)), 99, start_of(STORED)))
+    assert not source.asked

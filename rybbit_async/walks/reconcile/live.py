@@ -197,7 +197,7 @@ class LiveTimeline(_LivePass[T], Generic[T]):
 
     def position(self) -> Mapping[str, Any] | None:
         """The first row of the group of equal times that the last page ended in."""
-        if self._tail is None:
+        if self._tail is None or self._head is None:
             return None
         return time_position(self._tail, self._walk.earlier, self._head)
 
