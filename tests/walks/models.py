@@ -124,7 +124,7 @@ class Row:
     """A session: two of them share one ``session_id``, as where a visitor signs in half-way."""
 
     number: int
-    end: datetime
+    end: datetime | None
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -141,6 +141,8 @@ class Timeline:
     stuck: bool = False  # the number of the page is ignored
     counted: bool = False  # whether pages tell the total
     lie: int = 0  # what the total is wrong by
+    untimed: Sequence[int] = ()  # rows without a time, which do not move
+    untimed_first: bool = False
     now: int = field(init=False)
     rng: random.Random = field(init=False)
 
@@ -152,8 +154,8 @@ class Timeline:
         size = min(request.size, self.cap or request.size)
         number = 1 if self.stuck else request.number
         chosen = self.ranking(number, size)[(number - 1) * size : number * size]
-        rows = tuple(Row(n, EPOCH + timedelta(seconds=self.seconds[n])) for n in chosen)
-        total = max(0, len(self.seconds) + self.lie)
+        rows = tuple(Row(n, self.end(n)) for n in chosen)
+        total = max(0, len(self.seconds) + len(self.untimed) + self.lie)
         meta = PageMeta(total, request.number, size, -(-total // size)) if self.counted else None
         return Page(rows, meta)
 
@@ -161,7 +163,11 @@ class Timeline:
         def place(row: int) -> tuple[int, int]:
             return -self.seconds[row], hash((row, number, size, self.salt))
 
-        return sorted(self.seconds, key=place)
+        timed = sorted(self.seconds, key=place)
+        return [*self.untimed, *timed] if self.untimed_first else [*timed, *self.untimed]
+
+    def end(self, row: int) -> datetime | None:
+        return None if row in self.untimed else EPOCH + timedelta(seconds=self.seconds[row])
 
     def move(self, times: int) -> None:
         """Let sessions begin, or gain an event, at the head of the list."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 
-from rybbit_async import IncompleteWalkError, Page, RybbitWarning
+from rybbit_async import APIResponseError, IncompleteWalkError, Page, RybbitWarning
 from rybbit_async.walks.walk import PageRequest
 
 from .models import (
@@ -299,6 +299,52 @@ def test_rows_that_move_during_each_pass_end_the_walk_after_ten() -> None:
     assert there <= set(got)
     assert len(got) == len(set(got))
     assert (over.report.passes, over.report.complete, over.report.doubtful) == (10, False, True)
+
+
+# --- rows without a time -----------------------------------------------------------------------
+
+
+@total_or_not
+@some
+@given(st.lists(st.integers(1, 4), max_size=8), st.integers(1, 12), hows(8), st.booleans(), seeds)
+def test_rows_without_a_time_come_once(
+    counted: bool, groups: list[int], untimed: int, how: How, settled: bool, seed: int
+) -> None:
+    """They are told apart by their identities alone."""
+    # The page on which they begin has no ties.
+    server = Line([*groups, *([1] * how.size)]).server(counted=counted)
+    server.untimed = range(1000, 1000 + untimed)
+    traffic = Traffic(seed)
+    source = TimelineSource(server, how.size, settled=settled, traffic=traffic)
+    over = paginator(source, how)
+    assert sorted(numbers(collect(over))) == [*sorted(server.seconds), *server.untimed]
+    assert (over.report.complete, over.report.reason) == (True, None)
+    assert over.report.passes == 1 or not settled
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_list_that_begins_with_rows_without_a_time(settled: bool) -> None:
+    server = Line([1] * 9).server()
+    server.untimed, server.untimed_first = range(1000, 1004), True
+    source = TimelineSource(server, 3, settled=settled)
+
+    async def main() -> list[Page[Row]]:
+        return [page async for page in paginator(source, How(3)).pages()]
+
+    pages = run(main())
+    assert numbers(row for page in pages for row in page) == [*server.untimed, *range(9)]
+    # Where a live list begins is not known then, so no walk can go on from one of its pages.
+    positions = [page.position is not None for page in pages]
+    assert positions == [False, False, settled, settled, settled]
+
+
+def test_a_loop_of_rows_without_a_time() -> None:
+    for settled in (True, False):
+        server = Timeline({}, untimed=range(9), stuck=True)
+        source = TimelineSource(server, 3, settled=settled)
+        with pytest.raises(APIResponseError, match="repeats its pages"):
+            collect(paginator(source, How(3, 2)))
+        assert len(source.asked) <= 3 * 2 + 4
 
 
 # --- pages that are smaller than requested ----------------------------------------------------
