@@ -15,8 +15,9 @@ from typing import Any
 
 import attrs
 
+from .schema import EVENT_COLUMNS, Site
 from .sql import quoted
-from .store import EVENT_COLUMNS, Site, Store
+from .store import Store
 from .wire import utc_naive
 
 __all__ = ["Traffic", "generate"]
@@ -355,6 +356,10 @@ def _add_sessions(
             "lat": "37.77",
             "lon": "-122.42",
         }
+    # Who signs in is identified, and the anonymous id of the first half stays as it was.
+    columns["identified_user_id"] = (
+        "CASE WHEN signs_in AND k * 2 >= steps THEN 'member-' || visitor ELSE '' END"
+    )
     columns["ip"] = "NULL"
     columns["tag"] = "''"
     assert columns.keys() == EVENT_COLUMNS.keys(), EVENT_COLUMNS.keys() ^ columns.keys()
@@ -371,5 +376,12 @@ def _add_sessions(
                 FROM ({sessions})
             )
         )"""
+    )
+    store.insert(
+        f"""
+        INSERT OR IGNORE INTO traits
+        SELECT DISTINCT {site.site_id}, identified_user_id, json_object(
+            'username', identified_user_id, 'email', identified_user_id || '@example.com')
+        FROM events WHERE site_id = {site.site_id} AND identified_user_id <> ''"""
     )
     return store.count_events(site) - before

@@ -434,15 +434,15 @@ def sites() -> Iterator[Store]:
 
 def truth(store: Store) -> Counter[tuple[int, int, str]]:
     """Which sessions reached which goals, by the store."""
+    from rybbit_async.testing.queries.cache import PageOf
+    from rybbit_async.testing.queries.sessions import goal_sessions_page
     from rybbit_async.testing.windows import ALL_TIME
 
     found: Counter[tuple[int, int, str]] = Counter()
     for site in store.sites():
-        within = store.within(site, ALL_TIME)
+        within = store.queries.within(site, ALL_TIME)
         for goal in store.goals(site):
-            rows = store.sessions_page(
-                within, goal.condition, limit=10**6, page=1, shuffle_ties=False
-            )
+            rows = goal_sessions_page(store.queries, within, goal.condition, PageOf(1, 10**6))
             found.update((site.site_id, goal.goal_id, str(row[0])) for row in rows)
     return found
 

@@ -192,16 +192,30 @@ BAD_FILTERS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("bad", [b for _, b in BAD_FILTERS], ids=[n for n, _ in BAD_FILTERS])
+# The validator of 2.14, whose error handling fails, finds the others.
+FOUND_BY_THE_DATABASE = {
+    "no value",
+    "a regex that is none",
+    "a regex of over 500",
+    "a regex with look-ahead",
+    "a regex with a reference",
+    "more than a word",
+}
+
+
+@pytest.mark.parametrize(("name", "bad"), BAD_FILTERS, ids=[name for name, _ in BAD_FILTERS])
 @every_release
 async def test_a_filter_that_servers_answer_with_500_is_not_sent(
-    serve: Serve, connect: Connect, release: str, bad: dict[str, Any]
+    serve: Serve, connect: Connect, release: str, name: str, bad: dict[str, Any]
 ) -> None:
     server = await serve(release)
     client = connect(server)
     with pytest.raises(ServerError) as said:
         await raw(client, raw_path(release, 1), filters=json.dumps([bad]))
-    assert said.value.message == "Failed to fetch goals data"
+    if release == "2.14" and name not in FOUND_BY_THE_DATABASE:
+        assert said.value.message.startswith("Cannot set property errors of")
+    else:
+        assert said.value.message == "Failed to fetch goals data"
     server.requests.clear()
     with pytest.raises(InvalidParameterError, match="Filter"):
         await client.goals.list(1, filters=[Filter(**bad)])
