@@ -18,6 +18,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .extra import missing_extra
+
 if TYPE_CHECKING:
     from . import faults
     from .access import BucketLimit, KeyLimit
@@ -64,15 +66,6 @@ _MODULES = {
     "Traffic": "traffic",
     "generate": "traffic",
 }
-
-
-def missing_extra(error: ModuleNotFoundError) -> ModuleNotFoundError:
-    """The error that says which extra to install, for a module that could not be imported."""
-    if (error.name or "").partition(".")[0] != "duckdb":
-        return error
-    return ModuleNotFoundError(
-        "the embedded server needs DuckDB: pip install 'rybbit_async[testing]'", name=error.name
-    )
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from . import missing_extra
+from .extra import missing_extra
 from .releases import RELEASES
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ REFUSALS = {
 GOAL = {"goalType": "path", "config": {"pathPattern": "/"}}
 
 
-def refused(rig: Rig) -> tuple[int, object]:
+def forbidden(rig: Rig) -> tuple[int, object]:
     return REFUSALS[rig.server.release]
 
 
@@ -39,7 +39,7 @@ async def test_a_key_in_the_query_reads_but_a_bad_bearer_key_wins(rig: Rig) -> N
     assert (await rig.get(rig.goals(), query)).status == 200
     rig.key = "rb_wrong"
     reply = await rig.get(rig.goals(), query)
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_a_session_cookie_reads_and_writes(rig: Rig) -> None:
@@ -67,19 +67,19 @@ async def test_no_valid_key_is_forbidden(rig: Rig, case: str) -> None:
     server.disable_key(str(keys["disabled"]))
     for method, path in (("GET", rig.goals()), ("POST", rig.goals()), ("DELETE", rig.goal(101))):
         reply = await rig.send(method, path)
-        assert (reply.status, reply.json) == refused(rig)
+        assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_an_unknown_numeric_site_is_forbidden(rig: Rig) -> None:
     reply = await rig.get(rig.goals(9999))
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_a_site_of_another_organisation_is_forbidden(rig: Rig) -> None:
     site = rig.store.add_site("theirs", organisation="theirs")
     for identifier in (site.site_id, site.string_id):
         reply = await rig.get(rig.goals(identifier))
-        assert (reply.status, reply.json) == refused(rig)
+        assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_an_unknown_string_identifier_is_404(rig: Rig) -> None:
@@ -129,20 +129,20 @@ async def test_a_public_site_is_read_without_a_key(rig: Rig) -> None:
     rig.key = None
     assert (await rig.get(rig.goals(site.site_id))).status == 200
     reply = await rig.send("POST", rig.goals(site.site_id), json=GOAL)
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
 @pytest.mark.parametrize("header", ["bearer {}", "BEARER {}", "{}", "Token {}"])
 async def test_bearer_is_case_sensitive(rig: Rig, header: str) -> None:
     value = header.format(rig.server.api_key)
     reply = await rig.get(rig.goals(), headers={"Authorization": value})
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_x_api_key_is_not_read(rig: Rig) -> None:
     key, rig.key = rig.server.api_key, None
     reply = await rig.get(rig.goals(), headers={"x-api-key": key})
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_api_health_in_a_query_value_skips_authentication_on_2_2(rig: Rig) -> None:
@@ -150,7 +150,7 @@ async def test_api_health_in_a_query_value_skips_authentication_on_2_2(rig: Rig)
     raw = await rig.get(rig.goals(), "x=/api/health")
     assert raw.status == (200 if rig.server.release == "2.2" else 403)
     encoded = await rig.get(rig.goals(), "x=%2Fapi%2Fhealth")
-    assert (encoded.status, encoded.json) == refused(rig)
+    assert (encoded.status, encoded.json) == forbidden(rig)
 
 
 # Sign-in
@@ -201,7 +201,7 @@ async def test_a_session_expires(rig: Rig, how: str) -> None:
     else:
         rig.server.expire_sessions()
     reply = await rig.get(rig.goals(), headers=cookie)
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_a_write_from_another_origin_is_forbidden_on_2_14(rig: Rig) -> None:
@@ -236,7 +236,7 @@ async def test_the_older_limit_answers_a_used_up_key_like_a_bad_key(
         rig.clock.move(seconds=100)
         assert (await rig.get(rig.goals())).status == 200
     reply = await rig.get(rig.goals())
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
     assert not [name for name in reply.headers if "rate" in name.lower() or name == "Retry-After"]
     # It works again ten minutes after the last success. Requests that failed do not count.
     rig.clock.move(seconds=599)
@@ -290,7 +290,7 @@ async def test_every_response_to_a_key_has_the_headers(serve: Serve) -> None:
                 assert reply.headers[f"{prefix}-{word}"].isdigit()
     assert reply.headers["X-RateLimit-Burst-Limit"] == "50"
     assert reply.headers["X-RateLimit-Daily-Limit"] == "5000"
-    # The tighter of the two.
+    # RateLimit-* is the limit that is used up first.
     assert reply.headers["RateLimit-Limit"] == "50"
     assert reply.headers["RateLimit-Remaining"] == "47"
     assert reply.headers["X-RateLimit-Daily-Reset"] == str(12 * 3600)

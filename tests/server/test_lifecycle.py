@@ -192,6 +192,63 @@ async def test_the_command_prints_text() -> None:
     assert "12 goals" in told["site"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--port", "65536"), "must be an integer of at least 0 and at most 65535, got '65536'"),
+        (("--port", "-1"), "must be an integer of at least 0 and at most 65535, got '-1'"),
+        (("--sites", "0"), "must be an integer of at least 1, got '0'"),
+        (("--sessions", "many"), "must be an integer of at least 0, got 'many'"),
+        (("--latency", "-0.5"), "must be a number of at least 0, got '-0.5'"),
+        (("--days", "nan"), "must be a number of at least 0.001, got 'nan'"),
+        (("--release", "3.0"), "invalid choice: '3.0'"),
+    ],
+)
+def test_invalid_arguments_of_the_command(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rybbit_async.testing.__main__ import main
+
+    with pytest.raises(SystemExit) as caught:
+        main([f"{arguments[0]}={arguments[1]}"])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert arguments[0] in error
+    assert message in error
+
+
+def test_arguments_of_the_command_that_do_not_fit_one_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from rybbit_async.testing.__main__ import main
+
+    assert main(["--distinct-ends", "--sessions=1000", "--days=0.01"]) == 2
+    assert "distinct ends" in capsys.readouterr().err
+
+
+WITHOUT_DUCKDB = "import runpy, sys; sys.modules['duckdb'] = None; "
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("runpy.run_module('rybbit_async.testing', run_name='__main__')", 1),
+        ("import rybbit_async.testing as testing; testing.RybbitServer", 1),
+        ("import rybbit_async.testing as testing; testing.RELEASES, testing.missing", 1),
+    ],
+)
+def test_without_duckdb_the_error_names_the_extra(code: str, status: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_DUCKDB + code], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == status
+    last = done.stderr.strip().splitlines()[-1]
+    if "missing" in code:
+        assert last.startswith("AttributeError")
+    else:
+        assert last.endswith("pip install 'rybbit_async[testing]'")
+
+
 async def test_the_server_fixture(rybbit_server: RybbitServer) -> None:
     assert rybbit_server.running
     assert rybbit_server.release == "2.14"

@@ -272,7 +272,7 @@ async def test_every_parameter_filters(two: Rig, parameter: str) -> None:
     value = MATCHES[parameter]
     assert await total(two, one(parameter, "equals", value)) == 1
     assert await total(two, one(parameter, "equals", "nothing like it")) == 0
-    # A path is of one event, and each session has another one too.
+    # The path is a property of each event, and each session has an event on another path.
     others = 2 if parameter == "pathname" else 1
     assert await total(two, one(parameter, "not_equals", value)) == others
 
@@ -404,7 +404,7 @@ async def test_contains_with_wildcards(two: Rig) -> None:
 
 
 async def test_user_id_with_contains(two: Rig) -> None:
-    # Before 2.14 it behaves as not_equals, which the whole id shows.
+    # Before 2.14 it behaves like not_equals, which shows when the value is a whole id.
     rows = two.store.add_session(two.site, start=NOW, user_id="u1")
     assert rows
     expected = 2 if two.server.release == "2.14" else 1

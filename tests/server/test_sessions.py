@@ -263,11 +263,11 @@ async def test_a_walk_loses_and_doubles_rows_where_ties_straddle_pages(
     counts = Counter(row["session_id"] for row in rows)
     assert len(rows) == 600
     assert len(counts) < 600
-    # Each position holds the session_end that it should,
+    # Each place has the session_end that it must have,
     (reply,) = [await read(rig, goal, limit=1000)]
     assert [row["session_end"] for row in rows] == [row["session_end"] for row in reply]
     assert len({row["session_id"] for row in reply}) == 600
-    # and outside of the groups that straddle a page nothing is lost.
+    # and only rows of groups that cross the end of a page are lost.
     lost = {row["session_id"] for row in reply} - counts.keys()
     assert {int(name[1:]) for name in lost} <= set(range(350))
 

@@ -51,9 +51,9 @@ def test_traffic_is_realistic(filled: tuple[Store, Traffic]) -> None:
     store, traffic = filled
     rows = sessions(store, traffic)
     assert len({row["session_id"] for row in rows}) == traffic.sessions == 20_000
-    # Some sign in mid-session: two rows with one session_id.
+    # Some sign in during a session: two rows with one session_id.
     assert 50 < len(rows) - 20_000 < 400
-    # Visitors come back.
+    # Visitors return.
     assert len({row["user_id"] for row in rows}) < 15_000
     # Two busy seconds.
     ends = Counter(row["session_end"] for row in rows).most_common(3)
@@ -89,7 +89,7 @@ def test_goals_of_the_traffic(filled: tuple[Store, Traffic]) -> None:
     assert None in {goal.name for goal in goals}
     assert {goal.goal_type for goal in goals} == {"path", "event"}
     assert len({goal.created_at for goal in goals}) == 12
-    # What is counted is what is listed.
+    # The counts are those of the lists.
     for goal, number in zip(goals, counts, strict=True):
         rows = sessions(store, traffic, goal.condition)
         assert len({row["session_id"] for row in rows}) == number
@@ -133,7 +133,7 @@ def test_uniform_sessions_have_exactly_three_numeric_texts() -> None:
 
 @pytest.mark.parametrize("wrong", [{"sites": 0}, {"sessions": -1}, {"goals": -1}, {"days": 0}])
 def test_invalid_numbers_for_the_traffic(wrong: dict[str, Any]) -> None:
-    with Store() as store, pytest.raises(ValueError, match="generate: "):
+    with Store() as store, pytest.raises(ValueError, match=r"(sites|sessions|goals|days) must be "):
         generate(store, **wrong)
 
 
