@@ -88,6 +88,14 @@ def build(session: nox.Session) -> tuple[Path, Path]:
     return wheel, out / archive.name.removesuffix(".tar.gz")
 
 
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """Every test, with the lowest versions that are allowed of what the package imports."""
+    pins = [pin.replace(">=", "==") for pin in PYPROJECT["project"]["dependencies"]]
+    session.install(".[all]", *group("tests"), *pins)
+    session.run("python", "-m", "pytest", *(session.posargs or ["-n2"]), env=INSTALLED_ONLY)
+
+
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Report what the tests covered; the tests session starts it."""

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Literal
 
 import aiohttp
 import httpx
+import httpx2
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -23,7 +24,7 @@ Fetch = Callable[[str, Mapping[str, str]], Awaitable[int]]
 
 @asynccontextmanager
 async def raw(target: Target) -> AsyncGenerator[Fetch, None]:
-    """aiohttp and orjson, without types: the least that a page costs."""
+    """aiohttp and orjson, without types: the lower limit of what a page costs."""
     connector = aiohttp.TCPConnector(limit=CONNECTIONS)
     headers = {"Authorization": f"Bearer {target.api_key}"}
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
@@ -99,11 +100,14 @@ class PageModel(BaseModel):
 
 
 @asynccontextmanager
-async def pydantic(target: Target, *, from_bytes: bool) -> AsyncGenerator[Fetch, None]:
-    """httpx and pydantic: as it is usually written, or straight from the bytes, which is faster."""
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+async def pydantic(
+    target: Target, library: Literal["httpx", "httpx2"], *, from_bytes: bool
+) -> AsyncGenerator[Fetch, None]:
+    """pydantic: as it is usually written, or straight from the bytes, which is faster."""
+    http: Any = {"httpx": httpx, "httpx2": httpx2}[library]
+    limits = http.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     headers = {"Authorization": f"Bearer {target.api_key}"}
-    async with httpx.AsyncClient(limits=limits, headers=headers) as client:
+    async with http.AsyncClient(limits=limits, headers=headers) as client:
 
         async def fetch(url: str, query: Mapping[str, str]) -> int:
             response = await client.get(url, params=query)

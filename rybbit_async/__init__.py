@@ -9,6 +9,7 @@ from .errors import (
     AuthenticationError,
     BadRequestError,
     ClientClosedError,
+    EndpointNotFoundError,
     IncompleteWalkError,
     InvalidParameterError,
     NotFoundError,
@@ -19,16 +20,20 @@ from .errors import (
     ServerError,
 )
 from .models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, RawResponse, Session
+from .pages import Page, PageMeta, Report
 from .parameters.common import CommonParameters
 from .parameters.filters import Filter
+from .parameters.walk import WalkParameters
+from .resources.goal_sessions import GoalSessions
+from .resources.goals import Goals, NotGiven, Order, Sort
 from .transport.auth import PasswordLogin
+from .transport.options import Timeout
 from .transport.pacing import Allowance, RateLimit, RateLimitStatus
 from .transport.retry import Retry
 from .transport.transport import Stats
 from .version import __version__
-from .walks.paginator import Page, PageMeta, Paginator, Report
+from .walks.paginator import Paginator
 from .wire.converter import to_dict, to_json
-from .wire.messages import Timeout
 
 __all__ = [
     "APIConnectionError",
@@ -40,14 +45,19 @@ __all__ = [
     "BadRequestError",
     "ClientClosedError",
     "CommonParameters",
+    "EndpointNotFoundError",
     "EventGoal",
     "Filter",
     "Goal",
     "GoalResult",
     "GoalSession",
+    "GoalSessions",
+    "Goals",
     "IncompleteWalkError",
     "InvalidParameterError",
     "NotFoundError",
+    "NotGiven",
+    "Order",
     "Page",
     "PageMeta",
     "Paginator",
@@ -65,8 +75,10 @@ __all__ = [
     "RybbitWarning",
     "ServerError",
     "Session",
+    "Sort",
     "Stats",
     "Timeout",
+    "WalkParameters",
     "__version__",
     "to_dict",
     "to_json",

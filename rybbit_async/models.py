@@ -1,14 +1,19 @@
-"""What the API answers, as frozen attrs classes. They know no JSON; ``_converter`` does.
+"""The rows and objects that the API sends, as frozen attrs classes.
 
-In every class a field that the server did not send is ``None``, and a field that it sent and the
-class does not know is in ``extra``, under the wire's own name and as it came.
+In every class an optional field that the server did not send is ``None``. A field that the server
+sent and that the class does not have is kept in ``extra``, under the server's own name and with
+the value that was sent.
+
+The classes contain no JSON code. What the ``wire`` package needs to know about a field besides its
+name and type is in the field's metadata: the name in JSON where it differs (``_json_name``), the
+field that holds unknown fields (``_extra``), and a field whose class depends on another field
+(``_class_by``). The annotations are evaluated here (there is no ``from __future__ import
+annotations``), so that nothing has to resolve them later.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -23,19 +28,38 @@ __all__ = [
 ]
 
 
+# The keys of a field's metadata.
+JSON_NAME: Final = "rybbit_async.json_name"
+HOLDS_UNKNOWN: Final = "rybbit_async.holds_unknown"
+CLASS_BY: Final = "rybbit_async.class_by"
+
+
+def _json_name(name: str) -> dict[str, Any]:
+    """Metadata of a field that has another name in JSON."""
+    return {JSON_NAME: name}
+
+
+def _class_by(tag: str, **classes: type) -> dict[str, Any]:
+    """Metadata of a required object whose class depends on the value of the field ``tag``.
+
+    For a value that is not in ``classes`` the object stays a mapping.
+    """
+    return {CLASS_BY: (tag, classes)}
+
+
 def _extra() -> Any:
-    # A dict has no hash; equality still counts it.
-    return field(factory=dict[str, Any], kw_only=True, hash=False)
+    # Left out of the hash, because a dict has none; equality does compare it.
+    return field(factory=dict[str, Any], kw_only=True, hash=False, metadata={HOLDS_UNKNOWN: True})
 
 
 @frozen(weakref_slot=False)
 class PathGoal:
     """A conversion is a page view whose path matches ``path_pattern``.
 
-    ``*`` stands for anything within one segment of the path, ``**`` for anything across them.
+    ``*`` matches anything within one segment of the path, ``**`` anything across segments.
     """
 
-    path_pattern: str
+    path_pattern: str = field(metadata=_json_name("pathPattern"))
     extra: Mapping[str, Any] = _extra()
 
 
@@ -43,38 +67,42 @@ class PathGoal:
 class EventGoal:
     """A conversion is a custom event of this name.
 
-    ``property_key`` and ``property_value`` (text, number or boolean) narrow it down to events
-    that carry the property; they are given together or not at all.
+    ``property_key`` and ``property_value`` (text, number or boolean) narrow it down to events that
+    have the property; give both or neither.
     """
 
-    event_name: str
-    property_key: str | None = None
-    property_value: str | int | float | bool | None = None
+    event_name: str = field(metadata=_json_name("eventName"))
+    property_key: str | None = field(default=None, metadata=_json_name("eventPropertyKey"))
+    property_value: str | int | float | bool | None = field(
+        default=None, metadata=_json_name("eventPropertyValue")
+    )
     extra: Mapping[str, Any] = _extra()
 
 
 @frozen(weakref_slot=False)
 class Goal:
-    """A goal of a site, with its conversions in the window that was asked for.
+    """A goal of a site, with its conversions in the requested time window.
 
     Attributes:
         goal_id: the goal's number, unique on the server.
-        site_id: the numeric id of the site; not documented, yet sent by every known server.
+        site_id: the numeric id of the site; not documented, but sent by every known server.
         name: may be ``None``.
-        goal_type: ``"path"``, ``"event"``, or a type that only newer servers know.
+        goal_type: ``"path"``, ``"event"``, or a type that only newer servers have.
         config: ``PathGoal`` or ``EventGoal``; for other types the mapping that the server sent.
-        created_at: aware, in UTC.
-        total_conversions: sessions of the window that reached the goal.
-        total_sessions: sessions of the window.
-        conversion_rate: their ratio, 0 to 1.
+        created_at: an aware datetime in UTC.
+        total_conversions: sessions in the window that reached the goal.
+        total_sessions: sessions in the window.
+        conversion_rate: the ratio of the two, 0 to 1.
     """
 
-    goal_id: int
-    site_id: int | None
+    goal_id: int = field(metadata=_json_name("goalId"))
+    site_id: int | None = field(metadata=_json_name("siteId"))
     name: str | None
-    goal_type: str
-    config: PathGoal | EventGoal | Mapping[str, Any] = field(hash=False)
-    created_at: datetime | None = None
+    goal_type: str = field(metadata=_json_name("goalType"))
+    config: PathGoal | EventGoal | Mapping[str, Any] = field(
+        hash=False, metadata=_class_by("goal_type", path=PathGoal, event=EventGoal)
+    )
+    created_at: datetime | None = field(default=None, metadata=_json_name("createdAt"))
     total_conversions: int | None = None
     total_sessions: int | None = None
     conversion_rate: float | None = None
@@ -83,19 +111,19 @@ class Goal:
 
 @frozen(weakref_slot=False)
 class Session:
-    """A session that reached a goal, cut to the window that was asked for.
+    """A session that reached a goal, limited to the requested time window.
 
-    A session is told apart by ``session_id`` and ``user_id`` together: a visitor who signs in
-    half-way gives two rows with one ``session_id``.
+    ``session_id`` and ``user_id`` together identify a session: a visitor who signs in during a
+    session gives two rows with the same ``session_id``.
 
     The server turns text that looks like a number into a number before it sends it. The client
-    makes text of it again, but ``"00123"`` came as 123 and is ``"123"``, ``"1e5"`` is
-    ``"100000"``, ``"14.0"`` is ``"14"``, blanks are ``"0"``, and ``"Infinity"`` is ``None``:
-    that cannot be undone.
+    turns it back into text, but part of the information is lost: ``"00123"`` was sent as 123 and
+    is ``"123"`` here, ``"1e5"`` is ``"100000"``, ``"14.0"`` is ``"14"``, blanks are ``"0"``, and
+    ``"Infinity"`` is ``None``.
 
     Attributes:
-        country: two letters; ``""`` where the server does not know.
-        session_start, session_end: aware, in UTC, whole seconds.
+        country: two letters; ``""`` where the server does not know the country.
+        session_start, session_end: aware datetimes in UTC, in whole seconds.
         session_duration: seconds.
         screen_width, screen_height: CSS pixels.
         pageviews, events, errors, outbound: counts within the window.
@@ -144,7 +172,7 @@ class Session:
 
 @frozen(weakref_slot=False)
 class GoalSession:
-    """A session, the goal that it reached, and the site as the caller named it."""
+    """A session, the goal that it reached, and the site as the caller passed it."""
 
     site: int | str
     goal: Goal
@@ -153,16 +181,16 @@ class GoalSession:
 
 @frozen(weakref_slot=False)
 class GoalResult:
-    """What a write did: whether it succeeded, and the goal that it was about."""
+    """The result of a write: whether it succeeded, and the goal's id."""
 
     success: bool
-    goal_id: int
+    goal_id: int = field(metadata=_json_name("goalId"))
     extra: Mapping[str, Any] = _extra()
 
 
 @frozen(weakref_slot=False)
 class RawResponse:
-    """An answer as it came: for ``client.request(..., cast_to=RawResponse)``."""
+    """An undecoded response, from ``client.request(..., cast_to=RawResponse)``."""
 
     status: int
     headers: Mapping[str, str] = field(hash=False)

@@ -56,9 +56,10 @@ from rybbit_async import (
 )
 from rybbit_async.testing import RybbitServer, Site, Store, faults, generate
 from rybbit_async.testing.faults import Exchange, Fault, Proceed
-from rybbit_async.testing.store import SESSION_KEYS
+from rybbit_async.testing.queries.cache import PageOf
+from rybbit_async.testing.queries.sessions import GOAL_SESSION_KEYS, goal_sessions_page
 from rybbit_async.testing.windows import ALL_TIME, Window
-from rybbit_async.testing.wire import Answer
+from rybbit_async.testing.wire import Response
 
 PACKAGE = str(Path(rybbit_async.__file__).parent)
 END = datetime(2025, 6, 30, 12, tzinfo=UTC)
@@ -77,32 +78,33 @@ HANG = 90.0  # the longest time in seconds for a walk or the end of an epoch, pa
 class RedirectHome(Fault):
     """A redirect to the same URL; the next request to it succeeds."""
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         target: str = exchange._request.raw_path  # type: ignore[attr-defined]
-        return Answer(307, b"", {"Location": target})
+        return Response(307, b"", {"Location": target})
 
 
 @attrs.frozen
 class RetryAfterDate(Fault):
     """429 with ``Retry-After`` as a date, at most one second in the future."""
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         soon = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
-        return Answer(429, b'{"error":"Rate limit exceeded"}', {"Retry-After": soon})
+        return Response(429, b'{"error":"Rate limit exceeded"}', {"Retry-After": soon})
 
 
 @attrs.frozen
 class HalfClose(Fault):
     """Respond, then close the server's half of the connection without ``Connection: close``."""
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         transport: asyncio.Transport | None = exchange._request.transport  # type: ignore[attr-defined]
 
         async def close() -> None:
             with contextlib.suppress(OSError):  # the client may have disconnected
                 if transport is not None and not transport.is_closing():
                     transport.write_eof()
-                    exchange.doom()  # a further request on this connection gets no response
+                    # Another request on this connection cannot be answered.
+                    exchange.close_at_next_request()
 
         exchange.after.append(close)
         return await proceed()
@@ -166,7 +168,7 @@ class Mix(Fault):
         weights = [weight for weight, _, _ in KINDS]
         object.__setattr__(self, "_weights", [*weights, 100_000 - sum(weights)])
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         ((_, name, fault),) = self.chance.choices((*KINDS, (0, "none", None)), self._weights)
         self.counts[name] += 1
         return await (proceed() if fault is None else fault(exchange, proceed))
@@ -211,13 +213,12 @@ class Truth:
             },
             {
                 (site.site_id, goal.goal_id, at): {
-                    row[:2]: row[SESSION_KEYS.index("session_end")]
-                    for row in store.sessions_page(
-                        store.within(site, span),
+                    row[:2]: row[GOAL_SESSION_KEYS.index("session_end")]
+                    for row in goal_sessions_page(
+                        store.queries,
+                        store.queries.within(site, span),
                         goal.condition,
-                        limit=1 << 30,
-                        page=1,
-                        shuffle_ties=False,
+                        PageOf(1, 1 << 30),
                     )
                 }
                 for site in (*traffic.sites, many)

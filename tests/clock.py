@@ -61,5 +61,5 @@ class FakeClock:
 
     def drive(self, client: RybbitClient) -> RybbitClient:
         """Make ``client`` use this clock, and return it."""
-        client._transport.clock = Clock(self.time, self.sleep, self.now, lambda: self.chance)
+        client._transport.timer.clock = Clock(self.time, self.sleep, self.now, lambda: self.chance)
         return client

@@ -1,1 +1,1 @@
-"""Bytes to models and back: JSON, the converter, the row decoder, requests and responses."""
+"""Bytes to models and back: requests and responses, JSON, pages of rows, single objects."""

@@ -1,63 +1,74 @@
-"""JSON as servers send it: strict, and with an error that says what is wrong."""
+"""JSON as servers send it: decoded strictly, with errors that say what is wrong."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import field, frozen
 
 from ..errors import InvalidParameterError
 
-__all__ = ["MAX_DEPTH", "BadJSONError", "Body", "dump"]
+__all__ = ["MAX_DEPTH", "BadJSONError", "Body", "deeper_than", "dump"]
 
-# The API's own answers are five deep.
+# The API's own responses are five levels deep.
 MAX_DEPTH: Final = 64
 
 
 class BadJSONError(ValueError):
-    """What is no JSON, or nested too deeply; the text says which."""
+    """The text is not JSON, or it is nested too deeply; the message says which."""
 
 
 @frozen
 class Body:
-    """The body of an answer, and how deeply its lists and objects may be nested."""
+    """The bytes of a response's body, and how deeply its lists and objects may be nested."""
 
     data: bytes = field(repr=False)
     max_depth: int = MAX_DEPTH
 
     def json(self) -> Any:
-        """Its value as JSON.
+        """Decode the body.
 
-        Integers keep all of their digits, whatever their number, and ``NaN`` is no JSON.
+        Integers keep all of their digits. ``NaN`` and ``Infinity`` are not JSON.
 
         Raises:
-            BadJSONError: it is none, or nested too deeply.
+            BadJSONError: it is not JSON, or nested too deeply.
         """
         try:
-            value = json.loads(self.data, parse_constant=_no_constant)
+            value = json.loads(self.data, parse_constant=_refuse_constant)
         except RecursionError:
             raise self._too_deep() from None
         except ValueError:
             raise BadJSONError("is not JSON") from None
-        if self.data.count(b"[") + self.data.count(b"{") <= self.max_depth:
-            return value
-        level = [value]
-        for _ in range(self.max_depth):
-            level = [inner for one in level for inner in _inner(one)]
-            if not level:
-                return value
-        raise self._too_deep()
+        brackets = self.data.count(b"[") + self.data.count(b"{")
+        if brackets > self.max_depth and deeper_than(value, self.max_depth):
+            raise self._too_deep()
+        return value
 
     def _too_deep(self) -> BadJSONError:
         return BadJSONError(f"is nested more than {self.max_depth} deep (see max_depth)")
 
 
+def deeper_than(value: object, levels: int) -> bool:
+    """Whether lists and objects are nested more than ``levels`` deep; ``[]`` is one level."""
+    level = _containers([value])
+    for _ in range(levels):
+        if not level:
+            return False
+        level = [inner for container in level for inner in _containers(container)]
+    return bool(level)
+
+
+def _containers(parent: Any) -> list[Any]:
+    values: Any = cast("dict[str, Any]", parent).values() if isinstance(parent, dict) else parent
+    return [value for value in values if isinstance(value, (dict, list))]
+
+
 def dump(value: Any, name: str) -> bytes:
-    """``value`` as JSON, for a parameter called ``name``.
+    """Encode ``value`` as JSON; ``name`` is the parameter that it belongs to.
 
     Raises:
-        InvalidParameterError: it cannot be.
+        InvalidParameterError: JSON cannot represent it.
     """
     try:
         return json.dumps(value, allow_nan=False).encode()
@@ -65,13 +76,5 @@ def dump(value: Any, name: str) -> bytes:
         raise InvalidParameterError(f"{name}: {error}") from None
 
 
-def _inner(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [one for one in value.values() if isinstance(one, (dict, list))]  # pyright: ignore[reportUnknownVariableType]  # JSON
-    if isinstance(value, list):
-        return [one for one in value if isinstance(one, (dict, list))]  # pyright: ignore[reportUnknownVariableType]  # JSON
-    return []
-
-
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(name)

@@ -1,53 +1,30 @@
-"""Requests and answers as values, and the errors that answers become. No I/O."""
+"""Requests and responses as values, and the errors that responses become. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from attrs import field, frozen
 
 from ..errors import (
     APIResponseError,
     APIStatusError,
-    InvalidParameterError,
     RateLimitError,
     status_error_class,
 )
+from ..pages import Page
 from .json import BadJSONError, Body
 
-__all__ = ["CLIP", "Redact", "Request", "Response", "Timeout", "decode", "error_from_response"]
+__all__ = ["CLIP", "Redact", "Request", "Response", "ResponsePage", "decode", "error_from_response"]
 
 T = TypeVar("T")
 Redact = Callable[[str], str]
 
-# So much of a body is repeated in an error.
+# So many characters of a body are repeated in an error.
 CLIP: Final = 500
-
-
-def _seconds(_: object, attribute: Any, value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
-        raise InvalidParameterError(f"Timeout {attribute.name}={value!r}: seconds, more than 0")
-
-
-@frozen
-class Timeout:
-    """How long one attempt may take, in seconds; ``None`` is for ever.
-
-    Attributes:
-        connect: to make a connection, its TLS included.
-        read: between two pieces of an answer.
-        total: the whole attempt, from the first byte sent to the last byte read. Waiting for one
-            of the client's ``max_connections`` does not count.
-    """
-
-    connect: float | None = field(default=10.0, validator=_seconds)
-    read: float | None = field(default=60.0, validator=_seconds)
-    total: float | None = field(default=300.0, validator=_seconds)
 
 
 @frozen
@@ -61,18 +38,21 @@ class Request:
 
     @property
     def target(self) -> str:
-        """Path and query, as they go over the wire."""
+        """Path and query, as they are sent."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
     def writes(self) -> bool:
-        """Whether it may change something."""
+        """Whether the request may change something on the server."""
         return self.method not in ("GET", "HEAD", "OPTIONS")
 
 
 @frozen
 class Response:
-    """What came back, whole. ``redact`` takes the client's secrets out of a text."""
+    """A response that was read completely.
+
+    ``redact`` removes the client's secrets from a text.
+    """
 
     request: Request
     url: str
@@ -84,7 +64,7 @@ class Response:
 
     @property
     def what(self) -> str:
-        """The request, in a few words."""
+        """The request in a few words, for error messages."""
         return f"{self.request.method} {self.url}"
 
     @property
@@ -94,58 +74,76 @@ class Response:
 
     def clipped(self) -> str:
         """The beginning of the body, as text without secrets."""
-        # More than is kept, so that the edge does not cut a secret in two and show a half.
+        # Redact more than is kept: a secret that is cut in two would show its first half.
         return self.redact(self.body.data[: CLIP * 20].decode(errors="replace"))[:CLIP]
 
 
-def decode(answer: Response, read: Callable[[Body], T]) -> T:
-    """What ``read`` makes of an answer's body.
+@frozen
+class ResponsePage(Generic[T]):
+    """A page as it arrived, and the function that reads it; see ``pages.RawPage``."""
+
+    response: Response
+    read: Callable[[Body], Page[T]]
+
+    def decode(self) -> Page[T]:
+        """Read the page.
+
+        Raises:
+            APIResponseError: the body is not JSON, or not what ``read`` expects.
+        """
+        return decode(self.response, self.read)
+
+
+def decode(response: Response, read: Callable[[Body], T]) -> T:
+    """Apply ``read`` to the body of a response.
 
     Raises:
-        APIResponseError: the body is no JSON, or not what ``read`` expects.
+        APIResponseError: the body is not JSON, or not what ``read`` expects.
     """
     try:
-        return read(answer.body)
+        return read(response.body)
     except BadJSONError as error:
-        kind = answer.headers.get("Content-Type", "no content type")
-        wrong = _response_error(answer, f"{answer.what}: the body ({kind}) {error}", "")
+        kind = response.headers.get("Content-Type", "no content type")
+        failure = _response_error(response, f"{response.what}: the body ({kind}) {error}", "")
     except APIResponseError as error:
-        wrong = _response_error(answer, f"{answer.what}: {error}", error.path)
-    raise wrong  # outside, for the one inside is not redacted and would be its context
+        failure = _response_error(response, f"{response.what}: {error}", error.path)
+    raise failure  # out here, since the error above is not redacted and would be the context
 
 
-def _response_error(answer: Response, text: str, path: str) -> APIResponseError:
+def _response_error(response: Response, text: str, path: str) -> APIResponseError:
     return APIResponseError(
-        answer.redact(text),
-        path=answer.redact(path),
-        method=answer.request.method,
-        url=answer.url,
-        status=answer.status,
-        body=answer.clipped(),
+        response.redact(text),
+        path=response.redact(path),
+        method=response.request.method,
+        url=response.url,
+        status=response.status,
+        body=response.clipped(),
     )
 
 
-def error_from_response(answer: Response, hint: str, now: datetime) -> APIStatusError:
-    """The error that an answer without success becomes.
+def error_from_response(response: Response, hint: str, now: datetime) -> APIStatusError:
+    """The error for a response that is not a success.
 
     Args:
-        hint: what the caller should know besides, a sentence or nothing.
-        now: the time of day, for a ``Retry-After`` that is a date.
+        hint: what else the caller should know: sentences without the last full stop, or "".
+        now: the date and time of day, in case ``Retry-After`` is a date.
     """
-    said = _redact_all(_error_body(answer.body), answer.redact)
-    body = answer.clipped()
+    said = _redact_all(_error_body(response.body), response.redact)
+    body = response.clipped()
     message = _message(said) or body.partition("\n")[0][:120] or "no text"
-    cls = status_error_class(answer.status)
-    text = f"{answer.status} for {answer.what}: {message[:CLIP]}" + (f". {hint}" if hint else "")
+    cls = status_error_class(response.status)
+    text = f"{response.status} for {response.what}: {message[:CLIP]}"
+    if hint:
+        text += f". {hint}"
     fields: dict[str, Any] = {
-        "status": answer.status,
-        # Whole, for a URL of some 20 KB: "Route GET:... not found" is read by its end.
+        "status": response.status,
+        # Long enough for a URL of 20 KB: "Route GET:... not found" is recognised by its end.
         "message": message[: CLIP * 50],
-        "method": answer.request.method,
-        "url": answer.url,
+        "method": response.request.method,
+        "url": response.url,
         "body": body,
         "details": said.get("details"),
-        "retry_after": _retry_after(answer.headers, said, now),
+        "retry_after": _retry_after(response.headers, said, now),
     }
     if cls is RateLimitError:
         scope = said.get("scope")
@@ -156,7 +154,7 @@ def error_from_response(answer: Response, hint: str, now: datetime) -> APIStatus
 
 
 def _redact_all(value: Any, redact: Redact) -> Any:
-    """JSON without a secret in any of its text."""
+    """A JSON value without a secret in any of its text."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, list):
@@ -177,7 +175,7 @@ def _error_body(body: Body) -> dict[str, Any]:
 
 
 def _message(said: Mapping[str, Any]) -> str:
-    # Two shapes: "error" alone, or "error" with a "message" that says more.
+    # There are two shapes: "error" alone, or "error" with a "message" that says more.
     for name in ("message", "error"):
         text = said.get(name)
         if isinstance(text, str) and text:
@@ -189,20 +187,20 @@ def _retry_after(
     headers: Mapping[str, str], said: Mapping[str, Any], now: datetime
 ) -> float | None:
     """Seconds: a number or a date in the header, or a number in the body."""
-    # The second is what the sign-in's own limit sends.
+    # X-Retry-After is what the limit of sign-ins sends.
     for value in (headers.get("Retry-After"), headers.get("X-Retry-After"), said.get("retryAfter")):
         seconds = None
         if isinstance(value, (int, float, str)) and not isinstance(value, bool):
             try:
                 seconds = float(value)
             except (ValueError, OverflowError):
-                seconds = _until(str(value)[:60], now)
+                seconds = _seconds_until(str(value)[:60], now)
         if seconds is not None and 0 <= seconds < float("inf"):
             return seconds
     return None
 
 
-def _until(date: str, now: datetime) -> float | None:
+def _seconds_until(date: str, now: datetime) -> float | None:
     try:
         return max(0.0, (parsedate_to_datetime(date) - now).total_seconds())
     except (TypeError, ValueError):

@@ -1,190 +1,401 @@
-"""The fast way from bytes to rows, for values that fit; whatever does not takes the lenient one.
+"""The fast way from bytes to the rows of a page. Imported when the first page is read.
 
-Default cattrs hooks take some 10 µs for a session of 36 fields, JSON included. This way takes a
-sixth of that: msgspec decodes into a struct that knows the wire's names and refuses what it does
-not know, and a function generated from the attrs class moves the values over. It describes no
-class of its own: names, types and defaults are those of the attrs class, and the odd value is
-put right by the hooks of the lenient way.
+The lenient way takes some 20 µs for a session of 36 fields, JSON included; this one takes a tenth
+of that. msgspec decodes a row into a struct that has the names of the JSON and refuses any field
+that it does not know, and a function generated from the model moves the values to an instance of
+the model. The model stays the only description of a row: names, types and defaults are taken from
+it, and unusual values are converted by the functions of the lenient way.
+
+The struct begins strict: it accepts the types of the model only. Rows that it refuses are read the
+lenient way, one by one, and the decoder learns from them: a field that was sent in another form
+(text as a number, a number as text) is accepted in that form from then on, and a field that the
+model does not have is kept in ``extra``. Checks are made only where they have been needed, so a
+page costs as much as its rows are unusual.
 """
 
 from __future__ import annotations
 
-import re
-import types
-import typing
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar, cast
 
-import attrs
 import msgspec
 
-__all__ = ["RowsDecoder"]
+from ..errors import APIResponseError
+from ..pages import Page
+from .converter import structure
+from .envelope import Envelope
+from .fields import JsonField, extra_field, json_fields
+from .json import Body
+from .values import REPAIRS, check_depth, number_text, to_datetime, to_float, to_int, to_mapping
+
+__all__ = ["MAX_UNKNOWN", "PageDecoder"]
 
 T = TypeVar("T")
 
-_WIRE_TYPES: Final[Mapping[type, Any]] = {str: str, int: int, float: float, datetime: str}
-# What msgspec says of a number where a text was expected: the path ends in the field's name.
-_NUMBER_FOR_TEXT: Final = re.compile(
-    r"Expected `str(?: \| null)?`, got `(?:int|float)` .*\.(\w+)`$"
-)
-_EXACT: Final = 2**63
+# So many unknown fields are learned; rows with others are read the lenient way. A decoder is
+# compiled anew for each, so the number bounds what a hostile server can make it do.
+MAX_UNKNOWN: Final = 64
+MAX_NAME: Final = 100  # characters in the name of an unknown field that is learned
+MAX_TEXTS: Final = 4096  # texts of integers that are remembered
+
+# What the struct has for each kind of field: at first; once the field was sent in another form; and
+# what converts a value ``v`` from then on.
+_STRICT: Final[Mapping[type, Any]] = {
+    str: str, int: int, float: float, bool: bool, datetime: str, dict: dict[str, Any],
+}  # fmt: skip
+_LOOSE: Final[Mapping[type, Any]] = {
+    str: str | int | float, int: int | float | str, float: float | str,
+}  # fmt: skip
+_CONVERSIONS: Final[Mapping[type, tuple[str, ...]]] = {
+    str: ("if v.__class__ is int: v = text[v]", "elif v.__class__ is float: v = number_text(v)"),
+    int: ("if v is not None and v.__class__ is not int: v = to_int(v)",),
+    float: ("if v.__class__ is str: v = to_float(v)",),
+}
+_CONVERTED: Final[Mapping[type, frozenset[type]]] = {
+    str: frozenset({int, float}), int: frozenset({str, float}), float: frozenset({str}),
+}  # fmt: skip
+
+# Everything that a row or a page may raise where it does not fit.
+_MISFITS: Final = (
+    APIResponseError, ArithmeticError, BaseExceptionGroup, KeyError, RecursionError, TypeError,
+    ValueError, msgspec.MsgspecError,
+)  # fmt: skip
 
 
-class RowsDecoder(Generic[T]):
-    """Decodes ``{"data": [...]}`` into instances of a frozen, slotted attrs class.
-
-    Text that came as a number costs a check for each value, so fields are only checked for it
-    once one has come: the decoder learns which.
+class PageDecoder(Generic[T]):
+    """Decodes the pages of one list, and learns what their rows look like.
 
     Args:
-        cls: the class; each field is text, an integer, a number or a time, or ``None``, or in
-            ``hooks``, and one more is called ``extra``. It has no ``__weakref__`` slot, see
-            ``_draft``.
-        wire: attribute -> wire name, where they differ.
-        text, time: the lenient hooks.
-        replaced: attribute -> value -> what stands for it.
-        hooks: attribute -> its type on the wire, and what makes its value of the struct.
-        meta: the type of what stands beside the rows, if anything of use does.
+        model: an attrs class. Instances are made without calling its ``__init__``, so it must
+            have no converters, validators or ``__attrs_post_init__``.
+        envelope: where in a body the rows and the figures are.
+    """
+
+    def __init__(self, model: type[T], envelope: Envelope) -> None:
+        self._model = model
+        self._envelope = envelope
+        self._rows_of: Callable[[Any], Any] = attrgetter(envelope.rows)
+        self._figures_of = attrgetter(*envelope.figures.values()) if envelope.figures else None
+        self._levels = envelope.rows.count(".") + 3  # of nesting, down to a row
+        self._split: Any = msgspec.json.Decoder(_page_type(envelope, msgspec.Raw))
+        self._shape = _Shape(model, envelope)
+
+    def decode(self, body: Body) -> Page[T] | None:
+        """The page, or ``None`` where anything does not fit."""
+        levels = body.max_depth - self._levels
+        if levels < 0:
+            return None
+        shape = self._shape
+        try:
+            try:
+                page = shape.decode_page(body.data)
+                items = shape.build(self._rows_of(page), levels)
+            except _MISFITS:
+                page = self._split.decode(body.data)
+                items = self._row_by_row(self._rows_of(page), levels)
+            return Page(tuple(items), self._meta(page))
+        except _MISFITS:
+            return None
+
+    def _row_by_row(self, rows: list[msgspec.Raw], levels: int) -> list[T]:
+        items: list[T] = []
+        for raw in rows:
+            shape = self._shape
+            try:
+                items += shape.build([shape.decode_row(raw)], levels)
+            except _MISFITS:
+                items.append(self._odd_row(raw, shape, levels))
+        return items
+
+    def _odd_row(self, raw: msgspec.Raw, shape: _Shape[T], levels: int) -> T:
+        row = Body(bytes(raw), levels + 1).json()
+        grown = shape.grown(to_mapping(row))
+        if grown is not shape:
+            self._shape = grown
+            try:
+                return grown.build([grown.decode_row(raw)], levels)[0]
+            except _MISFITS:
+                pass
+        return structure(row, self._model)
+
+    def _meta(self, page: Any) -> Any:
+        if self._figures_of is None:
+            return None
+        figures = zip(self._envelope.figures.values(), self._figures_of(page), strict=True)
+        return self._envelope.meta(dict(figures).__getitem__)
+
+
+def _page_type(envelope: Envelope, row: Any) -> Any:
+    """A struct for a body, with ``row`` as the type of a row. Fields that it lacks are skipped."""
+    tree: dict[str, Any] = {}
+    types = {envelope.rows: list[row], **dict.fromkeys(envelope.figures.values(), Any)}
+    for path, kind in types.items():
+        *steps, last = path.split(".")
+        branch = tree
+        for step in steps:
+            branch = branch.setdefault(step, {})
+        branch[last] = kind
+    return _struct_of(tree)
+
+
+def _struct_of(tree: Any) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    fields = [(name, _struct_of(kind)) for name, kind in cast("dict[str, Any]", tree).items()]
+    return msgspec.defstruct("Envelope", fields, kw_only=True, gc=False)
+
+
+class _Shape(Generic[T]):
+    """What rows have looked like so far, and the struct and the function that are made for it.
+
+    A shape does not change, so that several threads can use one decoder.
+
+    Args:
+        loose: the fields that were sent in another form than the model has.
+        unknown: the names of fields that the model does not have.
+
+    Attributes:
+        decode_page, decode_row: from bytes to structs.
+        build: from structs to instances of the model; the second argument says how many levels
+            of lists and objects a field may have.
     """
 
     def __init__(
         self,
-        cls: type[T],
-        *,
-        wire: Mapping[str, str],
-        text: Callable[[Any], str],
-        time: Callable[[Any], datetime],
-        replaced: Mapping[str, Mapping[str, str]] | None = None,
-        hooks: Mapping[str, tuple[Any, Callable[[Any], Any]]] | None = None,
-        meta: Any = None,
+        model: type[T],
+        envelope: Envelope,
+        loose: frozenset[str] = frozenset(),
+        unknown: tuple[str, ...] = (),
     ) -> None:
-        self._cls = cls
-        self._wire = wire
-        texts = [field.name for field in _fields(cls) if _kind(field)[0] is str]
-        self._texts = {wire.get(name, name): name for name in texts}
-        self._text = text
-        self._time = time
-        self._replaced = replaced or {}
-        self._hooks = hooks or {}
-        self._meta = meta
-        self._draft = _draft(cls)
-        self._loose: set[str] = set()  # the text fields that have come as numbers
-        self._specialise()
+        self._model = model
+        self._envelope = envelope
+        self._loose = loose
+        self._unknown = unknown
+        struct = _row_struct(model, loose, unknown)
+        self.decode_row: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(struct).decode
+        page = _page_type(envelope, struct)
+        self.decode_page: Callable[[bytes], Any] = msgspec.json.Decoder(page).decode
+        self.build: Callable[[list[Any], int], list[T]] = _builder(model, loose, unknown)
 
-    def __call__(self, body: bytes) -> tuple[tuple[T, ...], Any] | None:
-        """The rows and what stands beside them, or ``None`` where anything does not fit."""
-        try:
-            page = self._decode(body)
-            return tuple(self._build(page.data)), page.meta
-        except (msgspec.MsgspecError, ArithmeticError, ValueError, RecursionError):
-            return None
-
-    def _decode(self, body: bytes) -> Any:
-        while True:
-            try:
-                return self._decoder.decode(body)
-            except msgspec.ValidationError as error:
-                found = _NUMBER_FOR_TEXT.search(str(error))
-                name = self._texts.get(found.group(1)) if found else None
-                if name is None or name in self._loose:
-                    raise
-                self._loose.add(name)
-                self._specialise()
-
-    # --- making the struct and the function ---------------------------------------------------
-
-    def _specialise(self) -> None:
-        row = msgspec.defstruct(
-            f"{self._cls.__name__}Row",
-            [self._field(field) for field in _fields(self._cls)],
-            rename=dict(self._wire),
-            forbid_unknown_fields=True,
-            kw_only=True,
-            gc=False,  # it lives for a moment, and in no cycle
+    def grown(self, row: Mapping[str, Any]) -> _Shape[T]:
+        """The shape that a row has too, which this one does not fit."""
+        fields = json_fields(self._model)
+        loose = {field.name for field in fields if _is_loose(field, row.get(field.json_name))}
+        unknown = list(self._unknown)
+        if extra_field(self._model) is not None:
+            known = {field.json_name for field in fields} | {*unknown}
+            unknown += [name for name in row if name not in known and _can_learn(name)]
+        if loose <= self._loose and len(unknown[:MAX_UNKNOWN]) == len(self._unknown):
+            return self
+        return _Shape(
+            self._model, self._envelope, self._loose | loose, tuple(unknown[:MAX_UNKNOWN])
         )
-        meta = ("meta", self._meta) if self._meta is not None else ("meta", Any, None)
-        page = msgspec.defstruct("Rows", [("data", list[row]), meta], kw_only=True, gc=False)  # type: ignore[valid-type]  # made at run time
-        self._decoder: Any = msgspec.json.Decoder(page)
-        self._build = self._builder()
-
-    def _field(self, field: attrs.Attribute[Any]) -> Any:
-        kind, optional = _kind(field)
-        wanted = self._hooks[field.name][0] if field.name in self._hooks else _WIRE_TYPES[kind]
-        if field.name in self._loose:
-            wanted = str | int | float
-        entry = (field.name, wanted | None if optional else wanted)
-        return entry if field.default is attrs.NOTHING else (*entry, field.default)
-
-    def _builder(self) -> Callable[[list[Any]], list[T]]:
-        def number(value: float) -> str:
-            if not abs(value) < _EXACT:
-                raise ArithmeticError  # it may have been an integer with more digits than that
-            return self._text(value)
-
-        names: dict[str, Any] = {
-            "new": object.__new__,
-            "draft": self._draft,
-            "cls": self._cls,
-            "number": number,
-            "time": self._time,
-            "iso": datetime.fromisoformat,
-        }
-        lines = ["def build(rows):", " made = []", " add = made.append", " for row in rows:"]
-        lines.append("  it = new(draft)")
-        for field in _fields(self._cls):
-            lines += self._move(field, names)
-        lines += ["  it.extra = {}", "  it.__class__ = cls", "  add(it)", " return made"]
-        exec("\n".join(lines), names)  # noqa: S102  # of field names alone, as attrs and cattrs do
-        return cast("Callable[[list[Any]], list[T]]", names["build"])
-
-    def _move(self, field: attrs.Attribute[Any], names: dict[str, Any]) -> list[str]:
-        """The lines that move one value from the struct to the object."""
-        name = field.name
-        if name in self._hooks:
-            names[f"hook_{name}"] = self._hooks[name][1]
-            return [f"  it.{name} = hook_{name}(row)"]
-        special: list[str] = []
-        if name in self._loose:
-            special.append("  if v.__class__ is int: v = str(v)")
-            special.append("  elif v.__class__ is float: v = number(v)")
-        elif _kind(field)[0] is datetime:
-            # Observed: no zone, whole seconds. All else is for the lenient hook.
-            special.append("  if v is not None: v = iso(v + 'Z') if len(v) == 19 else time(v)")
-        for value, meaning in self._replaced.get(name, {}).items():
-            special.append(f"  if v == {value!r}: v = {meaning!r}")
-        if not special:
-            return [f"  it.{name} = row.{name}"]
-        return [f"  v = row.{name}", *special, f"  it.{name} = v"]
 
 
-def _kind(field: attrs.Attribute[Any]) -> tuple[type, bool]:
-    """A field's type, and whether it may be ``None``."""
-    union = isinstance(field.type, types.UnionType)
-    options: tuple[Any, ...] = typing.get_args(field.type) if union else ()
-    rest = [option for option in options if option is not type(None)]
-    if not options:
-        return cast("type", field.type), False
-    return rest[0], len(rest) < len(options)
+def _is_loose(field: JsonField, value: object) -> bool:
+    """Whether a value is of another type than the field, and one that may be converted."""
+    other = None if field.kind is None else _CONVERTED.get(field.kind)
+    return other is not None and type(value) in other
 
 
-def _fields(cls: type[Any]) -> list[attrs.Attribute[Any]]:
-    return [f for f in attrs.fields(attrs.resolve_types(cls)) if f.name != "extra"]
+def _can_learn(name: str) -> bool:
+    # The rest of this is what msgspec cannot have as a name, and what nobody would call a field.
+    return len(name) <= MAX_NAME and name.isprintable() and not {*name} & {'"', "\\"}
 
 
-def _draft(cls: type[Any]) -> type[Any]:
-    """A class of the same layout that is not frozen.
+# --- from bytes to structs ---------------------------------------------------------------------
 
-    An object of it becomes one of ``cls`` when its class is set, which is one step where frozen
-    attributes would be one each. Python lets slotted classes of equal layout do so, as long as
-    neither has a ``__weakref__`` slot.
-    """
-    return attrs.make_class(
-        f"{cls.__name__}Draft",
-        [f.name for f in attrs.fields(cls)],
-        init=False,
-        eq=False,
-        repr=False,
-        slots=True,
-        weakref_slot=False,
+
+def _row_struct(model: type[Any], loose: frozenset[str], unknown: tuple[str, ...]) -> Any:
+    """A struct with the fields of the model and the unknown ones, by their names in JSON."""
+    fields = json_fields(model)
+    extra = extra_field(model)
+    names = {field.name: field.json_name for field in fields}
+    names |= {f"unknown_{number}": name for number, name in enumerate(unknown)}
+    return msgspec.defstruct(
+        f"{model.__name__}Row",
+        [
+            *(_entry(field, field.name in loose, extra is not None) for field in fields),
+            *((f"unknown_{number}", Any, msgspec.UNSET) for number in range(len(unknown))),
+        ],
+        rename=names,
+        forbid_unknown_fields=extra is not None,
+        kw_only=True,
+        gc=False,  # it lives for a moment, and is in no reference cycle
     )
+
+
+def _entry(field: JsonField, loose: bool, part_of_api: bool) -> Any:
+    wanted: Any = Any
+    if field.class_by is not None:
+        wanted = dict[str, Any]
+    elif field.kind is not None:
+        wanted = _LOOSE[field.kind] if loose else _STRICT[field.kind]
+    if field.optional:
+        wanted |= None
+    if not field.required:
+        return field.name, wanted, None if field.default is None else msgspec.UNSET
+    if field.optional and part_of_api:
+        # In the API's classes, an optional field that was not sent is ``None``.
+        return field.name, wanted, None
+    return field.name, wanted
+
+
+# --- from structs to the model -----------------------------------------------------------------
+
+
+class _Texts(dict[int, str]):
+    """The texts of integers: most repeat, as versions and years do."""
+
+    def __missing__(self, number: int) -> str:
+        text = str(number)
+        if len(self) < MAX_TEXTS:
+            self[number] = text
+        return text
+
+
+def _builder(
+    model: type[T], loose: frozenset[str], unknown: tuple[str, ...]
+) -> Callable[[list[Any], int], list[T]]:
+    """A function that makes instances of the model from structs.
+
+    It sets plain attributes of an object of ``_draft`` and then changes the object's class to
+    the model, which is one step where setting frozen attributes would be one each.
+    """
+    names: dict[str, Any] = {
+        "model": model,
+        "draft": _draft(model),
+        "UNSET": msgspec.UNSET,
+        "text": _Texts(),
+        "number_text": number_text,
+        "to_int": to_int,
+        "to_float": to_float,
+        "to_datetime": to_datetime,
+        "from_iso": datetime.fromisoformat,
+        "check_depth": check_depth,
+    }
+    lines: list[str] = []
+    for field in json_fields(model):
+        lines += _move(field, field.name in loose, names)
+    extra = extra_field(model)
+    if extra is not None:
+        lines.append("extra = {}")
+        for number, name in enumerate(unknown):
+            lines += [
+                f"v = row.unknown_{number}",
+                "if v is not UNSET:",
+                "    if v.__class__ is dict or v.__class__ is list: check_depth(v, levels)",
+                f"    extra[{name!r}] = v",
+            ]
+        lines.append(f"it.{extra} = extra")
+    source = "\n".join(
+        [
+            "def build(rows, levels):",
+            "    items = []",
+            "    last = moment = None",  # the time that was converted last: many repeat it
+            "    for row in rows:",
+            "        it = draft()",
+            *(f"        {line}" for line in lines),
+            "        it.__class__ = model",
+            "        items.append(it)",
+            "    return items",
+        ]
+    )
+    exec(source, names)  # noqa: S102  # of field names, as attrs and cattrs do; others are quoted
+    return cast("Callable[[list[Any], int], list[T]]", names["build"])
+
+
+def _draft(model: type[Any]) -> Any:
+    """A subclass of the model whose attributes can be set, and which needs no arguments.
+
+    Python lets an object change between two classes of the same layout, which these two have.
+    """
+    metaclass: Any = type(model)
+    return metaclass(
+        f"{model.__name__}Draft",
+        (model,),
+        {
+            "__slots__": (),
+            "__init__": object.__init__,
+            "__setattr__": object.__setattr__,
+            "__delattr__": object.__delattr__,
+        },
+    )
+
+
+def _move(field: JsonField, loose: bool, names: dict[str, Any]) -> list[str]:
+    """The lines that move one value from the struct ``row`` to the object ``it``."""
+    name = field.name
+    convert = _conversion(field, loose, names)
+    if not field.required and field.default is not None:
+        names[f"default_{name}"] = field.default if field.factory is None else field.factory
+        convert = [
+            f"if v is UNSET: v = default_{name}" + ("()" if field.factory else ""),
+            *(["else:", *(f"    {line}" for line in convert)] if convert else []),
+        ]
+    if not convert:
+        return [f"it.{name} = row.{name}"]
+    return [f"v = row.{name}", *convert, f"it.{name} = v"]
+
+
+def _conversion(field: JsonField, loose: bool, names: dict[str, Any]) -> list[str]:
+    """The lines that turn the value ``v`` of a struct into that of the model."""
+    name, kind = field.name, field.kind
+    if field.class_by is not None:
+        tag, classes = field.class_by
+        choices = {tag: (cls, _only_text(cls)) for tag, cls in classes.items()}
+        names[f"object_{name}"] = partial(_object_by_tag, choices)
+        return [f"v = object_{name}(row.{tag}, v, levels)"]
+    if kind is None:
+        names[f"object_{name}"] = partial(_object, field.type)
+        guard = "if v is not None: " if field.optional else ""
+        return [f"{guard}v = object_{name}(v, levels)"]
+    if kind is dict:
+        return ["if v: check_depth(v, levels)"]
+    if kind is datetime:
+        # Observed: whole seconds, and no time zone. Other forms are for the lenient function.
+        return [
+            "if v is not None:",
+            "    if v != last:",
+            "        moment = from_iso(v + 'Z') if len(v) == 19 else to_datetime(v)",
+            "        last = v",
+            "    v = moment",
+        ]
+    lines: list[str] = [*_CONVERSIONS[kind]] if loose else []
+    if kind is str:
+        meanings = REPAIRS.get(field.json_name, {})
+        lines += [f"if v == {sent!r}: v = {meant!r}" for sent, meant in meanings.items()]
+    return lines
+
+
+def _object(kind: Any, value: object, levels: int) -> Any:
+    check_depth(value, levels)
+    return structure(value, kind)
+
+
+def _object_by_tag(
+    choices: Mapping[str, tuple[type[Any], str | None]],
+    tag: str,
+    value: dict[str, Any],
+    levels: int,
+) -> Any:
+    """An object whose class depends on another field; without a class it stays as it was sent."""
+    cls, only = choices.get(tag, (None, None))
+    if cls is not None and only is not None and len(value) == 1:
+        # Most goals are just a path, or the name of an event.
+        text = value.get(only)
+        if isinstance(text, str):
+            return cls(text)
+    check_depth(value, levels)
+    return value if cls is None else structure(value, cls)
+
+
+def _only_text(cls: type[Any]) -> str | None:
+    """The name in JSON of the text that a class needs, if it needs one text and no more."""
+    required = [field for field in json_fields(cls) if field.required]
+    if len(required) == 1 and required[0].kind is str and required[0].json_name not in REPAIRS:
+        return required[0].json_name
+    return None

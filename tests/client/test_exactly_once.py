@@ -74,7 +74,7 @@ def busy() -> Iterator[Store]:
 async def test_ties_in_a_past_window(
     serve: Serve, connect: Connect, busy: Store, release: str, size: int, further: int
 ) -> None:
-    """Reading one page after another loses rows, and a walk does not."""
+    """A measurement on real servers: simply turning pages loses rows, and this walk does not."""
     server = await serve(release, busy)
     client = connect(server)
     pages = ROWS // size + 1
@@ -220,7 +220,7 @@ def recent(store: Store) -> Store:
 async def test_a_relative_window_is_pinned_if_the_server_accepts_exact_times(
     serve: Serve, connect: Connect, recent: Store
 ) -> None:
-    """It is pinned once per walk, and then in the past. The release is requested once."""
+    """Once for each walk, and the release is requested once. Then the list counts as settled."""
     server = await serve("2.14", recent, clock=None)
     client = connect(server, routes="sites")
     later = datetime.now(UTC) + timedelta(seconds=1)
@@ -353,7 +353,7 @@ async def test_goals_sorted_by_name(serve: Serve, connect: Connect, many: Store)
 
 
 @pytest.mark.parametrize("strict", [True, False])
-async def test_a_list_that_always_changes(
+async def test_a_list_that_changes_during_each_pass(
     serve: Serve, connect: Connect, many: Store, strict: bool
 ) -> None:
     server = await serve("2.14", many)
@@ -433,16 +433,16 @@ def sites() -> Iterator[Store]:
 
 
 def truth(store: Store) -> Counter[tuple[int, int, str]]:
-    """The sessions that reached each goal, according to the store."""
+    """Which sessions reached which goals, by the store."""
+    from rybbit_async.testing.queries.cache import PageOf
+    from rybbit_async.testing.queries.sessions import goal_sessions_page
     from rybbit_async.testing.windows import ALL_TIME
 
     found: Counter[tuple[int, int, str]] = Counter()
     for site in store.sites():
-        within = store.within(site, ALL_TIME)
+        within = store.queries.within(site, ALL_TIME)
         for goal in store.goals(site):
-            rows = store.sessions_page(
-                within, goal.condition, limit=10**6, page=1, shuffle_ties=False
-            )
+            rows = goal_sessions_page(store.queries, within, goal.condition, PageOf(1, 10**6))
             found.update((site.site_id, goal.goal_id, str(row[0])) for row in rows)
     return found
 
@@ -544,7 +544,7 @@ async def test_a_limit_applies_to_all_goals_together(
 async def test_a_session_that_gains_an_event_while_all_goals_are_walked(
     serve: Serve, connect: Connect, moving: Store
 ) -> None:
-    """The list of each goal is repaired separately."""
+    """Each goal's list is made complete by itself."""
     moving.add_goal(1, "path", {"pathPattern": "/"}, created_at=LAST)
     server = await serve("2.14", moving)
 

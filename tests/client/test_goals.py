@@ -486,7 +486,7 @@ async def test_update_if_the_server_does_not_send_the_number_of_the_site(
         times=None,
         when=lambda request: request.method == "GET",
     )
-    with pytest.raises(InvalidParameterError, match="pass the site's number"):
+    with pytest.raises(InvalidParameterError, match=r"^site must be the site's number"):
         await client.goals.update(store.sites()[0].string_id, goal, name="new")
     assert not writes(server)
     await client.goals.update(1, goal, name="new")
@@ -559,9 +559,9 @@ async def test_invalid_sites_are_not_sent(serve: Serve, connect: Connect, site: 
         lambda: client.goals.delete(site, 101),
         lambda: client.goals.sessions.list(site, 101),
     ):
-        with pytest.raises(InvalidParameterError, match="site="):
+        with pytest.raises(InvalidParameterError, match=r"^site( must|:)"):
             await call()
-    with pytest.raises(InvalidParameterError, match="site="):
+    with pytest.raises(InvalidParameterError, match=r"^site( must|:)"):
         client.goals.iter(site)
     assert not server.requests
 
@@ -576,7 +576,7 @@ async def test_invalid_goals_are_not_sent(serve: Serve, connect: Connect, goal: 
         lambda: client.goals.delete(1, goal),
         lambda: client.goals.sessions.list(1, goal),
     ):
-        with pytest.raises(InvalidParameterError, match="goal="):
+        with pytest.raises(InvalidParameterError, match=r"^goal( must|:)"):
             await call()
     assert not server.requests
 

@@ -40,7 +40,7 @@ def busy_second(store: Store) -> int:
 
 
 @pytest.mark.parametrize("max_pages", [2, 3, 4, 5, 6, 7])
-async def test_pages_end_if_max_pages_leaves_no_request_for_repairs(
+async def test_pages_end_if_max_pages_leaves_no_request_to_read_again(
     serve: Serve, connect: Connect, store: Store, max_pages: int
 ) -> None:
     goal = busy_second(store)
@@ -85,14 +85,16 @@ async def test_manipulated_positions(serve: Serve, connect: Connect, store: Stor
     position = json.loads((await anext(pages)).position or "")
     await pages.aclose()
     server.requests.clear()
+    stored = position["strategy"]
     changes: list[dict[str, Any]] = [
-        *({"rank": wrong} for wrong in ("x", None, 1.5, -5, True, 10**400)),
-        *({"list": wrong} for wrong in (None, [], {}, {"time": 5}, {"after": "x"})),
-        *({"list": {**position["list"], **wrong}} for wrong in (
+        *({"strategy": wrong} for wrong in (None, [], {}, {"time": 5}, {"after": "x"})),
+        *({"strategy": {**stored, **wrong}} for wrong in (
+            *({"rank": wrong} for wrong in ("x", None, 1.5, -5, True, 10**400)),
             {"time": "x"}, {"time": "2024-01-10T12:00:00"}, {"given": 5}, {"given": [{}]},
-            {"head": 3}, {"head": position["list"]["time"]},
+            {"given": "x"}, {"head": 3}, {"head": stored["time"]},
+            {"head": stored["time"], "head_rows": [5]},
         )),
-        *({"window": wrong} for wrong in (5, [1], {"end_date": 4})),
+        *({"source": wrong} for wrong in (5, [1], {"end_date": 4})),
     ]  # fmt: skip
     for change in changes:
         with pytest.raises(InvalidParameterError, match="start"):
@@ -101,7 +103,7 @@ async def test_manipulated_positions(serve: Serve, connect: Connect, store: Stor
         sessions.pages(start="[" * 100_000)
     window = {"start_datetime": "x", "page": "9"}
     with pytest.raises(InvalidParameterError, match="start"):
-        await anext(sessions.pages(start=json.dumps({**position, "window": window})))
+        await anext(sessions.pages(start=json.dumps({**position, "source": window})))
     assert server.requests == []
 
 
@@ -114,7 +116,7 @@ async def test_a_password_that_the_server_sends_back_is_redacted(
     echo = f'{{"error": {write("bad " + password)}}}'
     server.inject(faults.Status(401, echo), times=None)
     client = connect(server, auth=PasswordLogin("me@example.com", password), retry=ONCE)
-    with pytest.raises(Exception, match="PasswordLogin is not right") as caught:
+    with pytest.raises(Exception, match="of PasswordLogin is wrong") as caught:
         await client.goals.list(1)
     for shown in (str(caught.value), repr(vars(caught.value)), repr(pickle.dumps(caught.value))):
         assert "wörd" not in shown
@@ -125,7 +127,7 @@ async def test_a_total_without_any_rows(serve: Serve, connect: Connect) -> None:
     server = await serve()
     meta = {"total": "5", "page": 1, "pageSize": 100, "totalPages": 10**9}
     server.inject(faults.Status(200, {"data": [], "meta": meta}), times=None)
-    with pytest.warns(Warning, match="counts"):
+    with pytest.warns(Warning, match="total is 5, but the number of rows that came is 0"):
         assert await connect(server, routes="sites").goals.iter(1).collect() == []
     assert len(server.requests) == 2
 

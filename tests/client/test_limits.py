@@ -295,7 +295,7 @@ async def test_a_key_that_worked_a_moment_ago(
     server.disable_key(server.api_key)
     with pytest.raises(APIStatusError) as caught:
         await client.goals.list(1)
-    assert "This key worked 3 s ago, so it is probably used up" in str(caught.value)
+    assert "The key worked 3 s ago, so it is probably used up" in str(caught.value)
     assert "rate_limit=RateLimit(500, per=600)" in str(caught.value)
 
 
@@ -311,7 +311,9 @@ async def test_public_endpoints_do_not_show_that_a_key_works(
 
 
 async def test_a_request_without_a_key(serve: Serve, connect: Connect) -> None:
-    with pytest.raises(PermissionDeniedError, match=r"No key was sent \(api_key, RYBBIT_API_KEY\)"):
+    with pytest.raises(
+        PermissionDeniedError, match=r"No key was sent \(see api_key and RYBBIT_API_KEY\)"
+    ):
         await connect(await serve(), auth=None).goals.list(1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -25,13 +26,10 @@ from rybbit_async import (
     to_dict,
     to_json,
 )
-from rybbit_async.wire.converter import (
-    config_to_wire,
-    goal_page,
-    number_text,
-    session_page,
-    structure,
-)
+from rybbit_async.wire.converter import config_to_wire, structure
+from rybbit_async.wire.json import Body
+from rybbit_async.wire.page_reader import DATA, DATA_META, Envelope, page_reader, read_leniently
+from rybbit_async.wire.values import number_text
 
 from ..strategies import (
     configs,
@@ -42,6 +40,7 @@ from ..strategies import (
     server_numbers,
     session_rows,
 )
+from .test_row_decoder import typed
 
 # As in the contract.
 GOALS: Any = json.loads("""
@@ -62,6 +61,29 @@ SESSION_ROW: Any = json.loads(r"""
 """)
 ROW: Any = GOALS["data"][0]
 META: Any = GOALS["meta"]
+
+
+def read_both_ways(body: object, model: type[Any], envelope: Envelope) -> Any:
+    """The lenient way's page or error, after the reader of pages has given the same."""
+    fast, fast_error = _attempt(page_reader(model, envelope), Body(json.dumps(body).encode()))
+    slow, error = _attempt(read_leniently, body, model, envelope)
+    assert fast == slow
+    assert (str(fast_error), repr(fast_error)) == (str(error), repr(error))
+    if error is not None:
+        assert fast_error is not None
+        assert fast_error.path == error.path
+        raise error
+    # 1 == 1.0 == True in Python, so the types are compared as well.
+    assert [typed(row) for row in fast] == [typed(row) for row in slow]
+    return slow
+
+
+def goal_page(body: object) -> Any:
+    return read_both_ways(body, Goal, DATA_META)
+
+
+def session_page(body: object) -> Any:
+    return read_both_ways(body, Session, DATA)
 
 
 def goals(*rows: object, **meta: object) -> dict[str, Any]:
@@ -249,7 +271,7 @@ def test_country(wire: object, country: str | None) -> None:
     assert session(country=wire).country == country
 
 
-def test_only_the_country_is_mended() -> None:
+def test_only_the_country_is_repaired() -> None:
     assert session(region="\0\0").region == "\0\0"
 
 
@@ -330,7 +352,7 @@ def test_what_a_goal_must_have(name: str) -> None:
     assert str(error) == f"data[1].{name}: is missing"
     error = wrong(goal_page, goals(ROW, {**ROW, name: None}))
     assert error.path == f"data[1].{name}"
-    assert "null" in str(error)
+    assert "None" in str(error)
 
 
 def test_what_a_session_must_have() -> None:
@@ -366,7 +388,7 @@ def test_what_is_no_integer(value: object) -> None:
     for name in ("goalId", "total_conversions", "siteId"):
         error = wrong(goal_page, goals({**ROW, name: value}))
         assert error.path == f"data[0].{name}"
-        assert "integer" in str(error)
+        assert "expected int" in str(error)
     error = wrong(goal_page, goals(ROW, total=value))
     assert error.path == "meta.total"
 
@@ -381,7 +403,7 @@ def test_what_is_no_number(value: object) -> None:
 def test_what_is_no_text(value: object) -> None:
     error = wrong(session_page, {"data": [SESSION_ROW, {**SESSION_ROW, "city": value}]})
     assert error.path == "data[1].city"
-    assert "text" in str(error)
+    assert "expected str, got" in str(error)
 
 
 @pytest.mark.parametrize("value", ["false", "true", 0, 1, None, "", []])
@@ -420,7 +442,7 @@ def test_data_that_is_no_list(read: Any, data: object) -> None:
 def test_a_body_that_is_no_object(read: Any, body: object) -> None:
     error = wrong(read, body)
     assert error.path == ""
-    assert "an object was expected" in str(error)
+    assert "expected dict" in str(error)
 
 
 @pytest.mark.parametrize("row", [None, "", 1, True, [], [["goalId", 1]]])
@@ -585,8 +607,10 @@ def test_json_loads_back(
 
 def test_json_of_a_number_beyond_all_floats() -> None:
     # JSON has no largest number; Python reads this one as infinity.
-    extra = json.loads('{"new": 1e999, "more": [-1e999]}')
-    json.loads(to_json(goal(**extra)), parse_constant=pytest.fail)
+    text = json.dumps(goals({**ROW, "new": "?", "more": ["?"]})).replace('"?"', "-1e999")
+    page = page_reader(Goal, DATA_META)(Body(text.encode()))
+    assert page.items[0].extra == {"new": -math.inf, "more": [-math.inf]}
+    json.loads(to_json(page.items[0]), parse_constant=pytest.fail)
 
 
 def test_to_dict_by_example() -> None:

@@ -1,0 +1,63 @@
+"""Envelopes: where in a body the rows of a page are, and the figures that come with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from attrs import frozen
+
+from ..pages import PageMeta
+from .values import MisfitError, to_int
+
+__all__ = ["DATA", "DATA_META", "DATA_TOTAL_COUNT", "Envelope"]
+
+
+@frozen
+class Envelope:
+    """Where in a body the rows are, and the figures of ``PageMeta``: paths such as ``meta.total``.
+
+    Without ``total`` a page has no ``meta``. Without ``total_pages`` it is computed.
+    """
+
+    rows: str = "data"
+    total: str | None = None
+    page: str = "page"
+    page_size: str = "pageSize"
+    total_pages: str | None = None
+
+    @property
+    def figures(self) -> Mapping[str, str]:
+        """Attribute of ``PageMeta`` -> path."""
+        if self.total is None:
+            return {}
+        figures = {"total": self.total, "page": self.page, "page_size": self.page_size}
+        return figures if self.total_pages is None else {**figures, "total_pages": self.total_pages}
+
+    def meta(self, find: Callable[[str], object]) -> PageMeta | None:
+        """The figures; ``find`` gives the value at a path.
+
+        Raises:
+            MisfitError: one of them is not an integer.
+        """
+        values: dict[str, int] = {}
+        for name, path in self.figures.items():
+            try:
+                values[name] = to_int(find(path))
+            except MisfitError as error:
+                raise MisfitError(str(error), error.path or path) from None
+        if not values:
+            return None
+        size = values["page_size"]
+        values.setdefault("total_pages", -(-values["total"] // size) if size > 0 else 0)
+        return PageMeta(**values)
+
+
+DATA: Final = Envelope()
+"""``{"data": [...]}``"""
+DATA_META: Final = Envelope(
+    total="meta.total", page="meta.page", page_size="meta.pageSize", total_pages="meta.totalPages"
+)
+"""``{"data": [...], "meta": {"total", "page", "pageSize", "totalPages"}}``"""
+DATA_TOTAL_COUNT: Final = Envelope(total="totalCount")
+"""``{"data": [...], "totalCount", "page", "pageSize"}``"""

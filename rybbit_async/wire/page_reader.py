@@ -1,0 +1,91 @@
+"""The reader of a list's pages: the fast way where it can be, else the lenient one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from ..errors import APIResponseError
+from ..pages import Page
+from .converter import structure
+from .envelope import DATA, DATA_META, DATA_TOTAL_COUNT, Envelope
+from .json import Body
+from .values import MisfitError, describe, to_list, to_mapping
+
+if TYPE_CHECKING:
+    from .row_decoder import PageDecoder
+
+__all__ = ["DATA", "DATA_META", "DATA_TOTAL_COUNT", "Envelope", "page_reader"]
+
+T = TypeVar("T")
+
+
+def page_reader(model: type[T], envelope: Envelope) -> Callable[[Body], Page[T]]:
+    """A function that reads a body as a page of ``model``.
+
+    ``model`` is an attrs class. Its fields may have any type that cattrs can structure; text,
+    numbers, booleans, times and ``Mapping[str, Any]`` are fast.
+
+    The function raises ``APIResponseError`` for a body that does not fit, with ``path`` in the
+    body, and ``BadJSONError``. Nothing is built or imported before the first page is read.
+    """
+    return _PageReader(model, envelope)
+
+
+class _PageReader(Generic[T]):
+    def __init__(self, model: type[T], envelope: Envelope) -> None:
+        self._model = model
+        self._envelope = envelope
+        self._decoder: PageDecoder[T] | None = None
+
+    def __call__(self, body: Body) -> Page[T]:
+        """Read a page the fast way, or if anything does not fit, the lenient way."""
+        if self._decoder is None:
+            from .row_decoder import PageDecoder
+
+            self._decoder = PageDecoder(self._model, self._envelope)
+        page = self._decoder.decode(body)
+        return read_leniently(body.json(), self._model, self._envelope) if page is None else page
+
+
+def read_leniently(body: object, model: type[T], envelope: Envelope) -> Page[T]:
+    """A page from decoded JSON, by cattrs.
+
+    Raises:
+        APIResponseError: the body does not fit; ``path`` says where.
+    """
+    try:
+        rows = to_list(_find(body, envelope.rows))
+    except MisfitError as error:
+        raise _error(error, envelope.rows, _hint(body)) from None
+    items = structure(rows, cast("type[list[T]]", list[model]), at=envelope.rows)  # type: ignore[valid-type]  # made at run time
+    try:
+        return Page(tuple(items), envelope.meta(lambda path: _find(body, path)))
+    except MisfitError as error:
+        raise _error(error, "") from None
+
+
+def _find(body: object, path: str) -> object:
+    """The value at ``path``."""
+    at, value = "", body
+    for step in path.split("."):
+        try:
+            inside = to_mapping(value)
+        except MisfitError as error:
+            raise MisfitError(str(error), at or "the body") from None
+        at = f"{at}.{step}".lstrip(".")
+        if step not in inside:
+            raise MisfitError("is missing", at)
+        value = inside[step]
+    return value
+
+
+def _hint(body: object) -> str:
+    """The server's own error message, where it sent one in place of the rows."""
+    said = cast("dict[str, Any]", body).get("error") if isinstance(body, dict) else None
+    return "" if said is None else f" (the server says: {describe(said)})"
+
+
+def _error(error: MisfitError, at: str, hint: str = "") -> APIResponseError:
+    place = error.path or at
+    return APIResponseError(f"{place}: {error}{hint}", path="" if place == "the body" else place)
