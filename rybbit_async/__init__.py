@@ -19,13 +19,25 @@ from .errors import (
     RybbitWarning,
     ServerError,
 )
-from .models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, RawResponse, Session
+from .models import (
+    EventGoal,
+    Goal,
+    GoalResult,
+    GoalSession,
+    PathGoal,
+    RawResponse,
+    Session,
+    SiteSession,
+    User,
+)
 from .pages import Page, PageMeta, Report
 from .parameters.common import CommonParameters
 from .parameters.filters import Filter
 from .parameters.walk import WalkParameters
 from .resources.goal_sessions import GoalSessions
 from .resources.goals import Goals, NotGiven, Order, Sort
+from .resources.sessions import Sessions
+from .resources.users import Users
 from .transport.auth import PasswordLogin
 from .transport.options import Timeout
 from .transport.pacing import Allowance, RateLimit, RateLimitStatus
@@ -75,9 +87,13 @@ __all__ = [
     "RybbitWarning",
     "ServerError",
     "Session",
+    "Sessions",
+    "SiteSession",
     "Sort",
     "Stats",
     "Timeout",
+    "User",
+    "Users",
     "WalkParameters",
     "__version__",
     "to_dict",

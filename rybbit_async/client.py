@@ -18,6 +18,8 @@ from .resources.context import Context
 from .resources.endpoints import PROBE
 from .resources.goals import Goals
 from .resources.resource import MAX_CONCURRENCY
+from .resources.sessions import Sessions
+from .resources.users import Users
 from .transport.auth import PasswordLogin, Secret
 from .transport.capabilities import Capabilities
 from .transport.clock import Clock
@@ -87,6 +89,8 @@ class RybbitClient:
     """
 
     goals: Goals
+    sessions: Sessions
+    users: Users
 
     def __init__(
         self,
@@ -135,7 +139,12 @@ class RybbitClient:
             Options(check_timeout(timeout, Timeout()), check_retry(retry, Retry())),
             check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
         )
+        self._add_resources()
+
+    def _add_resources(self) -> None:
         self.goals = Goals(self._context)
+        self.sessions = Sessions(self._context)
+        self.users = Users(self._context)
 
     def with_options(
         self,
@@ -161,7 +170,7 @@ class RybbitClient:
             if concurrency is None
             else check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
         )
-        view.goals = Goals(view._context)
+        view._add_resources()
         return view
 
     @property

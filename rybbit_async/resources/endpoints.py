@@ -12,15 +12,15 @@ from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
 
-from ..models import Goal, Session
+from ..models import Goal, Session, SiteSession, User
 from ..pages import Page
 from ..transport.routes import Route
 from ..walks.orders import ByKey, ByTime
 from ..walks.walk import Order
 from ..wire.json import Body
-from ..wire.page_reader import DATA, DATA_META, page_reader
+from ..wire.page_reader import DATA, DATA_META, DATA_TOTAL_COUNT, page_reader
 
-__all__ = ["GOAL", "GOALS", "GOAL_SESSIONS", "PROBE", "ListEndpoint"]
+__all__ = ["GOAL", "GOALS", "GOAL_SESSIONS", "PROBE", "SESSIONS", "USERS", "ListEndpoint"]
 
 T = TypeVar("T")
 
@@ -68,6 +68,19 @@ GOAL_SESSIONS: Final = ListEndpoint(
     # A visitor who signs in half-way has two rows with one session_id.
     ByTime(attrgetter("session_end"), attrgetter("session_id", "user_id")),
     filtered=False,
+)
+SESSIONS: Final = ListEndpoint(
+    "sessions of site {site}",
+    Route("/api/sessions/{site}", "/api/sites/{site}/sessions"),
+    page_reader(SiteSession, DATA),
+    ByTime(attrgetter("session_end"), attrgetter("session_id")),
+)
+USERS: Final = ListEndpoint(
+    "users of site {site}",
+    Route("/api/users/{site}", "/api/sites/{site}/users"),
+    page_reader(User, DATA_TOTAL_COUNT),
+    ByTime(attrgetter("last_seen"), attrgetter("effective_user_id")),
+    size_parameter="page_size",
 )
 # Every release has the list of goals, so it can tell which layout a server has.
 PROBE: Final = GOALS.route
