@@ -1,14 +1,15 @@
 """The project's jobs. `nox -s demo` and `nox -s tests` need Python 3.11 or newer, pip and nox."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import nox
 from nox.command import CommandFailed
 
-# "CI=true" would make an interpreter that the machine lacks an error, and nothing is fetched to
-# replace it: the tests run on what is there.
+# Run the tests on the interpreters that are installed, and skip the others: without these two
+# lines, a missing interpreter is an error where CI=true, or nox downloads one.
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
 nox.options.sessions = ["lint", "tests"]
@@ -17,14 +18,15 @@ PYPROJECT = nox.project.load_toml(Path(__file__).with_name("pyproject.toml"))
 PYTHONS = nox.project.python_versions(PYPROJECT)
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 if sys.version_info >= (3, 11) and RUNNING not in PYTHONS:
-    PYTHONS.append(RUNNING)  # newer than the classifiers: better tested than passed over
+    PYTHONS.append(RUNNING)  # newer than the classifiers, but worth testing
 
-# Keeps the checkout off sys.path, in subprocesses too: what is imported is what was installed.
+# Keeps the working directory off sys.path, in subprocesses too, so that the tests import the
+# installed package.
 INSTALLED_ONLY = {"PYTHONSAFEPATH": "1"}
 CHECK_INSTALLED = """
 import pathlib, sysconfig, rybbit_async
-where = pathlib.Path(rybbit_async.__file__)
-assert where.is_relative_to(sysconfig.get_path("purelib")), f"not the installed package: {where}"
+path = pathlib.Path(rybbit_async.__file__)
+assert path.is_relative_to(sysconfig.get_path("purelib")), f"not the installed package: {path}"
 """
 
 
@@ -34,28 +36,56 @@ def group(name: str) -> list[str]:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """The main job, on an embedded server or on the one that RYBBIT_BASE_URL names."""
+    """Show the package at work, against an embedded server or the one at RYBBIT_BASE_URL."""
     session.install(".[demo]")
-    # Longer than nox's own 0.3 s, so that Ctrl-C finds the embedded server ended, too.
+    # Longer than nox's own 0.3 s, so that the embedded server can stop after Ctrl-C.
     session.run("python", "-m", "rybbit_async.demo", env=INSTALLED_ONLY, interrupt_timeout=10.0)
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Every test, on every Python of the classifiers; then the types, and what was covered."""
+    """Run every test on each supported Python, then check types and report coverage.
+
+    The Python that runs nox tests what a release would contain: the sdist is unpacked, the wheel
+    that was built from it is installed, and the tests of the unpacked sdist run. It also measures
+    coverage, which is slower; the other Pythons run the tests of the checkout without it.
+    """
     session.notify("typing")
-    session.install(".[all]", *group("tests"))
-    session.run("python", "-c", CHECK_INSTALLED, env=INSTALLED_ONLY)
     pytest = ["-m", "pytest", *(session.posargs or ["-n2"])]
     if session.python != RUNNING:
+        session.install(".[all]", *group("tests"))
+        session.run("python", "-c", CHECK_INSTALLED, env=INSTALLED_ONLY)
         session.run("python", *pytest, env=INSTALLED_ONLY)
         return
-    # Measuring takes its time, and one interpreter shows what is covered.
     session.notify("coverage")
+    wheel, sdist = build(session)
+    session.install(f"{wheel}[all]", *group("tests"))
     session.run("coverage", "erase")
-    # Not pytest-cov: this package is a pytest plugin, so pytest imports it before any other
-    # plugin can start measuring.
-    session.run("coverage", "run", *pytest, env=INSTALLED_ONLY)
+    data_file = Path(".coverage").resolve()  # beside the checkout's pyproject.toml
+    with session.chdir(sdist):
+        session.run("python", "-c", CHECK_INSTALLED, env=INSTALLED_ONLY)
+        # Not pytest-cov: this package is a pytest plugin, so pytest imports it before any other
+        # plugin can start to measure.
+        session.run(
+            *("coverage", "run", *pytest),
+            env={**INSTALLED_ONLY, "COVERAGE_FILE": str(data_file)},
+        )
+
+
+def build(session: nox.Session) -> tuple[Path, Path]:
+    """Build the sdist, and the wheel from it; return the wheel and the unpacked sdist.
+
+    Both are in `build/release`.
+    """
+    session.install(*group("build"))
+    # Not session.create_tmp(), which would move the temporary folders of the tests as well.
+    out = Path("build/release").resolve()
+    shutil.rmtree(out, ignore_errors=True)
+    # Without --sdist or --wheel, "build" makes the wheel from the sdist, not from the checkout.
+    session.run("python", "-m", "build", "--outdir", str(out), silent=True)
+    (archive,), (wheel,) = out.glob("*.tar.gz"), out.glob("*.whl")
+    shutil.unpack_archive(archive, out)
+    return wheel, out / archive.name.removesuffix(".tar.gz")
 
 
 @nox.session(python=PYTHONS[0])
@@ -68,7 +98,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """What the tests have covered, in all of their processes together."""
+    """Report what the tests covered; the tests session starts it."""
     session.install(*group("coverage"))
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
@@ -76,7 +106,7 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """The package and the typed examples, for two type checkers at their strictest."""
+    """Check the package and tests/typing with mypy and pyright, both in strict mode."""
     session.install(".[all]", *group("typing"))
     session.run("mypy", "rybbit_async", "tests/typing")
     session.run("pyright", "rybbit_async", "tests/typing")
@@ -84,24 +114,24 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """How fast it is, beside the same work done by hand: a table and a JSON file."""
+    """Measure speed and memory against the same work written by hand; `-- --quick` for 1 minute."""
     session.install(".[demo]", *group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """100,000 requests through every fault at once; `-- --requests 20000` for a shorter run."""
+    """Send 100,000 requests through every kind of fault; `-- --requests 20000` for a short run."""
     session.install(".[testing]")
     session.run("python", "tests/chaos.py", *session.posargs, env=INSTALLED_ONLY)
 
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Known vulnerabilities of what an install brings. `-- --require`: no service, no success.
+    """Check the dependencies for known vulnerabilities; `-- --require` fails if none can be asked.
 
-    Where no vulnerability service answers, that is said, and the session counts as skipped; what
-    can be found out offline is checked all the same.
+    If no vulnerability service responds, the session says so and counts as skipped. What can be
+    checked offline is checked in any case.
     """
     pip = ("python", "-m", "pip")
     session.install(".")
@@ -109,21 +139,21 @@ def audit(session: nox.Session) -> None:
     frozen = session.run(*pip, "freeze", "--exclude", "rybbit_async", silent=True) or ""
     wanted = [line for line in frozen.splitlines() if "==" in line]
     session.log("installed: " + ", ".join(wanted))
-    offline = "the newest requirements fit together"
+    offline = "the newest dependencies are compatible"
     lowest = [pin.replace(">=", "==") for pin in PYPROJECT["project"]["dependencies"]]
     try:
         session.run(*pip, "install", "--quiet", "--only-binary", ":all:", *lowest)
     except CommandFailed:
-        session.warn(f"not to be had for Python {RUNNING}: {', '.join(lowest)}")
+        session.warn(f"cannot be installed on Python {RUNNING}: {', '.join(lowest)}")
     else:
         session.run(*pip, "check")
         session.run("python", "-c", "import rybbit_async", env=INSTALLED_ONLY)
-        offline += ", and so do the lowest that are allowed"
+        offline += ", and so are the lowest that are allowed"
 
     session.install(*group("audit"))
     requirements, report = (Path(session.create_tmp(), name) for name in ("pins.txt", "audit.json"))
     requirements.write_text("\n".join(wanted))
-    why = []
+    reasons = []
     for service in ("pypi", "osv"):
         report.unlink(missing_ok=True)
         session.run(
@@ -131,22 +161,22 @@ def audit(session: nox.Session) -> None:
             "--vulnerability-service", service, "--format", "json", "--output", str(report),
             success_codes=[0, 1], silent=True,
         )  # fmt: skip
-        # An exit code of 0 means little: what the service does not know is passed over.
+        # An exit code of 0 is not enough: packages that the service does not know are skipped.
         try:
             found = json.loads(report.read_text())["dependencies"]
         except (OSError, ValueError):
-            why.append(f"no answer from {service}")
+            reasons.append(f"no response from {service}")
             continue
-        known = [one for one in found if "skip_reason" not in one]
+        known = [package for package in found if "skip_reason" not in package]
         if len(known) < len(wanted):
-            why.append(f"{service} knows {len(known)} of {len(wanted)} packages")
+            reasons.append(f"{service} knows {len(known)} of {len(wanted)} packages")
             continue
-        holes = [f"{one['name']} {hole['id']}" for one in known for hole in one["vulns"]]
-        if holes:
-            session.error("known vulnerabilities: " + ", ".join(holes))
+        vulnerable = [f"{each['name']} {vuln['id']}" for each in known for vuln in each["vulns"]]
+        if vulnerable:
+            session.error("known vulnerabilities: " + ", ".join(vulnerable))
         session.log(f"audited {len(known)} packages with {service}: no known vulnerabilities")
         return
-    text = f"NOT AUDITED ({'; '.join(why)}): nothing was found out about vulnerabilities"
+    text = f"NOT AUDITED ({'; '.join(reasons)}): no vulnerability service could be asked"
     if "--require" in session.posargs:
         session.error(text)
     session.skip(f"{text}. Offline: {offline}")
@@ -154,7 +184,7 @@ def audit(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style."""
+    """Check style and formatting with ruff."""
     session.install(*group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")

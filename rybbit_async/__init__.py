@@ -9,6 +9,7 @@ from .errors import (
     AuthenticationError,
     BadRequestError,
     ClientClosedError,
+    EndpointNotFoundError,
     IncompleteWalkError,
     InvalidParameterError,
     NotFoundError,
@@ -18,17 +19,33 @@ from .errors import (
     RybbitWarning,
     ServerError,
 )
-from .models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, RawResponse, Session
+from .models import (
+    EventGoal,
+    Goal,
+    GoalResult,
+    GoalSession,
+    PathGoal,
+    RawResponse,
+    Session,
+    SiteSession,
+    User,
+)
+from .pages import Page, PageMeta, Report
 from .parameters.common import CommonParameters
 from .parameters.filters import Filter
+from .parameters.walk import WalkParameters
+from .resources.goal_sessions import GoalSessions
+from .resources.goals import Goals, NotGiven, Order, Sort
+from .resources.sessions import Sessions
+from .resources.users import Users
 from .transport.auth import PasswordLogin
+from .transport.options import Timeout
 from .transport.pacing import Allowance, RateLimit, RateLimitStatus
 from .transport.retry import Retry
 from .transport.transport import Stats
 from .version import __version__
-from .walks.paginator import Page, PageMeta, Paginator, Report
+from .walks.paginator import Paginator
 from .wire.converter import to_dict, to_json
-from .wire.messages import Timeout
 
 __all__ = [
     "APIConnectionError",
@@ -40,14 +57,19 @@ __all__ = [
     "BadRequestError",
     "ClientClosedError",
     "CommonParameters",
+    "EndpointNotFoundError",
     "EventGoal",
     "Filter",
     "Goal",
     "GoalResult",
     "GoalSession",
+    "GoalSessions",
+    "Goals",
     "IncompleteWalkError",
     "InvalidParameterError",
     "NotFoundError",
+    "NotGiven",
+    "Order",
     "Page",
     "PageMeta",
     "Paginator",
@@ -65,8 +87,14 @@ __all__ = [
     "RybbitWarning",
     "ServerError",
     "Session",
+    "Sessions",
+    "SiteSession",
+    "Sort",
     "Stats",
     "Timeout",
+    "User",
+    "Users",
+    "WalkParameters",
     "__version__",
     "to_dict",
     "to_json",

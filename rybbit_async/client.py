@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Final, Literal, NoReturn, Self, TypeVar, cast, overload
 
 import aiohttp
+from attrs import evolve
 from yarl import URL
 
-from .errors import ClientClosedError, InvalidParameterError
+from .errors import ClientClosedError, InvalidParameterError, NotFoundError
 from .models import RawResponse
 from .parameters.checks import check_choice, check_int, check_text, query_string
+from .resources.context import Context
+from .resources.endpoints import PROBE
 from .resources.goals import Goals
-from .resources.sources import MAX_CONCURRENCY, Api
+from .resources.resource import MAX_CONCURRENCY
+from .resources.sessions import Sessions
+from .resources.users import Users
 from .transport.auth import PasswordLogin, Secret
 from .transport.capabilities import Capabilities
 from .transport.clock import Clock
 from .transport.http import HttpOptions
+from .transport.not_found import endpoint_not_found, is_unknown_route
+from .transport.options import Options, Timeout
 from .transport.pacing import RateLimit, RateLimitStatus
+from .transport.paths import check_template, fill_path, parameters_of
 from .transport.retry import Retry
 from .transport.routing import Router
 from .transport.settings import (
-    base_url_of,
-    credentials_of,
-    headers_of,
-    proxy_of,
-    rate_limit_of,
-    retry_of,
-    session_of,
-    timeout_of,
+    check_base_url,
+    check_credentials,
+    check_headers,
+    check_proxy,
+    check_rate_limit,
+    check_retry,
+    check_session,
+    check_timeout,
 )
-from .transport.transport import Options, Stats, Transport
-from .walks.paginator import Walks
-from .walks.walk import close_all
+from .transport.transport import Stats, Transport
+from .walks.paginator import WalkRegistry
+from .walks.tasks import close_all
 from .wire.converter import read
 from .wire.json import MAX_DEPTH, Body, dump
-from .wire.messages import Request, Timeout, decode
+from .wire.messages import Request, Response, decode
 
 __all__ = ["RybbitClient"]
 
@@ -48,8 +54,6 @@ T = TypeVar("T")
 # A page of 100,000 sessions has some 80 MiB.
 MAX_RESPONSE_BYTES: Final = 256 * 2**20
 _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
-# A path of segments that stay what they are: no query, no "..", nothing encoded or to encode.
-_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~@:+=,-]+)+")
 
 
 class RybbitClient:
@@ -85,6 +89,8 @@ class RybbitClient:
     """
 
     goals: Goals
+    sessions: Sessions
+    users: Users
 
     def __init__(
         self,
@@ -111,36 +117,34 @@ class RybbitClient:
             api_key = Secret(api_key)
         check_choice("routes", routes, ("auto", "goals", "sites"))
         self._transport = Transport(
-            base_url_of(base_url, allow_http),
-            credentials_of(api_key, auth),
-            session=session_of(session, trace_configs),
+            check_base_url(base_url, allow_http),
+            check_credentials(api_key, auth),
+            session=check_session(session, trace_configs),
             options=HttpOptions(
                 max_connections=check_int("max_connections", max_connections),
                 max_response_bytes=check_int("max_response_bytes", max_response_bytes),
                 max_depth=check_int("max_depth", max_depth),
-                headers=headers_of(headers),
-                proxy=proxy_of(proxy),
+                headers=check_headers(headers),
+                proxy=check_proxy(proxy),
                 ssl=ssl,
                 trace_configs=trace_configs,
             ),
-            rate_limit=rate_limit_of(rate_limit),
+            rate_limit=check_rate_limit(rate_limit),
             clock=Clock(),
         )
-        self._router = Router(self._transport, routes)
-        self._server = Capabilities(self._transport)
-        self._walks = Walks()
-        self._ensuring = asyncio.Lock()  # one at a time, in views too
-        self._set_options(
-            Options(timeout_of(timeout, Timeout()), retry_of(retry, Retry())),
+        self._context = Context(
+            Router(self._transport, routes, PROBE),
+            Capabilities(self._transport),
+            WalkRegistry(),
+            Options(check_timeout(timeout, Timeout()), check_retry(retry, Retry())),
             check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
         )
+        self._add_resources()
 
-    def _set_options(self, options: Options, concurrency: int) -> None:
-        self._options = options
-        self._concurrency = concurrency
-        self.goals = Goals(
-            Api(self._router, self._server, self._walks, self._ensuring, options, concurrency)
-        )
+    def _add_resources(self) -> None:
+        self.goals = Goals(self._context)
+        self.sessions = Sessions(self._context)
+        self.users = Users(self._context)
 
     def with_options(
         self,
@@ -154,18 +158,19 @@ class RybbitClient:
         ``client.with_options(retry=Retry(attempts=1)).goals.list(site)`` sets them for one call.
         Closing the view closes the client.
         """
+        old = self._context
         view = object.__new__(type(self))
-        view._transport, view._router = self._transport, self._router
-        view._server, view._walks = self._server, self._walks
-        view._ensuring = self._ensuring
-        view._set_options(
-            Options(
-                timeout_of(timeout, self._options.timeout), retry_of(retry, self._options.retry)
+        view._transport = self._transport
+        view._context = evolve(
+            old,
+            options=Options(
+                check_timeout(timeout, old.options.timeout), check_retry(retry, old.options.retry)
             ),
-            self._concurrency
+            concurrency=old.concurrency
             if concurrency is None
             else check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
         )
+        view._add_resources()
         return view
 
     @property
@@ -184,6 +189,7 @@ class RybbitClient:
         method: str,
         path: str,
         *,
+        path_params: Mapping[str, str | int] | None = None,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         cast_to: None = None,
@@ -194,6 +200,7 @@ class RybbitClient:
         method: str,
         path: str,
         *,
+        path_params: Mapping[str, str | int] | None = None,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         cast_to: type[T],
@@ -203,32 +210,53 @@ class RybbitClient:
         method: str,
         path: str,
         *,
+        path_params: Mapping[str, str | int] | None = None,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         cast_to: type[Any] | None = None,
     ) -> Any:
-        """Any other endpoint, such as ``GET /api/sites/1/goals/time-series``.
+        """Send a request to any other endpoint, such as ``GET /api/sites/1/goals/time-series``.
 
         Args:
-            path: below the base URL, from ``/`` on, without a query.
-            params: the query: text, numbers, booleans (sent as ``true`` and ``false``); ``None``
-                is left out.
-            json: the body; nothing is sent for ``None``.
-            cast_to: an attrs class (by the wire's names) to structure the answer into, or
-                ``RawResponse``; without it the decoded JSON is given, ``None`` for an empty body.
+            method: ``GET``, ``HEAD``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
+            path: the path below the base URL, starting with ``/`` and without a query. A segment
+                in braces, as in ``/api/users/{user}/{site}``, is a parameter. Percent-escapes
+                are sent as they are.
+            path_params: the values of the path's parameters, which are percent-encoded.
+            params: the query: text, numbers, or booleans (sent as ``true`` and ``false``). A
+                parameter that is ``None`` is left out.
+            json: the body. ``None`` means no body.
+            cast_to: an attrs class, with the field names used on the wire, to structure the
+                response into, or ``RawResponse``. Without it the result is the decoded JSON, or
+                ``None`` for an empty body.
+
+        Raises:
+            EndpointNotFoundError: the server does not have the endpoint.
+            InvalidParameterError: the request cannot be sent.
+            APIStatusError, APIConnectionError, APIResponseError: see each.
         """
+        route = check_template(path)
         request = Request(
             check_choice("method", str(method).upper(), _METHODS),
-            _path(path),
+            fill_path(route, _path_params(route, path_params)),
             query_string(_params(params or {})),
             None if json is None else dump(json, "json"),
         )
-        answer = await self._transport.send(request, self._options)
+        response = await self._send(request, route)
         if cast_to is RawResponse:
-            return RawResponse(answer.status, _plain(answer.headers), answer.body.data)
+            return RawResponse(response.status, _plain(response.headers), response.body.data)
         if cast_to is None:
-            return decode(answer, Body.json) if answer.body.data else None
-        return decode(answer, lambda body: read(body, cast_to))
+            return decode(response, Body.json) if response.body.data else None
+        return decode(response, lambda body: read(body, cast_to))
+
+    async def _send(self, request: Request, route: str) -> Response:
+        try:
+            return await self._transport.send(request, self._context.options)
+        except NotFoundError as error:
+            if not is_unknown_route(error):
+                raise
+            not_found = endpoint_not_found(error, route)
+        raise not_found
 
     @property
     def closed(self) -> bool:
@@ -240,9 +268,9 @@ class RybbitClient:
 
         A session that was passed in stays open. Closing twice does no harm.
         """
-        self._transport.http.closed = True
+        self._transport.refuse_requests()
         await close_all(
-            self._walks.close(ClientClosedError, "the client was closed during this walk"),
+            self._context.walks.close(ClientClosedError, "the client was closed during this walk"),
             self._transport.close(),
         )
 
@@ -272,36 +300,51 @@ class RybbitClient:
         return f"<RybbitClient {self._transport.http.base_url}{' (closed)' if self.closed else ''}>"
 
 
-def _path(path: object) -> str:
-    if isinstance(path, str) and _PATH.fullmatch(path):
-        return path
-    raise InvalidParameterError(
-        f"path={path!r}: a path such as /api/sites/1/goals, without a host, a query (see params), "
-        "'..', or a slash at its end"
-    )
+def _path_params(template: str, params: Mapping[str, str | int] | None) -> Mapping[str, str | int]:
+    """The path parameters, checked for names that the template does not have."""
+    if params is None:
+        return {}
+    if not isinstance(params, Mapping):
+        raise InvalidParameterError(
+            f"path_params must be a mapping of names to values, got {type(params).__name__}"
+        )
+    unknown = [name for name in params if name not in parameters_of(template)]
+    if unknown:
+        raise InvalidParameterError(
+            f"path_params must contain only names that {template} has in braces, got {unknown[0]!r}"
+        )
+    return params
 
 
 def _plain(headers: Any) -> Mapping[str, str]:
-    """Headers that pickle, and still know no upper and lower case."""
+    """A copy of headers that can be pickled and ignores the case of names."""
     return cast("Mapping[str, str]", headers.copy())
 
 
 def _params(params: object) -> dict[str, str]:
+    """The query as text."""
     if not isinstance(params, Mapping):
-        raise InvalidParameterError(f"params={params!r}: a mapping of names to values")
+        raise InvalidParameterError(
+            f"params must be a mapping of names to values, got {type(params).__name__}"
+        )
     query: dict[str, str] = {}
-    items: Mapping[Any, Any] = params  # pyright: ignore[reportUnknownVariableType]  # anybody's
+    items: Mapping[Any, Any] = params  # pyright: ignore[reportUnknownVariableType]  # any mapping
     for name, value in items.items():
         if not isinstance(name, str):
-            raise InvalidParameterError(f"params: {name!r} is no name")
+            raise InvalidParameterError(f"params must have str names, got {name!r}")
         if name.lower() == "api_key":
-            raise InvalidParameterError("params: api_key does not belong in a URL: pass it to "
-                                        "RybbitClient, which sends it as a header")  # fmt: skip
+            raise InvalidParameterError(
+                "params must not contain api_key, because a key in a URL is easily logged: pass "
+                "it to RybbitClient, which sends it in a header"
+            )
         if value is None:
             continue
         if isinstance(value, bool):
             value = "true" if value else "false"
         if not isinstance(value, (str, int, float)):
-            raise InvalidParameterError(f"params: {name}={value!r}: text, a number or a boolean")
-        query[name] = check_text(f"params: {name}", f"{value}")
+            raise InvalidParameterError(
+                f"params[{name!r}] must be text, a number, a boolean or None, got "
+                f"{type(value).__name__}"
+            )
+        query[name] = check_text(f"params[{name!r}]", f"{value}")
     return query

@@ -1,9 +1,9 @@
-"""The main job, to be seen: `nox -s demo`, or `python -m rybbit_async.demo`.
+"""A demonstration of the package: `nox -s demo`, or `python -m rybbit_async.demo`.
 
-Lists the goals of a site with their conversion rates, walks the sessions of every goal at once,
-and then one after another for comparison. The server is an embedded one, in a process of its
-own, so that the seconds that are shown are the client's; or, where `RYBBIT_BASE_URL` names one,
-that one, with `RYBBIT_API_KEY` and `RYBBIT_SITE`.
+It lists the goals of a site with their conversion rates, walks the sessions of all goals at once,
+and then walks them one goal after another for comparison. By default it starts an embedded server
+in a separate process, so that the measured time is that of the client. If `RYBBIT_BASE_URL` is set,
+it uses that server, with `RYBBIT_API_KEY` and `RYBBIT_SITE`.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ DAYS: Final = 30
 SESSIONS: Final = 50_000
 GOALS: Final = 12
 LATENCY: Final = 0.05  # seconds, roughly a server on the same continent
-CONNECTIONS: Final = 16  # enough to show the difference, and polite to a real server
+CONNECTIONS: Final = 16  # enough to show the difference without straining a real server
 PAGE_SIZE: Final = 500
 BAR_WIDTH: Final = 20
 BAR_PARTS: Final = " ▏▎▍▌▋▊▉"
 
 
 class DemoError(Exception):
-    """What keeps the demo from running, in one line for the user."""
+    """The demo cannot run. The message is one line, for the user."""
 
 
 @frozen
 class Target:
-    """The server to talk to, and the site to look at."""
+    """The server to connect to, and the site to show."""
 
     base_url: str | None
     api_key: str | None
@@ -54,7 +54,7 @@ class Target:
 
 @frozen
 class Window:
-    """The days that are looked at, both included."""
+    """The first and the last day of the data, both included."""
 
     start: date
     end: date
@@ -62,7 +62,7 @@ class Window:
 
 @frozen
 class Tally:
-    """What one way of walking took."""
+    """The totals of one way of walking."""
 
     sessions: int
     requests: int
@@ -71,7 +71,7 @@ class Tally:
 
     @classmethod
     def of(cls, reports: Sequence[Report], seconds: float) -> Tally:
-        """The sum of what the walks report, in ``seconds`` by the clock."""
+        """Add up the reports of walks that together took ``seconds``."""
         return cls(
             sum(report.items for report in reports),
             sum(report.requests for report in reports),
@@ -82,12 +82,12 @@ class Tally:
 
 @asynccontextmanager
 async def embedded_server() -> AsyncGenerator[Target, None]:
-    """`python -m rybbit_async.testing` in a process of its own, ended with the block."""
+    """Run `python -m rybbit_async.testing` in a separate process, which ends with the block."""
     options = {"sessions": SESSIONS, "days": DAYS, "goals": GOALS, "latency": LATENCY}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "rybbit_async.testing", "--json"),
         *(f"--{name}={value}" for name, value in options.items()),
-        # A page that was kept from the first walk would make the second one look faster.
+        # Otherwise the second walk would be faster, because the server has cached its pages.
         "--cache=0",
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -98,8 +98,8 @@ async def embedded_server() -> AsyncGenerator[Target, None]:
     try:
         line = await process.stdout.readline()
         if not line:
-            said = (await process.stderr.read()).decode(errors="replace").strip()
-            reason = said.rpartition("\n")[2] or f"exit status {await process.wait()}"
+            output = (await process.stderr.read()).decode(errors="replace").strip()
+            reason = output.rpartition("\n")[2] or f"exit status {await process.wait()}"
             raise DemoError(f"the embedded server did not start: {reason}")
         ready = json.loads(line)
         yield Target(ready["url"], ready["api_key"], ready["sites"][0]["site_id"])
@@ -115,27 +115,27 @@ async def embedded_server() -> AsyncGenerator[Target, None]:
 
 
 def real_server() -> Target:
-    """The server that the environment names."""
+    """The server that the environment variables describe."""
     site = os.environ.get("RYBBIT_SITE", "").strip()
     if not site:
         raise DemoError(
-            "RYBBIT_BASE_URL is set, but not RYBBIT_SITE: the numeric id of the site to look at, "
-            "or its identifier of 12 hexadecimal characters"
+            "RYBBIT_BASE_URL is set, but RYBBIT_SITE is not: it must be the numeric id of the site "
+            "to show, or its identifier of 12 hexadecimal characters"
         )
     # The client itself reads RYBBIT_BASE_URL and RYBBIT_API_KEY.
     return Target(None, None, int(site) if site.isdecimal() else site)
 
 
-# --- what is drawn -----------------------------------------------------------------------------
+# --- output ------------------------------------------------------------------------------------
 
 
 def title(goal: Goal) -> str:
-    """A goal's name, or what it looks for if it has none."""
+    """The name of a goal, or a description of what it matches if it has no name."""
     return goal.name or matches(goal)
 
 
 def matches(goal: Goal) -> str:
-    """What a goal looks for, in a few words."""
+    """A short description of what a goal matches."""
     match goal.config:
         case PathGoal(path_pattern=pattern):
             return pattern
@@ -148,13 +148,13 @@ def matches(goal: Goal) -> str:
 
 
 def bar(share: float) -> str:
-    """A bar of up to ``BAR_WIDTH`` columns, in eighths of a column."""
+    """A bar of up to ``BAR_WIDTH`` columns for a ``share`` from 0 to 1."""
     eighths = round(share * BAR_WIDTH * 8)
     return "█" * (eighths // 8) + BAR_PARTS[eighths % 8].strip()
 
 
 def goals_table(goals: Sequence[Goal]) -> Table:
-    """The goals with their conversion rates."""
+    """A table of the goals with their conversion rates."""
     best = max((goal.conversion_rate or 0 for goal in goals), default=0) or 1
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("goal", no_wrap=True, ratio=3)
@@ -175,25 +175,25 @@ def goals_table(goals: Sequence[Goal]) -> Table:
 
 
 def summary_table(at_once: Tally, in_turn: Tally) -> Table:
-    """What both ways took, side by side."""
+    """A table that compares both ways of walking."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("")
     table.add_column("all at once", justify="right", style="bold green")
     table.add_column("one after another", justify="right")
     table.add_row("sessions", f"{at_once.sessions:,}", f"{in_turn.sessions:,}")
     if at_once.duplicates or in_turn.duplicates:
-        table.add_row("rows that came twice", f"{at_once.duplicates:,}", f"{in_turn.duplicates:,}")
+        table.add_row("duplicate rows", f"{at_once.duplicates:,}", f"{in_turn.duplicates:,}")
     table.add_row("requests", f"{at_once.requests:,}", f"{in_turn.requests:,}")
     table.add_row("seconds", f"{at_once.seconds:.2f}", f"{in_turn.seconds:.2f}")
     return table
 
 
-# --- the walks ---------------------------------------------------------------------------------
+# --- walks -------------------------------------------------------------------------------------
 
 
 @frozen
 class Job:
-    """What is walked, and with which client."""
+    """The goals to walk, and the client to walk them with."""
 
     client: RybbitClient
     site: int | str
@@ -201,7 +201,7 @@ class Job:
     goals: Sequence[Goal]
 
     async def at_once(self, progress: Progress) -> Tally:
-        """Walk every goal's sessions at once, a row for each in ``progress``."""
+        """Walk the sessions of all goals at once; ``progress`` gets a row for each goal."""
         rows = [progress.add_task(escape(title(g)), total=expected(g)) for g in self.goals]
         began = time.perf_counter()
         async with asyncio.TaskGroup() as group:
@@ -212,12 +212,12 @@ class Job:
         seconds = time.perf_counter() - began
         reports = [walk.result() for walk in walks]
         for row, report in zip(rows, reports, strict=True):
-            # A visitor who signs in half-way is one conversion, and two rows.
+            # A visitor who signs in during a session is one conversion, but two rows.
             progress.update(row, total=report.items)
         return Tally.of(reports, seconds)
 
     async def in_turn(self, progress: Progress) -> Tally:
-        """Walk them one goal after another, one page after another."""
+        """Walk the sessions one goal after another, and one page after another."""
         client = self.client.with_options(concurrency=1)
         row = progress.add_task("One after another", total=sum(map(expected, self.goals)))
         began = time.perf_counter()
@@ -242,12 +242,12 @@ class Job:
 
 
 def expected(goal: Goal) -> int:
-    """How many sessions the list of goals promises."""
+    """The number of sessions of a goal, according to the list of goals."""
     return goal.total_conversions or 0
 
 
 def progress_on(console: Console) -> Progress:
-    """Live rows on a terminal; in a file, only how they ended."""
+    """Progress rows that update on a terminal; in a file, only their final state."""
     return Progress(
         SpinnerColumn(finished_text="[green]✓"),
         TextColumn("{task.description}"),
@@ -258,7 +258,7 @@ def progress_on(console: Console) -> Progress:
 
 
 async def show(console: Console, target: Target) -> None:
-    """The whole job against one server."""
+    """Run the demo against one server."""
     today = datetime.now(UTC).date()
     window = Window(today - timedelta(days=DAYS), today)
     async with RybbitClient(
@@ -268,11 +268,11 @@ async def show(console: Console, target: Target) -> None:
         goals = sorted([goal async for goal in found], key=lambda goal: -expected(goal))
         console.print(f"\n[bold]Goals of site {target.site}, {window.start} to {window.end}\n")
         if not goals:
-            console.print("There are none.")
+            console.print("This site has no goals.")
             return
         console.print(goals_table(goals))
 
-        console.print("\n[bold]The sessions of every goal, all at once, then one after another\n")
+        console.print("\n[bold]The sessions of all goals: at once, then one goal after another\n")
         job = Job(client, target.site, window, goals)
         with progress_on(console) as progress:
             at_once = await job.at_once(progress)
@@ -281,36 +281,36 @@ async def show(console: Console, target: Target) -> None:
     console.print("\n[bold]Summary\n")
     console.print(summary_table(at_once, in_turn))
     console.print(
-        f"\n{in_turn.seconds / at_once.seconds:.1f} times as fast, "
-        f"with {PAGE_SIZE} sessions a page, over at most {CONNECTIONS} connections."
+        f"\nAll at once was {in_turn.seconds / at_once.seconds:.1f} times as fast, "
+        f"with {PAGE_SIZE} sessions per page and at most {CONNECTIONS} connections."
     )
 
 
 async def run(console: Console) -> None:
-    """The job, against the server that the environment asks for."""
+    """Run the demo against the server in the environment variables, or an embedded one."""
     if os.environ.get("RYBBIT_BASE_URL", "").strip():
         await show(console, real_server())
         return
     console.print(
-        f"An embedded server, in a process of its own: {DAYS} days of made-up traffic, "
-        f"{SESSIONS:,} sessions, {GOALS} goals, and {LATENCY * 1000:.0f} ms added to each request. "
-        "RYBBIT_BASE_URL, RYBBIT_API_KEY and RYBBIT_SITE point this at a real one."
+        f"Starting an embedded server with {DAYS} days of generated traffic: {SESSIONS:,} sessions "
+        f"and {GOALS} goals. Each request is delayed by {LATENCY * 1000:.0f} ms. "
+        "To use a real server, set RYBBIT_BASE_URL, RYBBIT_API_KEY and RYBBIT_SITE."
     )
     async with embedded_server() as target:
         await show(console, target)
 
 
 def main() -> int:
-    """Run the demo; give the exit status."""
-    # A file may be in an encoding that lacks what is drawn.
+    """Run the demo and return the exit status."""
+    # The encoding of a redirected output may not have all characters of the tables.
     cast("TextIOWrapper", sys.stdout).reconfigure(errors="replace")
-    # Whoever ends the demo, the embedded server ends too.
+    # Stop the embedded server on SIGTERM, too, not only on Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False)
     try:
         try:
             asyncio.run(run(console))
-        except ExceptionGroup as group:  # of a TaskGroup: the first is what went wrong
+        except ExceptionGroup as group:  # from a TaskGroup: its first error is the cause
             raise group.exceptions[0] from None
     except KeyboardInterrupt:
         return 130

@@ -1,24 +1,25 @@
 """Every exception and warning of this package.
 
     RybbitError
-    ├── InvalidParameterError (also ValueError)   refused before anything was sent
-    ├── ClientClosedError                         the client was closed
-    ├── APIConnectionError                        no answer came
-    │   └── APITimeoutError                       ... in time
-    ├── APIResponseError                          an answer that is not what the API promises
-    ├── IncompleteWalkError                       a strict walk that could not be made whole
-    └── APIStatusError                            an answer that says no
-        ├── BadRequestError          400
-        ├── AuthenticationError      401
-        ├── PermissionDeniedError    403
-        ├── NotFoundError            404
-        ├── RateLimitError           429
-        └── ServerError              5xx
+    ├── InvalidParameterError (also ValueError)   a parameter was refused; nothing was sent
+    ├── ClientClosedError                         the client is closed
+    ├── APIConnectionError                        no response arrived
+    │   └── APITimeoutError                       no response arrived in time
+    ├── APIResponseError                          the body is not what the API promises
+    ├── IncompleteWalkError                       a strict walk that could not be completed
+    └── APIStatusError                            the server answered with an error status
+        ├── BadRequestError                       400
+        ├── AuthenticationError                   401
+        ├── PermissionDeniedError                 403
+        ├── NotFoundError                         404
+        │   └── EndpointNotFoundError             404, the server does not have the endpoint
+        ├── RateLimitError                        429
+        └── ServerError                           5xx
 
     RybbitWarning (a UserWarning)
 
-Every one of them pickles and copies, and none of them ever holds a key: what a server echoes is
-clipped and redacted before it gets here.
+All of them can be pickled and copied. None of them contains a key, a password or a cookie: text
+from a server is shortened, and secrets are removed from it, before it becomes part of an error.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ClientClosedError",
+    "EndpointNotFoundError",
     "IncompleteWalkError",
     "InvalidParameterError",
     "NotFoundError",
@@ -55,30 +57,32 @@ def _rebuild(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
 
 
 class RybbitError(Exception):
-    """Anything that this package raises on purpose."""
+    """The base class of every exception that this package raises on purpose."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The default calls the class with ``args`` alone, which fails for every class below that
-        # takes more than a message; the attributes live in ``__dict__`` and travel as they are.
+        # The default calls the class with ``args`` alone, which fails for the classes below that
+        # take more than a message. Their attributes are in ``__dict__``.
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
 class InvalidParameterError(RybbitError, ValueError):
     """A parameter that the server would refuse, ignore or misread. Nothing was sent.
 
-    The text names the parameter, the value and what is allowed.
+    The message names the parameter, says what it must be, and shows what it was.
     """
 
 
 class ClientClosedError(RybbitError):
-    """The client was closed, before the call or while it was under way."""
+    """The client was closed before or during the call."""
 
 
 class APIConnectionError(RybbitError):
-    """No answer came: the connection could not be made, or was lost.
+    """No response arrived: the connection could not be made, or was lost.
 
-    ``sent`` tells whether the request may have reached the server. Where it is ``False`` nothing
-    has happened there; where it is ``True`` a write may have been carried out.
+    Attributes:
+        method, url: the request; the URL never contains a key.
+        sent: whether the request may have reached the server. If ``False``, it had no effect. If
+            ``True``, a write may have been carried out.
     """
 
     def __init__(self, message: str, *, method: str, url: str, sent: bool) -> None:
@@ -89,14 +93,18 @@ class APIConnectionError(RybbitError):
 
 
 class APITimeoutError(APIConnectionError):
-    """No answer came in time; the text says which of the timeouts ran out."""
+    """No response arrived in time; the message says which timeout expired."""
 
 
 class APIResponseError(RybbitError):
-    """A body that is not what the API promises.
+    """The body of a response is not what the API promises.
 
-    ``path`` says where in the body it went wrong, in the wire's own names (``data[0].goalId``);
-    it is empty where the body as a whole is at fault. ``body`` is a clipped copy of what came.
+    Attributes:
+        path: the place in the body, by the names used on the wire (``data[0].goalId``); empty if
+            the whole body is wrong.
+        method, url: the request; the URL never contains a key.
+        status: the HTTP status of the response.
+        body: the beginning of the body, as text.
     """
 
     def __init__(
@@ -118,7 +126,11 @@ class APIResponseError(RybbitError):
 
 
 class IncompleteWalkError(RybbitError):
-    """A walk with ``strict=True`` could not be made whole; ``report`` is its ``Report``."""
+    """A walk with ``strict=True`` could not be completed.
+
+    Attributes:
+        report: the ``Report`` of the walk; its ``reason`` says what is missing.
+    """
 
     def __init__(self, message: str, *, report: Any) -> None:
         super().__init__(message)
@@ -126,15 +138,15 @@ class IncompleteWalkError(RybbitError):
 
 
 class APIStatusError(RybbitError):
-    """An answer with a status that is not a success.
+    """The server answered with a status that is not a success.
 
     Attributes:
         status: the HTTP status.
-        message: what the server says was wrong, in its own words.
-        details: the list that some answers of 400 carry, else ``None``.
-        method, url: the request; the URL never holds a key.
-        body: a clipped copy of the body, as text.
-        retry_after: seconds after which the server wants to be asked again, if it says.
+        message: what the server says is wrong, in its own words.
+        details: the list of details that some responses with status 400 have, otherwise ``None``.
+        method, url: the request; the URL never contains a key.
+        body: the beginning of the body, as text.
+        retry_after: after how many seconds the server wants to be asked again, if it says so.
         repeated: whether an earlier attempt of the same request may have been carried out.
     """
 
@@ -162,26 +174,42 @@ class APIStatusError(RybbitError):
 
 
 class BadRequestError(APIStatusError):
-    """400: the server does not accept the request; ``details`` may say why, field by field."""
+    """400: the server does not accept the request; ``details`` may list the reasons."""
 
 
 class AuthenticationError(APIStatusError):
-    """401: no key, a wrong, expired, disabled or used-up one, or a site that it may not read."""
+    """401: the key is missing, wrong, expired, disabled or used up, or may not read the site."""
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the key or the session may not do this; newer servers say it for 401's causes too."""
+    """403: the key or the session may not do this. Newer servers use it in place of 401, too."""
 
 
 class NotFoundError(APIStatusError):
-    """404: no such site or goal."""
+    """404: the site, the goal or whatever else was asked for does not exist."""
+
+
+class EndpointNotFoundError(NotFoundError):
+    """404: the server does not have the endpoint, usually because its release is too old.
+
+    ``message`` is what the server said. If it was not asked, because the layout of its URLs has
+    no such endpoint, ``message`` says so and ``url`` is empty.
+
+    Attributes:
+        route: the template of the endpoint's path, such as ``/api/sites/{site}/goals``.
+    """
+
+    def __init__(self, text: str, *, route: str, **fields: Any) -> None:
+        super().__init__(text, **fields)
+        self.route = route
 
 
 class RateLimitError(APIStatusError):
     """429: too many requests.
 
-    ``retry_after`` is in seconds, ``scope`` is the limit that was met (``"burst"`` or
-    ``"daily"``); each is ``None`` where the server does not say.
+    Attributes:
+        retry_after: after how many seconds to try again, or ``None`` if the server does not say.
+        scope: the limit that was reached, ``"burst"`` or ``"daily"``, or ``None``.
     """
 
     def __init__(self, text: str, *, scope: str | None = None, **fields: Any) -> None:
@@ -190,15 +218,15 @@ class RateLimitError(APIStatusError):
 
 
 class ServerError(APIStatusError):
-    """5xx: the server failed. Rybbit also says 500 to what it cannot parse."""
+    """5xx: the server failed. Rybbit also answers 500 to input that it cannot parse."""
 
 
 class RybbitWarning(UserWarning):
-    """Something that does not fail but that the caller should know, such as an ignored filter."""
+    """Something that is not an error but that the caller should know, such as an ignored filter."""
 
 
 def status_error_class(status: int) -> type[APIStatusError]:
-    """The class for an HTTP status that is not a success."""
+    """The exception class for an HTTP status that is not a success."""
     if status >= 500:
         return ServerError
     return {

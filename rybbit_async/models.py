@@ -25,6 +25,8 @@ __all__ = [
     "PathGoal",
     "RawResponse",
     "Session",
+    "SiteSession",
+    "User",
 ]
 
 
@@ -167,6 +169,75 @@ class Session:
     lat: float | None = None
     lon: float | None = None
     tag: str | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class SiteSession(Session):
+    """A session of a site, cut to the window that was asked for.
+
+    It has the fields of ``Session`` and those below; servers send neither ``page_title`` nor
+    ``querystring`` here. There is one row for each ``session_id``.
+
+    Attributes:
+        identified_user_id: the user that the site named; ``""`` if it named none.
+        has_replay: 1 if a replay of the session was recorded, else 0.
+        traits: what the site told of that user.
+        button_clicks, copies, form_submits, input_changes: counts within the window; not sent
+            before 2.4.
+        timezone: the IANA time zone of the visitor; not sent before 2.8.
+    """
+
+    identified_user_id: str | None = None
+    has_replay: int | None = None
+    traits: Mapping[str, Any] | None = field(default=None, hash=False)
+    button_clicks: int | None = None
+    copies: int | None = None
+    form_submits: int | None = None
+    input_changes: int | None = None
+    timezone: str | None = None
+
+
+@frozen(weakref_slot=False)
+class User:
+    """A visitor of a site, as far as the window that was asked for shows.
+
+    Attributes:
+        effective_user_id: what tells users apart: ``identified_user_id`` if there is one, else
+            ``user_id``.
+        user_id: the number of the device, made by the server.
+        identified_user_id: the user that the site named; ``""`` if it named none.
+        country: two letters; ``""`` if the server does not know it.
+        pageviews, events, sessions: counts within the window; ``events`` are custom ones.
+        first_seen, last_seen: aware, in UTC, whole seconds; of the window.
+        traits: what the site told of the user.
+        tag: not sent before 2.4.
+    """
+
+    effective_user_id: str
+    user_id: str | None = None
+    identified_user_id: str | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    language: str | None = None
+    browser: str | None = None
+    browser_version: str | None = None
+    operating_system: str | None = None
+    operating_system_version: str | None = None
+    device_type: str | None = None
+    screen_width: int | None = None
+    screen_height: int | None = None
+    referrer: str | None = None
+    channel: str | None = None
+    hostname: str | None = None
+    pageviews: int | None = None
+    events: int | None = None
+    sessions: int | None = None
+    last_seen: datetime | None = None
+    first_seen: datetime | None = None
+    tag: str | None = None
+    traits: Mapping[str, Any] | None = field(default=None, hash=False)
     extra: Mapping[str, Any] = _extra()
 
 

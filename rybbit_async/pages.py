@@ -14,7 +14,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @frozen
 class PageMeta:
-    """What a server says of a list: ``total`` items on ``total_pages`` pages of ``page_size``."""
+    """What a server says of a list: ``total`` items, on ``total_pages`` pages of ``page_size``."""
 
     total: int
     page: int
@@ -24,10 +24,14 @@ class PageMeta:
 
 @frozen
 class Page(Generic[T_co]):
-    """One page; ``len()`` and iteration are those of ``items``.
+    """One page of a list; ``len()`` and iteration are those of ``items``.
 
-    ``meta`` is ``None`` where the endpoint sends none: goal sessions have no total. ``position``
-    is where a walk in order can be taken up after this page, see ``Paginator.pages``.
+    Attributes:
+        items: the rows.
+        meta: the totals that the server sent with the page, ``None`` where the endpoint sends
+            none (the sessions of a goal have no total).
+        position: where a later walk can go on after this page, see ``Paginator.pages``; ``None``
+            where it cannot.
     """
 
     items: tuple[T_co, ...]
@@ -42,28 +46,36 @@ class Page(Generic[T_co]):
 
 
 class RawPage(Protocol[T_co]):
-    """A page that has arrived but is not decoded yet."""
+    """A page that has arrived and is not decoded yet.
+
+    Pages that were read ahead wait as the bytes that came over the wire: decoded rows would take
+    more memory than bytes, and the garbage collector would look at them again and again.
+    """
 
     def decode(self) -> Page[T_co]:
-        """Turn the bytes into rows; called only when it is this page's turn."""
+        """The page, with its rows.
+
+        Raises:
+            APIResponseError: the body is not what the API promises.
+        """
         ...
 
 
 @define
 class Report:
-    """What a walk has done so far, and whether its result is whole.
+    """What a walk has done so far, and whether its result is complete.
 
     Attributes:
         pages: pages that were read.
-        requests: requests that were begun, for pages and for stretches that were read again.
-        items: items that were yielded.
+        requests: requests that were started, including those that read a part of the list again.
+        items: items that were given to the caller.
         duplicates: rows that were dropped because they had come before.
-        passes: times that the list was read through, or from its head.
+        passes: how many times the list was read, each further time from its beginning.
         complete: ``True`` when the walk reached the end of the list and nothing is missing,
-            ``False`` when it stopped before or something may be, ``None`` while it runs.
-        doubtful: whether the walk could not be made whole, for other reasons than the caller's
-            own ``limit`` or ``max_pages``.
-        reason: why it is not complete, or what else there is to know.
+            ``False`` when it stopped early or something may be missing, ``None`` while it runs.
+        doubtful: whether something may be missing for another reason than the caller's own
+            ``limit`` or ``max_pages``.
+        reason: why the walk is not complete, or what else there is to know about it.
     """
 
     pages: int = 0
@@ -76,11 +88,11 @@ class Report:
     reason: str | None = None
 
     def note(self, text: str) -> None:
-        """Add to ``reason`` what the reader should know."""
+        """Add something that the reader should know to ``reason``."""
         self.reason = text if self.reason is None else f"{self.reason}; {text}"
 
     def doubt(self, text: str) -> None:
-        """Something may be missing that the caller did not renounce, and this is why."""
+        """Note that something may be missing against the caller's wish, and why."""
         self.complete = False
         self.doubtful = True
         self.note(text)

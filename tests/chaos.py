@@ -1,14 +1,16 @@
-"""Chaos: walks and writes through every fault at once, held against what the store really has.
+"""Chaos: walks and writes through every kind of fault at once, compared with the store's data.
 
-``python tests/chaos.py --requests 100000``, or ``nox -s chaos``; a short run is a test. Server and
-client share one event loop, so that a task, a connection or a file that is left shows at once.
+Run it with ``python tests/chaos.py --requests 100000`` or ``nox -s chaos``; a short run is one of
+the tests. Server and client share one event loop, so that a leaked task, connection or file is
+detected.
 
-What has to hold: a walk that finished has every item once; one that was broken off has none twice
-and none of another list; a goal is made once; every error is a ``RybbitError``; nothing is left
-when a client is closed; nothing hangs; memory stays flat; the key is in no log line and no error.
+Each of these is checked: a walk that finished has every item once; a walk that was ended early has
+no duplicates and no items of another list; each goal is created at most once; every error is a
+``RybbitError``; no task, connection or file is left after a client is closed; nothing hangs; memory
+does not grow; no log line and no error contains the key.
 """
 
-# ruff: noqa: T201 - its summary is for reading.
+# ruff: noqa: T201 - it prints a summary
 
 from __future__ import annotations
 
@@ -54,18 +56,19 @@ from rybbit_async import (
 )
 from rybbit_async.testing import RybbitServer, Site, Store, faults, generate
 from rybbit_async.testing.faults import Exchange, Fault, Proceed
-from rybbit_async.testing.store import SESSION_KEYS
+from rybbit_async.testing.queries.cache import PageOf
+from rybbit_async.testing.queries.sessions import GOAL_SESSION_KEYS, goal_sessions_page
 from rybbit_async.testing.windows import ALL_TIME, Window
-from rybbit_async.testing.wire import Answer
+from rybbit_async.testing.wire import Response
 
 PACKAGE = str(Path(rybbit_async.__file__).parent)
 END = datetime(2025, 6, 30, 12, tzinfo=UTC)
 RELEASES = ("2.14", "2.14", "2.4", "2.2")
 TIMEOUT = Timeout(connect=1.0, read=0.4, total=1.5)
 RETRY = Retry(attempts=8, timeout=10, wait_initial=0.001, wait_max=0.02)
-LARGEST = 2 << 20  # bytes of an answer; the bombs are larger
+LARGEST = 2 << 20  # bytes; the gzip bombs are larger
 PAGE_SIZES = (15, 60)
-HANG = 90.0  # seconds that a walk or the end of an epoch may take, all waits included
+HANG = 90.0  # the longest time in seconds for a walk or the end of an epoch, pauses included
 
 
 # --- faults --------------------------------------------------------------------------------------
@@ -73,34 +76,35 @@ HANG = 90.0  # seconds that a walk or the end of an epoch may take, all waits in
 
 @attrs.frozen
 class RedirectHome(Fault):
-    """A redirect to the very same URL, which works the next time."""
+    """A redirect to the same URL; the next request to it succeeds."""
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         target: str = exchange._request.raw_path  # type: ignore[attr-defined]
-        return Answer(307, b"", {"Location": target})
+        return Response(307, b"", {"Location": target})
 
 
 @attrs.frozen
-class ByDate(Fault):
-    """429 with ``Retry-After`` as a date, a second away at most."""
+class RetryAfterDate(Fault):
+    """429 with ``Retry-After`` as a date, at most one second in the future."""
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         soon = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
-        return Answer(429, b'{"error":"Rate limit exceeded"}', {"Retry-After": soon})
+        return Response(429, b'{"error":"Rate limit exceeded"}', {"Retry-After": soon})
 
 
 @attrs.frozen
 class HalfClose(Fault):
-    """Answers, then closes its own half of the connection without having announced it."""
+    """Respond, then close the server's half of the connection without ``Connection: close``."""
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         transport: asyncio.Transport | None = exchange._request.transport  # type: ignore[attr-defined]
 
         async def close() -> None:
-            with contextlib.suppress(OSError):  # the client may have gone
+            with contextlib.suppress(OSError):  # the client may have disconnected
                 if transport is not None and not transport.is_closing():
                     transport.write_eof()
-                    exchange.doom()  # a request that comes all the same cannot be answered
+                    # Another request on this connection cannot be answered.
+                    exchange.close_at_next_request()
 
         exchange.after.append(close)
         return await proceed()
@@ -111,17 +115,17 @@ def _limited(seconds: float) -> Fault:
     return faults.Status(429, body)
 
 
-# How many of 100,000 requests meet each. Those that last are rare: waiting proves nothing.
+# How many of 100,000 requests meet each fault. Slow faults are rare, to keep the run short.
 KINDS: tuple[tuple[int, str, Fault], ...] = (
     (1000, "reset before the body", faults.Reset()),
-    (500, "reset, but carried out", faults.Reset(handled=True)),
+    (500, "reset after the request was handled", faults.Reset(handled=True)),
     (800, "closed before the body", faults.Drop()),
-    (400, "closed, but carried out", faults.Drop(handled=True)),
-    (400, "reset in the body, at once", faults.ResetInBody(0)),
+    (400, "closed after the request was handled", faults.Drop(handled=True)),
+    (400, "reset at the start of the body", faults.ResetInBody(0)),
     (500, "reset in the body", faults.ResetInBody(5000)),
     (500, "closed in the body", faults.DropInBody(300)),
-    (300, "stalled for ever", faults.Stall()),
-    (150, "stalled, but carried out", faults.Stall(handled=True)),
+    (300, "stalled forever", faults.Stall()),
+    (150, "stalled after the request was handled", faults.Stall(handled=True)),
     (1000, "keep-alive closed", faults.CloseIdle()),
     (1000, "keep-alive closed at the next request", faults.CloseIdle(late=True)),
     (600, "keep-alive half-closed", HalfClose()),
@@ -132,7 +136,7 @@ KINDS: tuple[tuple[int, str, Fault], ...] = (
     (500, "429 without Retry-After", faults.Status(429)),
     (500, "429 Retry-After: 0", faults.Status(429, headers={"Retry-After": "0"})),
     (20, "429 Retry-After: 1", faults.Status(429, headers={"Retry-After": "1"})),
-    (20, "429 Retry-After: a date", ByDate()),
+    (20, "429 Retry-After: a date", RetryAfterDate()),
     (300, "429 retryAfter in the body", _limited(0.03)),
     (300, "408", faults.Status(408)),
     (500, "500", faults.Status(500)),
@@ -153,7 +157,7 @@ KINDS: tuple[tuple[int, str, Fault], ...] = (
 
 @attrs.frozen(eq=False)
 class Mix(Fault):
-    """Has each request meet one of ``KINDS``, as often as it says there, or none."""
+    """Choose one of ``KINDS``, or no fault, for each request, with the frequencies given there."""
 
     passes_on: ClassVar[bool] = True
     chance: random.Random
@@ -164,13 +168,13 @@ class Mix(Fault):
         weights = [weight for weight, _, _ in KINDS]
         object.__setattr__(self, "_weights", [*weights, 100_000 - sum(weights)])
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         ((_, name, fault),) = self.chance.choices((*KINDS, (0, "none", None)), self._weights)
         self.counts[name] += 1
         return await (proceed() if fault is None else fault(exchange, proceed))
 
 
-# --- what is true --------------------------------------------------------------------------------
+# --- expected data -------------------------------------------------------------------------------
 
 
 Facts = Mapping[Hashable, object]
@@ -178,18 +182,18 @@ Facts = Mapping[Hashable, object]
 
 @attrs.frozen
 class Truth:
-    """Sites with traffic, one to write to, and what each list holds."""
+    """Sites with traffic, a site for writes, and the expected content of each list."""
 
     sites: tuple[Site, ...]
-    notes: Site
+    writable: Site
     windows: tuple[dict[str, Any], ...]
     goals: Mapping[int, Facts]  # by site
     sessions: Mapping[tuple[int, int, int], Facts]  # by site, goal and window
-    hints: Mapping[tuple[int, int], list[Goal]]  # as the server lists them; by site and window
+    hints: Mapping[tuple[int, int], list[Goal]]  # as read from the server; by site and window
 
     @classmethod
     def of(cls, store: Store, seed: int) -> Truth:
-        """A store's, which is filled first."""
+        """Fill the store, and compute the content of each list from it."""
         traffic = generate(store, seed=seed, sites=3, sessions=1_200, goals=14, end=END, days=20)
         many = store.add_site("many goals")
         for at in range(60):
@@ -201,7 +205,7 @@ class Truth:
         spans = (ALL_TIME, Window(start, end + timedelta(days=1)), ALL_TIME)
         return cls(
             (*traffic.sites, many),
-            store.add_site("notes"),
+            store.add_site("writable"),
             ({}, dates, {"past_minutes_start": 10_000_000, "past_minutes_end": 0}),
             {
                 site.site_id: {goal.goal_id: goal.name for goal in store.goals(site)}
@@ -209,13 +213,12 @@ class Truth:
             },
             {
                 (site.site_id, goal.goal_id, at): {
-                    row[:2]: row[SESSION_KEYS.index("session_end")]
-                    for row in store.sessions_page(
-                        store.within(site, span),
+                    row[:2]: row[GOAL_SESSION_KEYS.index("session_end")]
+                    for row in goal_sessions_page(
+                        store.queries,
+                        store.queries.within(site, span),
                         goal.condition,
-                        limit=1 << 30,
-                        page=1,
-                        shuffle_ties=False,
+                        PageOf(1, 1 << 30),
                     )
                 }
                 for site in (*traffic.sites, many)
@@ -227,7 +230,7 @@ class Truth:
 
 
 def _fact(item: Goal | Session | GoalSession) -> tuple[Hashable, object]:
-    """What tells an item apart, and what else is known of it."""
+    """The identity of an item, and another value of it to compare."""
     if isinstance(item, Goal):
         return item.goal_id, item.name
     if isinstance(item, GoalSession):
@@ -242,15 +245,15 @@ def _fact(item: Goal | Session | GoalSession) -> tuple[Hashable, object]:
 
 @attrs.define
 class Plan:
-    """A walk to make."""
+    """A walk, and the items that it must yield."""
 
     name: str
     paginator: Paginator[Any]
     facts: Facts
     limit: int | None
     resumable: bool
-    exactly: bool  # whether a resumed one has each row once, and not merely at least once
-    may_doubt: bool = False
+    exactly: bool  # whether a resumed walk has each row exactly once, not only at least once
+    may_be_incomplete: bool = False
 
 
 class Chaos:
@@ -260,7 +263,7 @@ class Chaos:
         self, requests: int, *, seed: int = 1, actors: int = 40, epoch: int = 2_500
     ) -> None:
         self.requests = requests
-        self.epoch = epoch  # requests of one client
+        self.epoch = epoch  # number of requests per client
         self.seed = seed
         self.actors = actors
         self.violations: list[str] = []
@@ -275,7 +278,7 @@ class Chaos:
         self.cpu = 0.0
         self.memory: dict[str, int] = {}
         self.peak = 0
-        self._done = 0  # requests of the clients that are closed
+        self._done = 0  # number of requests of the closed clients
         self._retries = 0
         self._pauses = 0
         self._client: RybbitClient | None = None
@@ -285,22 +288,22 @@ class Chaos:
         self._mix = Mix(random.Random(f"{seed} faults"))
         self._server = RybbitServer(store=self._store, port=_free_port(), record=False)
         self._server.inject(self._mix, times=None)
-        self._crew: set[asyncio.Task[Any]] = set()
+        self._own_tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def attempts(self) -> int:
-        """Requests that were begun, those that met a closed port among them."""
+        """The number of requests that were started, including refused connections."""
         under_way = 0 if self._client is None else self._client.stats.requests
         return self._done + under_way
 
     def violate(self, text: str) -> None:
-        """Note what must not be."""
+        """Record a violation."""
         if len(self.violations) < 50:
             self.violations.append(text)
 
     async def run(self) -> None:
-        """All of it."""
-        self._crew.add(_this_task())
+        """Run until the requests are used up or there is a violation."""
+        self._own_tasks.add(_this_task())
         began, cpu = time.monotonic(), time.process_time()
         chance = random.Random(f"{self.seed} run")
         with self._watching():
@@ -308,7 +311,7 @@ class Chaos:
                 await self._read_hints()
                 jobs = [asyncio.create_task(self._restart(chance))]
                 jobs.append(asyncio.create_task(self._measure()))
-                self._crew.update(jobs)
+                self._own_tasks.update(jobs)
                 files = 0
                 try:
                     while self.attempts < self.requests and not self.violations:
@@ -331,7 +334,7 @@ class Chaos:
 
     async def _read_hints(self) -> None:
         self._server.clear_faults()
-        async with self._client_of(random.Random(0)) as client:  # with a key or without
+        async with self._client_of(random.Random(0)) as client:
             for site in self._truth.sites:
                 for at, window in enumerate(self._truth.windows):
                     goals = await client.goals.iter(site.site_id, **window).collect()
@@ -339,7 +342,7 @@ class Chaos:
         self._server.inject(self._mix, times=None)
 
     async def _restart(self, chance: random.Random) -> None:
-        """Have the server go away for a moment, and come back, at times as another release."""
+        """Restart the server again and again, after a short break and as a random release."""
         while True:
             await asyncio.sleep(chance.uniform(0.5, 2.5))
             await self._server.restart(chance.choice(RELEASES), chance.uniform(0, 0.05))
@@ -369,20 +372,22 @@ class Chaos:
         )
 
     async def _epoch(self) -> None:
-        """The life of one client, which many use at once, and which in the end is closed."""
+        """Create a client, use it from many tasks at once, and close it."""
         chance = random.Random(f"{self.seed} {self.epochs}")
-        most = min(self.attempts + self.epoch, self.requests)
+        stop_at = min(self.attempts + self.epoch, self.requests)
         session = aiohttp.ClientSession() if self.epochs % 4 == 3 else None
         client = self._client = self._client_of(chance, session)
         over = asyncio.Event()
         actors = [
             asyncio.create_task(
-                self._act(client, random.Random(f"{self.seed} {self.epochs} {actor}"), over, most),
+                self._act(
+                    client, random.Random(f"{self.seed} {self.epochs} {actor}"), over, stop_at
+                ),
                 name=f"actor {actor}",
             )
             for actor in range(self.actors)
         ]
-        self._crew.update(actors)
+        self._own_tasks.update(actors)
         try:
             async with asyncio.timeout(HANG * 2):
                 await over.wait()
@@ -395,7 +400,7 @@ class Chaos:
             self._hang([actor for actor in actors if not actor.done()])
             raise SystemExit("the chaos run hangs") from None
         finally:
-            self._crew.difference_update(actors)
+            self._own_tasks.difference_update(actors)
         if session is not None:
             if session.closed:
                 self.violate("the client closed a session that was passed in")
@@ -408,10 +413,10 @@ class Chaos:
         self._pauses += client.stats.pauses
         self._client = None
         self.epochs += 1
-        self._check_notes()
+        self._check_created_once()
 
     async def _close(self, client: RybbitClient, chance: random.Random) -> None:
-        """Close: at times twice at once, at times cancelled half-way, which must do as well."""
+        """Close the client: sometimes twice at once, sometimes with the close itself cancelled."""
         match chance.randrange(4):
             case 0:
                 await asyncio.gather(client.close(), client.close())
@@ -425,7 +430,7 @@ class Chaos:
                 await client.close()
 
     async def _act(
-        self, client: RybbitClient, chance: random.Random, over: asyncio.Event, most: int
+        self, client: RybbitClient, chance: random.Random, over: asyncio.Event, stop_at: int
     ) -> None:
         while not over.is_set():
             try:
@@ -438,8 +443,8 @@ class Chaos:
                 self._hang([_this_task()])
                 self.violate(f"a walk took more than {HANG} s: {error!r}")
             except Exception as error:
-                self.violate(f"not of the tree: {error!r}\n{traceback.format_exc()}")
-            if self.attempts >= most or client.closed or self.violations:
+                self.violate(f"not a RybbitError: {error!r}\n{traceback.format_exc()}")
+            if self.attempts >= stop_at or client.closed or self.violations:
                 over.set()
             await asyncio.sleep(0)
 
@@ -463,7 +468,7 @@ class Chaos:
             paginator: Paginator[Any] = goals.iter(
                 site, page_size=chance.choice((3, 7, 25)), sort=sort, **options
             )
-            # Of names that are equal some may be missed, if faults hide it; the report says so.
+            # Goals with equal names may be missed because of faults, and then the report says so.
             return Plan(
                 "goals.iter", paginator, truth.goals[site], limit,
                 resumable and sort is None, True, sort == "name",
@@ -517,10 +522,10 @@ class Chaos:
 
     async def _cancel(self, walk: Any, chance: random.Random) -> str:
         task = asyncio.create_task(walk)
-        self._crew.add(task)
+        self._own_tasks.add(task)
         try:
             await asyncio.wait((task,), timeout=chance.expovariate(30))
-            for _ in range(chance.choice((1, 1, 2, 3))):  # an impatient caller does it again
+            for _ in range(chance.choice((1, 1, 2, 3))):  # cancel up to three times
                 task.cancel()
                 for _ in range(chance.randrange(4)):
                     await asyncio.sleep(0)
@@ -530,10 +535,10 @@ class Chaos:
                 raise
             return "cancelled"
         finally:
-            self._crew.discard(task)
+            self._own_tasks.discard(task)
 
     async def _take(self, plan: Plan, how: str, chance: random.Random, seen: list[Any]) -> str:
-        """Take items as consumers do; gives what became of the walk."""
+        """Consume the walk in one of several ways, and return its outcome."""
         paginator = plan.paginator
         stop = chance.randint(1, max(2, len(plan.facts)))
         match how:
@@ -542,11 +547,11 @@ class Chaos:
             case "first":
                 item = await paginator.first()
                 seen += [] if item is None else [item]
-                return "broken off"
+                return "ended early"
             case "pages":
                 async for page in paginator.pages():
                     seen += page
-                    await self._dawdle(chance)
+                    await self._pause_sometimes(chance)
             case "resume":
                 await self._resume(plan, chance, seen)
             case "leave":
@@ -554,22 +559,22 @@ class Chaos:
                     async for item in paginator:
                         seen.append(item)
                         if len(seen) >= stop:
-                            return "broken off"
+                            return "ended early"
             case _:
                 async for item in paginator:
                     seen.append(item)
                     if how == "break" and len(seen) >= stop:
-                        return "broken off"
+                        return "ended early"
                     if len(seen) % 64 == 0:
-                        await self._dawdle(chance)
+                        await self._pause_sometimes(chance)
         return "finished"
 
-    async def _dawdle(self, chance: random.Random) -> None:
+    async def _pause_sometimes(self, chance: random.Random) -> None:
         if chance.random() < 0.2:
             await asyncio.sleep(chance.choice((0, 0, 0.001, 0.01)))
 
     async def _resume(self, plan: Plan, chance: random.Random, seen: list[Any]) -> None:
-        """Walk in pieces, each from where the last one got to, whatever had ended it."""
+        """Walk in pieces, each from the last position, also after errors."""
         start: str | None = None
         for _ in range(60):
             left = chance.randint(1, 5)
@@ -577,7 +582,8 @@ class Chaos:
                 async with contextlib.aclosing(plan.paginator.pages(start)) as pages:
                     async for page in pages:
                         if page.position is None:
-                            plan.exactly = False  # the last page has none, and may come again
+                            # The last page has no position, and may be read again.
+                            plan.exactly = False
                         else:
                             start = page.position
                         seen += page
@@ -589,9 +595,9 @@ class Chaos:
             except ClientClosedError:
                 raise
             except RybbitError as error:
-                self.errors[f"{type(error).__name__}, resumed after"] += 1
+                self.errors[f"{type(error).__name__}, then resumed"] += 1
                 await asyncio.sleep(0.01)
-        raise RybbitError("a walk that was resumed 60 times")
+        raise RybbitError("a walk did not end after it was resumed 60 times")
 
     def _check(self, plan: Plan, how: str, outcome: str, seen: list[Any]) -> None:
         self.items += len(seen)
@@ -599,28 +605,28 @@ class Chaos:
         taken = Counter(map(_fact, seen))
         for key, fact in taken:
             if key not in facts or facts[key] != fact:
-                self.violate(f"{name}: {key} {fact} is not of this list: {facts.get(key)}")
+                self.violate(f"{name}: wrong item {key} {fact}, expected {facts.get(key)}")
         resumed = how == "resume"
         if len(taken) != len(seen) and not (resumed and not plan.exactly):
-            self.violate(f"{name}: {len(seen) - len(taken)} items came twice")
+            self.violate(f"{name}: {len(seen) - len(taken)} duplicate items")
         if outcome != "finished":
             return
         report = plan.paginator.report
         wanted = len(facts) if plan.limit is None else min(plan.limit, len(facts))
         if report.doubtful:
-            self.noted["walks that said that they were not complete"] += 1
-            if not plan.may_doubt:
+            self.noted["walks that reported to be incomplete"] += 1
+            if not plan.may_be_incomplete:
                 self.violate(f"{name}: {report}")
         elif len(taken) != wanted:
-            self.violate(f"{name}: {len(taken)} of {wanted} items came; {report}")
+            self.violate(f"{name}: got {len(taken)} of {wanted} items; {report}")
         self.noted["duplicates dropped"] += report.duplicates
 
     # Writes
 
     async def _write(self, client: RybbitClient, chance: random.Random) -> None:
-        """Make, change and delete a goal that nobody else touches."""
-        site, store = self._truth.notes, self._store
-        pattern = f"/note/{next(self._serial)}"
+        """Create, update and delete a goal that only this task uses."""
+        site, store = self._truth.writable, self._store
+        pattern = f"/written/{next(self._serial)}"
 
         def made() -> list[Any]:
             return [one for one in store.goals(site) if one.config["pathPattern"] == pattern]
@@ -628,7 +634,7 @@ class Chaos:
         def check(what: str, ids: list[int] | None) -> None:
             there = [one.goal_id for one in made()]
             if len(there) > 1 or (ids is not None and there != ids):
-                self.violate(f"{what} of {pattern}: {there} are there, not {ids}")
+                self.violate(f"{what} of {pattern}: expected goals {ids}, got {there}")
             self.writes[f"{what}, {'failed' if ids is None else 'done'}"] += 1
 
         async def attempt(what: str, job: Any, ids: Callable[[Any], list[int] | None]) -> bool:
@@ -653,32 +659,35 @@ class Chaos:
             job = goals.update(site.site_id, goal.goal_id, name=pattern)
             done = await attempt("update", job, lambda result: [result.goal_id])
             if done and (names := [one.name for one in made()]) != [pattern]:
-                self.violate(f"update of {pattern}: it is called {names}")
+                self.violate(f"update of {pattern}: expected that name, got {names}")
             await attempt("delete", goals.delete(site.site_id, goal.goal_id), lambda _: [])
         for goal in made():
             store.delete_goal(goal.goal_id)
 
-    def _check_notes(self) -> None:
-        """A goal may come late, when its maker has given up; but never twice."""
-        late = self._store.goals(self._truth.notes)
+    def _check_created_once(self) -> None:
+        """Check that no goal was created twice, and delete those that were created late.
+
+        A goal may be created after its task has given up.
+        """
+        late = self._store.goals(self._truth.writable)
         for pattern, times in Counter(goal.config["pathPattern"] for goal in late).items():
             if times > 1:
-                self.violate(f"{pattern} was made {times} times")
+                self.violate(f"{pattern} was created {times} times")
         for goal in late:
             self._store.delete_goal(goal.goal_id)
 
-    # What must not be
+    # Checks
 
     def _check_error(self, error: RybbitError, client: RybbitClient) -> None:
         name = type(error).__name__
         self.errors[f"{name} {error.status}" if isinstance(error, APIStatusError) else name] += 1
         if isinstance(error, ClientClosedError) and not client.closed:
-            self.violate(f"the client is not closed: {error!r}")
+            self.violate(f"the client is not closed, but: {error!r}")
         self._check_secrets(f"{error!r} {error.__dict__}")
 
     def _check_secrets(self, text: str) -> None:
         if self._server.api_key in text or self._server.password in text:
-            self.violate(f"a secret shows: {text[:300]}")
+            self.violate(f"a secret was shown: {text[:300]}")
 
     def _hang(self, tasks: list[asyncio.Task[Any]]) -> None:
         for task in tasks[:3]:
@@ -686,32 +695,34 @@ class Chaos:
             self.violate(f"hangs: {task!r}")
 
     async def _check_nothing_left(self, files: int) -> int:
-        """No connection, no task and no open file; gives how many files are open."""
+        """Check for connections, tasks and files that are left; return the number of open files."""
         gc.collect()
         for _ in range(200):
-            tasks = asyncio.all_tasks() - self._crew
+            tasks = asyncio.all_tasks() - self._own_tasks
             if not self._server.connections and not tasks:
                 break
             await asyncio.sleep(0.01)
         else:
             self.violate(f"left: {self._server.connections} connections, tasks {tasks}")
-        while not self._server.running:  # noqa: ASYNC110 - it is on its way back
+        while not self._server.running:  # noqa: ASYNC110 - it is restarting
             await asyncio.sleep(0.01)
         now = len(os.listdir("/dev/fd"))
         if files and now > files:
-            self.violate(f"open files: {now}, and {files} before")
+            self.violate(f"{now} files are open, {files} before")
         return now
 
     @contextlib.contextmanager
     def _watching(self) -> Iterator[None]:
-        """Everything that is only complained of somewhere is a violation."""
+        """Count every warning, log message and unhandled exception as a violation."""
         loop = asyncio.get_running_loop()
         log, handler = logging.getLogger(), _Log(self)
         ours = logging.getLogger("rybbit_async")
         level, propagates = ours.level, ours.propagate
         before = loop.get_exception_handler()
         unraisable = sys.unraisablehook
-        loop.set_exception_handler(lambda _, context: self.violate(f"the loop says: {context}"))
+        loop.set_exception_handler(
+            lambda _, context: self.violate(f"unhandled in the event loop: {context}")
+        )
         sys.unraisablehook = lambda what: self.violate(f"unraisable: {what}")
         log.addHandler(handler)
         ours.addHandler(handler)
@@ -735,40 +746,40 @@ class Chaos:
         if issubclass(category, rybbit_async.RybbitWarning):
             self.noted["RybbitWarning"] += 1
         else:
-            self.violate(f"a warning: {category.__name__}: {message} {where}")
+            self.violate(f"warning: {category.__name__}: {message} {where}")
 
-    # What is said of it
+    # Output
 
     def summary(self) -> str:
-        """A table for reading."""
+        """The results as text."""
         counts = self._mix.counts
         reached = f"{sum(counts.values()):,} reached the server, {self._retries:,} were retries"
         lines = ["", f"chaos, seed {self.seed}: {self.attempts:,} requests", f"  {reached}"]
         lines.append(f"  {self._pauses:,} pauses, {self.restarts} restarts, {self.epochs} clients")
         lines += ["", "faults"]
         lines += [f"  {counts[name]:>7,}  {name}" for _, name, _ in KINDS]
-        lines.append(f"  {self.restarts:>7,}  server away, connections refused")
+        lines.append(f"  {self.restarts:>7,}  server restarted, connections refused")
         lines += ["", "errors that callers saw"]
         lines += [f"  {times:>7,}  {name}" for name, times in self.errors.most_common()]
-        outcomes = ("finished", "failed", "broken off", "cancelled", "timed out")
-        lines += ["", f"{'walks':<28}" + "".join(f"{outcome:>11}" for outcome in outcomes)]
+        outcomes = ("finished", "failed", "ended early", "cancelled", "timed out")
+        lines += ["", f"{'walks':<28}" + "".join(f"{outcome:>12}" for outcome in outcomes)]
         for name in sorted({name for name, _ in self.walks}):
-            row = "".join(f"{self.walks[name, outcome]:>11,}" for outcome in outcomes)
+            row = "".join(f"{self.walks[name, outcome]:>12,}" for outcome in outcomes)
             lines.append(f"  {name:<26}{row}")
         lines += ["", "writes"]
         lines += [f"  {times:>7,}  {name}" for name, times in sorted(self.writes.items())]
         lines += ["", f"{self.items:,} items checked"]
         lines += [f"{times:,} {name}" for name, times in self.noted.items()]
         memory = ", ".join(f"{size >> 20} MiB at {when}" for when, size in self.memory.items())
-        lines.append(f"memory: {memory}, {self.peak >> 20} MiB at most")
+        lines.append(f"memory: {memory}, {self.peak >> 20} MiB at the peak")
         lines.append(f"{self.seconds:.1f} s, {self.cpu:.1f} s of CPU")
         lines += ["", *(f"VIOLATION: {text}" for text in self.violations)]
-        lines.append("failed" if self.violations else "nothing lost, doubled, leaked or hung")
+        lines.append("failed" if self.violations else "nothing lost, duplicated, leaked or hung")
         return "\n".join(lines)
 
 
 class _Log(logging.Handler):
-    """Looks for secrets in every line, and for complaints of others."""
+    """Check every log line for secrets, and count warnings and errors as violations."""
 
     def __init__(self, run: Chaos) -> None:
         super().__init__()
@@ -795,7 +806,7 @@ def _is_ours(task: asyncio.Task[Any]) -> bool:
 
 
 def _memory() -> int:
-    """Bytes that are resident, or their peak where the system does not say."""
+    """The resident memory in bytes, or its peak if the system does not report it."""
     try:
         with open("/proc/self/statm") as statm:
             return int(statm.read().split()[1]) * resource.getpagesize()
@@ -804,8 +815,10 @@ def _memory() -> int:
 
 
 def _free_port() -> int:
-    """A port below those that connections are given: one of these, while its server is away,
-    could be given to the very client that connects to it, which would then talk to itself.
+    """A free port below the ephemeral range.
+
+    While the server is down, the system could assign an ephemeral port to the client's own socket,
+    and the client would connect to itself.
     """
     for port in random.sample(range(20_000, 32_000), 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -818,10 +831,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--actors", type=int, default=40, help="consumers at a time")
+    parser.add_argument("--actors", type=int, default=40, help="number of concurrent consumers")
     chosen = parser.parse_args()
     run = Chaos(chosen.requests, seed=chosen.seed, actors=chosen.actors)
-    # The last resort, where not even the loop runs.
+    # In case the event loop itself hangs.
     faulthandler.dump_traceback_later(120 + chosen.requests / 50, exit=True)
     try:
         asyncio.run(run.run())

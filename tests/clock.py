@@ -1,4 +1,4 @@
-"""Time that tests move: nobody ever really waits."""
+"""A clock for tests, so that no test waits in real time."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ START = datetime(2026, 3, 31, 12, 0, 0, tzinfo=UTC)
 
 
 class FakeClock:
-    """A clock that moves when somebody sleeps, or by ``move`` alone while ``stopped``.
+    """A clock that advances when a task sleeps, or only by ``move`` while it is ``stopped``.
 
-    ``clock.now`` is a server's ``clock=``, so that both sides see the same time. Whole
-    microseconds are counted, as a ``datetime`` does.
+    Pass ``clock.now`` to a server as ``clock=``, so that client and server have the same time. The
+    resolution is one microsecond, as in a ``datetime``.
     """
 
     def __init__(self, start: datetime = START, *, chance: float = 0.0) -> None:
         self.stopped = False
         self.chance = chance
-        """What the dice say: 0 is the longest wait, 1 the shortest."""
+        """The result of each random choice: 0 is the longest delay, 1 the shortest."""
         self.slept: list[float] = []
-        """What was asked for, oldest first."""
+        """The requested durations in seconds, oldest first."""
         self.sleeping = 0
         self._start = start
         self._micros = 0
@@ -35,17 +35,17 @@ class FakeClock:
         return self._micros / 1e6
 
     def now(self) -> datetime:
-        """The time of day."""
+        """The current date and time."""
         return self._start + timedelta(microseconds=self._micros)
 
     def move(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self._micros += math.ceil(seconds * 1e6)
         self._moved.set()
         self._moved = asyncio.Event()
 
     async def sleep(self, seconds: float) -> None:
-        """As ``asyncio.sleep``, in this clock's time; those who sleep side by side share it."""
+        """Like ``asyncio.sleep``, in the time of this clock; concurrent calls overlap."""
         due = self._micros + math.ceil(seconds * 1e6)
         self.slept.append(seconds)
         self.sleeping += 1
@@ -60,6 +60,6 @@ class FakeClock:
             self.sleeping -= 1
 
     def drive(self, client: RybbitClient) -> RybbitClient:
-        """Have ``client`` live in this time."""
-        client._transport.clock = Clock(self.time, self.sleep, self.now, lambda: self.chance)
+        """Make ``client`` use this clock, and return it."""
+        client._transport.timer.clock = Clock(self.time, self.sleep, self.now, lambda: self.chance)
         return client

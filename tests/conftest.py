@@ -1,4 +1,9 @@
-"""What every test shares: how Hypothesis runs, and that no key is ever shown."""
+"""Settings for every test: the Hypothesis profile, and a check that no key is ever shown.
+
+A test fails if it prints, logs or raises an API key. ``pytest_configure`` replaces the methods of
+``RybbitError`` that set attributes, so that every value stored in an error is checked, even if the
+test never shows the error. ``pytest_runtest_makereport`` then searches the report of each test.
+"""
 
 from __future__ import annotations
 
@@ -11,42 +16,45 @@ from hypothesis import settings
 
 from rybbit_async import RybbitError
 
-# No deadline: a busy machine is not a failure.
+# No deadline, because a slow machine is not a failure.
 settings.register_profile("rybbit", deadline=None, max_examples=60)
 settings.load_profile("rybbit")
 
 KEY = re.compile(r"rb_(?:org_)?[0-9a-f]{32}")
-"""The shape of an embedded server's keys."""
-raised: list[str] = []
-"""What errors were made with, where it holds a key."""
+"""Matches the keys of an embedded server."""
+leaks: list[str] = []
+"""Attributes of errors that contained a key, as text, since the last report."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "echoes_key: the server sends the key back")
-    config.option.log_level = config.option.log_level or "DEBUG"  # so that all of it is looked at
+    config.addinivalue_line("markers", "echoes_key: the server sends the key back to the client")
+    config.option.log_level = (
+        config.option.log_level or "DEBUG"
+    )  # so that every log line is checked
 
-    def look(error: RybbitError, name: str, value: object) -> None:
+    def set_attribute(error: RybbitError, name: str, value: object) -> None:
         if KEY.search(repr(value)):
-            raised.append(f"{type(error).__name__}.{name} = {value!r}")
+            leaks.append(f"{type(error).__name__}.{name} = {value!r}")
         Exception.__setattr__(error, name, value)
 
-    def begin(error: RybbitError, *args: object) -> None:
-        look(error, "args", args)
+    def initialize(error: RybbitError, *args: object) -> None:
+        set_attribute(error, "args", args)
 
-    RybbitError.__setattr__ = look  # type: ignore[assignment]
-    RybbitError.__init__ = begin  # type: ignore[method-assign]
+    RybbitError.__setattr__ = set_attribute  # type: ignore[assignment]
+    RybbitError.__init__ = initialize  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that printed, logged or raised a key, and do not show it either."""
+    """Fail a test that printed, logged or raised a key, without showing the key."""
     report = yield
     text = "\n".join([report.longreprtext, *(text for _, text in report.sections)])
-    if not item.get_closest_marker("echoes_key"):  # then there is one that is not redacted yet
-        text += "\n".join(raised)
-    raised.clear()
+    # With this marker, errors contain the key until the client redacts them.
+    if not item.get_closest_marker("echoes_key"):
+        text += "\n".join(leaks)
+    leaks.clear()
     if KEY.search(text):
         report.outcome = "failed"
         report.longrepr = f"a key was shown:\n{KEY.sub('rb_***', text)}"

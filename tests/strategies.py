@@ -256,7 +256,7 @@ def _fill(
 
 # --- what a caller passes ----------------------------------------------------------------------
 
-# UTF-8 can hold it, and there is no NUL in it.
+# Text that can be sent: UTF-8 can encode it, and it contains no NUL.
 sendable = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20
 )
@@ -264,7 +264,7 @@ sendable = st.text(
 
 @st.composite
 def filters(draw: st.DrawFn) -> Filter:
-    """A filter that every check lets through."""
+    """A valid filter."""
     kind = draw(st.sampled_from(FILTER_TYPES))
     parameters = FILTER_PARAMETERS - ({"user_id"} if kind == "contains" else set[str]())
     values: st.SearchStrategy[Any] = sendable | st.integers(-(10**9), 10**9) | finite

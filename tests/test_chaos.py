@@ -1,4 +1,4 @@
-"""A short run of ``chaos.py``; the long one is ``nox -s chaos``."""
+"""A short run of ``chaos.py``; ``nox -s chaos`` is the long one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rybbit_async.testing import RybbitServer
 from .chaos import Chaos, _is_ours
 
 
-async def test_nothing_is_lost_doubled_leaked_or_hung() -> None:
+async def test_nothing_is_lost_duplicated_leaked_or_hung() -> None:
     run = Chaos(800, seed=4, actors=20, epoch=250)
     await run.run()
     assert not run.violations, run.summary()
@@ -21,10 +21,10 @@ async def test_nothing_is_lost_doubled_leaked_or_hung() -> None:
     assert sum(times for (_, outcome), times in run.walks.items() if outcome == "finished") > 10
 
 
-# --- what long runs have found ------------------------------------------------------------------
+# --- bugs that long runs have found -------------------------------------------------------------
 
 
-async def test_two_may_close_at_once() -> None:
+async def test_close_can_be_called_twice_at_once() -> None:
     async with RybbitServer() as server:
         client = RybbitClient(server.api_key, base_url=server.url)
         with server.hold() as held:
@@ -36,7 +36,7 @@ async def test_two_may_close_at_once() -> None:
             await call
 
 
-async def test_a_close_that_is_cancelled_has_closed_all_the_same() -> None:
+async def test_a_cancelled_close_closes_the_client() -> None:
     async with RybbitServer() as server:
         client = RybbitClient(server.api_key, base_url=server.url)
         with server.hold() as held:
@@ -54,7 +54,7 @@ async def test_a_close_that_is_cancelled_has_closed_all_the_same() -> None:
         assert session.closed
 
 
-async def test_cancelling_twice_ends_every_lane() -> None:
+async def test_cancelling_twice_ends_every_sub_walk() -> None:
     async with (
         RybbitServer() as server,
         RybbitClient(server.api_key, base_url=server.url) as client,

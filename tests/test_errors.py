@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import rybbit_async
 from rybbit_async import errors
 
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 REQUEST: dict[str, Any] = {"method": "GET", "url": "https://example.com/api/goals/1?page=2"}
 STATUS: dict[str, Any] = {
     **REQUEST,
@@ -24,7 +27,7 @@ STATUS: dict[str, Any] = {
 def _instances() -> list[errors.RybbitError]:
     made: list[errors.RybbitError] = [
         errors.RybbitError("something"),
-        errors.InvalidParameterError("page=0: at least 1"),
+        errors.InvalidParameterError("page must be at least 1, got 0"),
         errors.ClientClosedError("the client was closed"),
         errors.IncompleteWalkError(
             "rows may be missing", report=rybbit_async.Report(pages=3, complete=False)
@@ -39,6 +42,7 @@ def _instances() -> list[errors.RybbitError]:
         errors.AuthenticationError("401", status=401, **STATUS),
         errors.PermissionDeniedError("403", status=403, **STATUS),
         errors.NotFoundError("404", status=404, **STATUS),
+        errors.EndpointNotFoundError("404", status=404, **STATUS, route="/api/goals/{site}"),
         errors.RateLimitError("429", status=429, **STATUS, retry_after=1.5, scope="burst"),
         errors.ServerError("503", status=503, **STATUS),
     ]
@@ -114,24 +118,40 @@ def test_a_subclass_with_another_signature_pickles() -> None:
     _assert_same(pickle.loads(pickle.dumps(OwnError(7))), OwnError(7))
 
 
-def test_the_tree_is_as_drawn() -> None:
-    doc = errors.__doc__ or ""
+def _drawn(lines: Iterable[str]) -> dict[str, str | None]:
+    """Each class of a drawn tree, and the class above it."""
     drawn: dict[str, str | None] = {}
     above: list[tuple[int, str]] = []
-    for line in doc.splitlines():
-        found = re.match(r"[ │├└─]*([A-Z]\w*(?:Error|Warning))\b", line)
-        if not found or line.startswith("Every"):
+    for line in lines:
+        found = re.match(r"([ │├└─]*)([A-Z]\w*(?:Error|Warning))\b", line)
+        if not found:
             continue
-        depth, name = found.start(1), found.group(1)
+        depth, name = len(found[1]), found[2]
         while above and above[-1][0] >= depth:
             above.pop()
+        assert name not in drawn
         drawn[name] = above[-1][1] if above else None
         above.append((depth, name))
+    return drawn
+
+
+def _real(*tops: type[Exception]) -> dict[str, str | None]:
     real: dict[str, str | None] = {}
-    for cls in _public(errors.RybbitError) | {errors.RybbitWarning}:
+    for cls in set[type[Exception]]().union(*(_public(top) for top in tops)):
         parent = cls.__bases__[0]
         real[cls.__name__] = parent.__name__ if parent.__module__ == errors.__name__ else None
-    assert drawn == real
+    return real
+
+
+def test_the_docstring_draws_the_tree_of_classes() -> None:
+    doc = (errors.__doc__ or "").splitlines()
+    tree = [line for line in doc if line.startswith("    ")]
+    assert _drawn(tree) == _real(errors.RybbitError) | {"RybbitWarning": None}
+
+
+def test_the_readme_draws_the_tree_of_classes() -> None:
+    (tree,) = re.findall(r"```text\n(RybbitError\n.*?)```", README, re.DOTALL)
+    assert _drawn(tree.splitlines()) == _real(errors.RybbitError)
 
 
 def test_what_the_classes_are_besides() -> None:

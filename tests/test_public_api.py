@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import importlib.metadata
 import inspect
@@ -11,6 +12,8 @@ import re
 import subprocess
 import sys
 import tomllib
+import types
+import typing
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -18,6 +21,7 @@ from pathlib import Path
 import pytest
 
 import rybbit_async
+from rybbit_async.parameters import common
 
 PACKAGE = Path(rybbit_async.__file__).parent
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
@@ -42,6 +46,8 @@ MODULES = sorted(
     if path.stem != "__init__" and path.stem != "demo"
 )
 PUBLIC = [getattr(rybbit_async, name) for name in rybbit_async.__all__ if name != "__version__"]
+# An alias such as ``Order = Literal["asc", "desc"]`` has no docstring.
+DOCUMENTED = [thing for thing in PUBLIC if typing.get_origin(thing) is not typing.Literal]
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -104,7 +110,7 @@ def test_every_module_exports_what_it_says(module: str) -> None:
         assert hasattr(imported, name), name
 
 
-@pytest.mark.parametrize("thing", PUBLIC, ids=lambda thing: thing.__name__)
+@pytest.mark.parametrize("thing", DOCUMENTED, ids=lambda thing: thing.__name__)
 def test_everything_public_is_documented(thing: object) -> None:
     # Its own words: an inherited docstring, or the signature that attrs and dataclasses
     # put in its place, is none.
@@ -123,13 +129,86 @@ def _is_property(member: object) -> bool:
     return isinstance(member, property)
 
 
-@pytest.mark.parametrize("resource", ["Goals", "GoalSessions"])
-def test_every_call_of_a_resource_is_documented(resource: str) -> None:
-    cls = getattr(sys.modules["rybbit_async.resources.goals"], resource)
-    calls = [name for name in vars(cls) if not name.startswith("_")]
+# --- signatures --------------------------------------------------------------------------------
+
+
+def _resources(thing: object) -> Iterator[type]:
+    """The classes of the resources that hang on a client, or on one of its resources."""
+    for name, value in vars(thing).items():
+        if not name.startswith("_") and type(value).__module__.startswith("rybbit_async."):
+            yield type(value)
+            yield from _resources(value)
+
+
+RESOURCES = [*_resources(rybbit_async.RybbitClient(base_url="https://analytics.example.com"))]
+
+
+def _methods(cls: type) -> Iterator[types.FunctionType]:
+    """The public methods of a class, its properties and the overloads of both."""
+    for name, member in vars(cls).items():
+        for inner in ("fget", "__func__"):  # of a property, of a class or static method
+            member = getattr(member, inner, member)
+        if isinstance(member, types.FunctionType) and not name.startswith("_"):
+            yield member
+            yield from typing.cast("list[types.FunctionType]", typing.get_overloads(member))
+
+
+METHODS: list[typing.Any] = [
+    rybbit_async.RybbitClient.__init__,
+    *(
+        method
+        for cls in [*(thing for thing in PUBLIC if inspect.isclass(thing)), *RESOURCES]
+        for method in _methods(cls)
+    ),
+]
+
+
+def _names(method: types.FunctionType) -> Iterator[str]:
+    """The names in the annotations of a method."""
+    signature = inspect.signature(method)
+    for annotation in (
+        signature.return_annotation,
+        *(parameter.annotation for parameter in signature.parameters.values()),
+    ):
+        if annotation is not inspect.Signature.empty:
+            for node in ast.walk(ast.parse(annotation, mode="eval")):
+                if isinstance(node, ast.Name):
+                    yield node.id
+
+
+def _from_elsewhere(thing: object) -> bool:
+    """Whether a thing is of the standard library, of aiohttp or of yarl."""
+    module = thing.__name__ if inspect.ismodule(thing) else getattr(thing, "__module__", "")
+    return module.partition(".")[0] in {*sys.stdlib_module_names, "aiohttp", "yarl"}
+
+
+def test_the_resources_are_found() -> None:
+    assert {"Goals", "GoalSessions"} <= {cls.__name__ for cls in RESOURCES}
+    names = {method.__qualname__ for method in METHODS}
+    assert {"Goals.list", "RybbitClient.stats", "Filter.equals", "Paginator.pages"} <= names
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda cls: cls.__name__)
+def test_every_resource_is_exported(resource: type) -> None:
+    assert resource in PUBLIC
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__qualname__)
+def test_every_type_in_a_signature_can_be_imported(method: types.FunctionType) -> None:
+    known = vars(builtins) | vars(common) | method.__globals__
+    for name in {*_names(method)} - {*rybbit_async.__all__}:
+        thing = known[name]
+        assert isinstance(thing, typing.TypeVar) or _from_elsewhere(thing), name
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda cls: cls.__name__)
+def test_every_call_of_a_resource_is_documented(resource: type) -> None:
+    calls = [*_methods(resource)]
     assert calls
-    for name in calls:
-        assert getattr(cls, name).__doc__, name
+    for call in calls:
+        assert call.__doc__, call
+        kinds = {parameter.kind for parameter in inspect.signature(call).parameters.values()}
+        assert inspect.Parameter.VAR_KEYWORD not in kinds, f"{call}: see expand_common"
 
 
 def test_version() -> None:

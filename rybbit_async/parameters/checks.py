@@ -1,4 +1,4 @@
-"""Checks of single values. What a server would refuse or misread is refused here first."""
+"""Checks of single values: what a server would reject or misread is rejected here first."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..errors import InvalidParameterError, RybbitWarning
 from ..models import EventGoal, Goal, PathGoal
 
 __all__ = [
+    "check_bool",
     "check_choice",
     "check_config",
     "check_goal",
@@ -24,42 +25,57 @@ __all__ = [
     "check_name",
     "check_site",
     "check_text",
+    "did_you_mean",
     "invalid",
     "is_list",
     "query_string",
     "warn",
+    "wrong_type",
 ]
 
-MAX_INT: Final = 2**53 - 1  # the last integer that JavaScript tells from its neighbours
-_SITE = re.compile(r"[1-9][0-9]*|[0-9a-fA-F]{12}", re.ASCII)
+MAX_INT: Final = 2**53 - 1  # JavaScript cannot tell larger integers from their neighbours
+_MAX_SHOWN: Final = 120
+_SITE: Final = r"[1-9][0-9]*|[0-9a-fA-F]{12}"  # patterns are compiled when they are first used
 
 _T = TypeVar("_T")
 
 
-def invalid(name: str, value: object, allowed: str) -> InvalidParameterError:
-    """The error for a value that is not ``allowed``."""
+# --- messages ------------------------------------------------------------------------------------
+
+
+def invalid(name: str, value: object, must: str, hint: str = "") -> InvalidParameterError:
+    """The error for a value of the right type: ``page must be 1 or more, got 0``."""
+    return InvalidParameterError(f"{name} must {must}, got {_shown(value)}{hint}")
+
+
+def wrong_type(name: str, value: object, expected: str, hint: str = "") -> InvalidParameterError:
+    """The error for a value of another type: ``name: expected str, got int (5)``."""
+    got = "None" if value is None else f"{type(value).__name__} ({_shown(value)})"
+    return InvalidParameterError(f"{name}: expected {expected}, got {got}{hint}")
+
+
+def _shown(value: object) -> str:
     try:
         shown = repr(value)
-    except ValueError:  # an integer of thousands of digits
-        shown = f"<{type(value).__name__}>"
-    if len(shown) > 120:
-        shown = shown[:117] + "..."
-    return InvalidParameterError(f"{name}={shown}: {allowed}")
+    except ValueError:  # Python does not write out an integer of thousands of digits
+        return f"<{type(value).__name__}>"
+    return shown if len(shown) <= _MAX_SHOWN else f"{shown[: _MAX_SHOWN - 3]}..."
 
 
-def check_text(name: str, value: str) -> str:
-    """Text that can be sent."""
-    if "\0" in value:
-        raise invalid(name, value, "text without NUL characters (the server answers 500 to them)")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise invalid(name, value, "text that UTF-8 can hold (it has a lone surrogate)") from None
-    return value
+def did_you_mean(value: object, known: Iterable[str]) -> str:
+    """The end of a message that suggests one of ``known``; empty where none is similar."""
+    from difflib import get_close_matches  # takes 1 ms to import, and only errors need it
+
+    if not isinstance(value, str):
+        return ""
+    names = {name.casefold(): name for name in known}
+    folded = value.casefold()
+    near = [folded] if folded in names else get_close_matches(folded, names, n=1)
+    return f" (did you mean {names[near[0]]!r}?)" if near else ""
 
 
 def warn(text: str) -> None:
-    """Warn with the line of the caller, however deep in this package it is noticed."""
+    """Warn with a ``RybbitWarning`` that points at the first line outside this package."""
     level = 1
     frame: FrameType | None = inspect.currentframe()
     while frame is not None and frame.f_globals.get("__name__", "").startswith("rybbit_async."):
@@ -67,111 +83,151 @@ def warn(text: str) -> None:
     warnings.warn(text, RybbitWarning, stacklevel=level)
 
 
+# --- values of any method ------------------------------------------------------------------------
+
+
+def check_text(name: str, value: str) -> str:
+    """Text that can be sent: no NUL characters, no lone surrogates."""
+    if "\0" in value:
+        raise invalid(name, value, "not contain NUL characters (the server answers 500 to them)")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise invalid(name, value, "be text that UTF-8 can encode (no lone surrogates)") from None
+    return value
+
+
 def check_int(name: str, value: object, *, minimum: int = 1, maximum: int | None = None) -> int:
-    """An integer of at least ``minimum`` and at most ``maximum``; a boolean is none."""
+    """An integer from ``minimum`` to ``maximum``, both included; ``bool`` is not accepted."""
+    if maximum is None and not (isinstance(value, int) and value > MAX_INT):
+        bounds = f"{minimum} or more"
+    else:
+        bounds = f"between {minimum} and {MAX_INT if maximum is None else maximum}"
     if isinstance(value, bool) or not isinstance(value, int):
-        raise invalid(name, value, f"an integer, at least {minimum}" + _most(maximum))
+        raise wrong_type(name, value, f"int ({bounds})")
     if value < minimum or value > (MAX_INT if maximum is None else maximum):
-        raise invalid(name, value, f"at least {minimum}" + _most(maximum))
-    return int(value)  # not a member of an enumeration, whose text is its name
+        raise invalid(name, value, f"be {bounds}")
+    return int(value)  # a plain int also for a member of an IntEnum, whose text is its name
 
 
-def _most(maximum: int | None) -> str:
-    return "" if maximum is None else f" and at most {maximum}"
+def check_bool(name: str, value: object) -> bool:
+    """``True`` or ``False``, or what is equal to one of them."""
+    if value in (True, False):
+        return bool(value)
+    raise wrong_type(name, value, "bool (True or False)")
 
 
 def check_choice(name: str, value: _T, choices: Iterable[_T]) -> _T:
-    """One of ``choices``, exactly."""
+    """One of ``choices``, in its exact spelling."""
     choices = sorted(choices, key=str)
     for choice in choices:
         if value == choice:
-            return choice  # and not a member of an enumeration that is equal to it
-    raise invalid(name, value, "one of " + ", ".join(map(str, choices)))
-
-
-def check_site(site: object) -> str:
-    """A site as it stands in a path: its numeric id, or its identifier of 12 hex characters."""
-    allowed = "a site's numeric id (1 or more) or its identifier of 12 hexadecimal characters"
-    if isinstance(site, int) and not isinstance(site, bool) and 0 < site <= MAX_INT:
-        return str(int(site))
-    if isinstance(site, str) and _SITE.fullmatch(site) and len(site) < 20:
-        return str.__str__(site)
-    raise invalid("site", site, allowed)
-
-
-def check_goal(goal: object) -> int:
-    """The id of a goal given as a number or as a ``Goal``."""
-    number = goal.goal_id if isinstance(goal, Goal) else goal
-    if isinstance(number, int) and not isinstance(number, bool) and 0 < number <= MAX_INT:
-        return int(number)
-    raise invalid("goal", goal, "a Goal or its numeric id (1 or more)")
-
-
-def check_name(name: object) -> str | None:
-    """A goal's name: text, or ``None`` for a goal without one."""
-    if name is None:
-        return None
-    if not isinstance(name, str):
-        raise invalid("name", name, "text or None")
-    return check_text("name", name)
-
-
-def check_config(config: object) -> PathGoal | EventGoal:
-    """A goal's configuration that a server can store.
-
-    Raises:
-        InvalidParameterError: empty text, NUL, or a property without its other half; newer
-            servers answer these with a bare 500.
-    """
-    if isinstance(config, PathGoal):
-        _check_filled("config.path_pattern", config.path_pattern)
-        return config
-    if not isinstance(config, EventGoal):
-        raise invalid("config", config, "a PathGoal or an EventGoal")
-    _check_filled("config.event_name", config.event_name)
-    key, value = config.property_key, config.property_value
-    if (key is None) != (value is None):
-        raise InvalidParameterError(
-            f"config.property_key={key!r}, config.property_value={value!r}: both or neither"
-        )
-    if key is not None:
-        _check_filled("config.property_key", key)
-        if isinstance(value, str):
-            check_text("config.property_value", value)
-        elif not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
-            raise invalid("config.property_value", value, "text, a finite number or a boolean")
-    return config
-
-
-def _check_filled(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise invalid(name, value, "text that is not empty")
-    return check_text(name, value)
+            return choice  # the plain text also for a member of an enumeration that is equal to it
+    *others, last = map(repr, choices)
+    allowed = f"{', '.join(others)} or {last}" if others else last
+    raise invalid(name, value, f"be {allowed}", did_you_mean(value, map(str, choices)))
 
 
 def is_list(value: object) -> bool:
-    """Whether ``value`` holds several values, which text and mappings do not."""
+    """Whether ``value`` is a collection of values, which text and mappings are not."""
     return isinstance(value, Iterable) and not isinstance(
         value, (str, bytes, bytearray, memoryview, Mapping)
     )
 
 
 def check_many(name: str, value: Any) -> list[Any]:
-    """Several things, and not one that happens to iterate."""
+    """Several values, as a list."""
     if not is_list(value):
-        raise invalid(name, value, "a list")
+        raise wrong_type(name, value, "a list or another iterable")
     return list(value)
 
 
-def query_string(query: Mapping[str, str]) -> str:
-    """The query as it goes over the wire, every reserved character encoded.
+# --- sites and goals -----------------------------------------------------------------------------
 
-    ``/`` among them: a raw path in a query makes a 2.2 server skip its authentication.
+
+def check_site(site: object) -> str:
+    """A site as it is written in a path: its numeric id, or its identifier of 12 hex characters."""
+    if isinstance(site, bool) or not isinstance(site, (int, str)):
+        raise wrong_type("site", site, f"int or str ({_A_SITE})")
+    if isinstance(site, int) and 0 < site <= MAX_INT:
+        return str(int(site))
+    if isinstance(site, str) and re.fullmatch(_SITE, site) and len(site) < 20:
+        return str.__str__(site)
+    raise invalid("site", site, f"be {_A_SITE}")
+
+
+_A_SITE: Final = "a numeric id (1 or more) or an identifier of 12 hexadecimal characters"
+
+
+def check_goal(goal: object) -> int:
+    """The id of a goal that is given as a number or as a ``Goal``."""
+    number = goal.goal_id if isinstance(goal, Goal) else goal
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise wrong_type("goal", goal, "Goal or int (its numeric id)")
+    if not 0 < number <= MAX_INT:
+        raise invalid("goal", goal, "be a Goal or its numeric id (1 or more)")
+    return int(number)
+
+
+def check_name(name: object) -> str | None:
+    """The name of a goal, or ``None`` for a goal without a name."""
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise wrong_type("name", name, "str or None")
+    return check_text("name", name)
+
+
+def check_config(config: object) -> PathGoal | EventGoal:
+    """The configuration of a goal, in a form that every server can store.
+
+    Raises:
+        InvalidParameterError: a text is empty or contains NUL, or only one of ``property_key``
+            and ``property_value`` is set. Newer servers answer all of these with a bare 500.
+    """
+    if isinstance(config, PathGoal):
+        _check_filled("config.path_pattern", config.path_pattern)
+        return config
+    if not isinstance(config, EventGoal):
+        raise wrong_type("config", config, "PathGoal or EventGoal")
+    _check_filled("config.event_name", config.event_name)
+    key, value = config.property_key, config.property_value
+    if (key is None) != (value is None):
+        raise InvalidParameterError(
+            "config.property_key and config.property_value must be given together, "
+            f"got property_key={_shown(key)} and property_value={_shown(value)}"
+        )
+    if key is not None:
+        _check_filled("config.property_key", key)
+        if isinstance(value, str):
+            check_text("config.property_value", value)
+        elif not isinstance(value, (int, float)):
+            raise wrong_type("config.property_value", value, "str, int, float or bool")
+        elif not abs(value) <= sys.float_info.max:
+            raise invalid("config.property_value", value, "be a finite number")
+    return config
+
+
+def _check_filled(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise wrong_type(name, value, "str")
+    if not value:
+        raise invalid(name, value, "not be empty")
+    check_text(name, value)
+
+
+# --- the query string ----------------------------------------------------------------------------
+
+
+def query_string(query: Mapping[str, str]) -> str:
+    """The query as it is sent, with every reserved character encoded.
+
+    ``/`` is encoded too: a path in a query makes a 2.2 server skip its authentication.
     """
     return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in query.items())
 
 
 @lru_cache(maxsize=256)
 def _quoted(text: str) -> str:
-    # From page to page only the number changes.
+    # The pages of a walk differ only in their number, so nearly all of their texts repeat.
     return quote(text, safe="")

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any, Final, TypedDict
+from typing import NamedTuple, TypedDict
 
 from ..errors import InvalidParameterError
+from .checks import did_you_mean
 from .filters import Filter, filters_json
-from .window import dates_query, minutes_query, zone_name
+from .window import Window, parse_window
 
-__all__ = ["CommonParameters", "common_query"]
-
-# What the methods that take the common parameters call their own.
-_OWN_WORDS: Final = (
-    "page", "page_size", "limit", "sort", "order", "concurrency", "ordered", "strict", "max_pages",
-    "verify", "goals",
-)  # fmt: skip
+__all__ = ["Common", "CommonParameters", "parse_common"]
 
 
 class CommonParameters(TypedDict, total=False):
-    """The API's common query parameters: the window in time, and the filters.
+    """The query parameters that most methods take. Absent and ``None`` mean the same.
 
-    ``start_date`` and ``end_date`` go together, both days included, in ``time_zone`` (IANA,
-    ``"UTC"`` if not given); or ``past_minutes_start`` > ``past_minutes_end`` >= 0. With neither,
-    all of time.
+    The window in time is given as dates or as minutes before now, not as both. Without either it
+    is all of time. Whatever a server would reject, or ignore and then answer with data of all
+    time, raises ``InvalidParameterError`` before anything is sent.
+
+    Attributes:
+        start_date: the first day of the window, a ``date`` or text such as ``"2024-01-31"``.
+            It goes together with ``end_date``.
+        end_date: the last day of the window, which is part of it. If it is today, the window
+            ends now.
+        time_zone: the IANA time zone in which the days begin and end, such as
+            ``"Europe/Berlin"``; ``"UTC"`` if not given. It makes no difference without dates.
+        past_minutes_start: where the window begins, in minutes before now, 1 or more. It goes
+            together with ``past_minutes_end``.
+        past_minutes_end: where the window ends, in minutes before now: 0 or more, and less than
+            ``past_minutes_start``.
+        filters: conditions on the sessions that are counted. All of them must hold; see
+            ``Filter``.
     """
 
     start_date: date | str | None
@@ -36,40 +45,52 @@ class CommonParameters(TypedDict, total=False):
     filters: Sequence[Filter] | None
 
 
-def common_query(common: CommonParameters) -> dict[str, str]:
-    """The query parameters that say ``common``, checked; absent and ``None`` mean the same.
+class Common(NamedTuple):
+    """The common parameters, checked: the window in time, and the filters as JSON."""
+
+    window: Window = Window()
+    filters: str | None = None
+
+    def query(self) -> dict[str, str]:
+        """The query parameters that say this."""
+        query = self.window.query()
+        if self.filters is not None:
+            query["filters"] = self.filters
+        return query
+
+
+def parse_common(common: CommonParameters, *, also: Iterable[str] = ()) -> Common:
+    """Check what a method was given as ``**common``, and make values of it.
+
+    Args:
+        common: the parameters that the method does not name itself.
+        also: names that the method takes besides, for the text of an error.
 
     Raises:
-        InvalidParameterError: for values, and for combinations, that a server would refuse or
-            silently answer with data of all time.
+        InvalidParameterError: for unknown names, and for values and combinations that a server
+            would reject or silently answer with data of all time.
     """
-    given: dict[str, Any] = {name: value for name, value in common.items() if value is not None}
-    unknown = sorted(given.keys() - CommonParameters.__annotations__.keys())
+    known = CommonParameters.__annotations__
+    unknown = common.keys() - known.keys()
     if unknown:
-        known = [*CommonParameters.__annotations__, *_OWN_WORDS]
-        near = difflib.get_close_matches(unknown[0], known, n=1)
-        meant = f"did you mean {near[0]!r}? " if near else ""
-        allowed = ", ".join(CommonParameters.__annotations__)
-        raise InvalidParameterError(
-            f"unknown parameter {unknown[0]!r}: {meant}(besides those of the method: {allowed})"
-        )
-    query: dict[str, str] = {}
-    dates = given.keys() & {"start_date", "end_date"}
-    minutes = given.keys() & {"past_minutes_start", "past_minutes_end"}
-    if dates and minutes:
-        raise InvalidParameterError(
-            f"{min(dates)} and {min(minutes)}: dates or minutes, not both "
-            "(the server would ignore the minutes)"
-        )
-    if dates:
-        query |= dates_query(given)
-    if minutes:
-        query |= minutes_query(given)
-    if "time_zone" in given:
-        # On its own it changes no row, so a program may set it once for all of its calls.
-        query["time_zone"] = zone_name(given["time_zone"])
-    if "filters" in given:
-        filters = filters_json(given["filters"])
-        if filters != "[]":
-            query["filters"] = filters
-    return query
+        raise _unknown_parameter(min(unknown), [*_keywords_of_method(), *also, *known])
+    filters = common.get("filters")
+    return Common(parse_window(common), None if filters is None else filters_json(filters))
+
+
+def _unknown_parameter(name: str, known: list[str]) -> InvalidParameterError:
+    return InvalidParameterError(
+        f"unknown parameter {name!r}{did_you_mean(name, known)}, expected one of {', '.join(known)}"
+    )
+
+
+def _keywords_of_method() -> list[str]:
+    """The keywords that the method with ``**common`` names itself; only errors need them."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        code = frame.f_code
+        if code.co_flags & inspect.CO_VARKEYWORDS:
+            first = code.co_argcount
+            return [*code.co_varnames[first : first + code.co_kwonlyargcount]]
+        frame = frame.f_back
+    return []

@@ -1,11 +1,12 @@
-"""The goals of a site, and the sessions that reached them: the five endpoints of the Goals API."""
+"""``client.goals``: the goals of a site, to read and to write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any, Final, Literal, Unpack, cast
-
-from attrs import evolve
+from weakref import WeakKeyDictionary
 
 from ..errors import (
     APIConnectionError,
@@ -14,57 +15,66 @@ from ..errors import (
     NotFoundError,
     ServerError,
 )
-from ..models import EventGoal, Goal, GoalResult, GoalSession, PathGoal, Session
+from ..models import EventGoal, Goal, GoalResult, PathGoal
+from ..pages import Page
 from ..parameters.checks import (
+    check_bool,
     check_choice,
     check_config,
     check_goal,
-    check_int,
-    check_many,
     check_name,
     check_site,
-    warn,
 )
-from ..parameters.common import CommonParameters, common_query
-from ..walks.multi_walk import Lane, MergedWalk
-from ..walks.paginator import Page, Paginator, Report
-from ..walks.walk import ListWalk, Resume
+from ..parameters.common import CommonParameters
+from ..parameters.signature import expand_parameters
+from ..parameters.walk import WalkParameters
+from ..transport.routing import Router
+from ..walks.orders import ByKey
+from ..walks.paginator import Paginator
 from ..wire.converter import config_to_wire, structure
-from ..wire.json import Body
+from ..wire.json import Body, dump
 from ..wire.messages import Response, decode
-from .sources import BY_ID, Api, GoalSource, SessionSource, WalkOptions
+from .context import Context
+from .endpoints import GOAL, GOALS
+from .goal_sessions import GoalSessions, no_goal
+from .resource import Resource
 
-__all__ = ["GoalSessions", "Goals", "Order", "Sort"]
+__all__ = ["Goals", "NotGiven", "Order", "Sort"]
 
 Sort = Literal["goalId", "name", "goalType", "createdAt"]
 Order = Literal["asc", "desc"]
 
 _SORTS: Final = ("goalId", "name", "goalType", "createdAt")
 _ORDERS: Final = ("asc", "desc")
-MAX_PAGE_SIZE: Final = 100
 
 
-class _Keep:
+class NotGiven:
+    """Stands for a parameter that was not passed, where ``None`` means something else."""
+
     def __repr__(self) -> str:
-        return "<as it is>"
+        return "NotGiven()"
 
 
-_KEEP: Final = _Keep()
+_NOT_GIVEN: Final = NotGiven()
+# One for each client: all views of a client share its router.
+_ensuring: Final = WeakKeyDictionary[Router, asyncio.Lock]()
 
 
-class Goals:
-    """``client.goals``: a site's goals. ``site`` is its numeric id or its 12-character identifier.
+class Goals(Resource):
+    """The goals of a site. ``site`` is its number or its identifier of 12 hexadecimal characters.
 
-    Every method takes the common query parameters where the endpoint has them, see
-    ``CommonParameters``, and refuses with ``InvalidParameterError`` what the server would refuse
-    or ignore. Any of them may raise an ``APIStatusError``, an ``APIConnectionError`` or an
-    ``APIResponseError``.
+    Methods refuse with ``InvalidParameterError`` what the server would refuse or ignore. Any of
+    them may raise an ``APIStatusError``, an ``APIConnectionError`` or an ``APIResponseError``.
     """
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self.sessions = GoalSessions(api)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.sessions = GoalSessions(context)
+        self._ensuring = _ensuring.setdefault(context.router, asyncio.Lock())
 
+    # --- reading ------------------------------------------------------------------------------
+
+    @expand_parameters
     async def list(
         self,
         site: int | str,
@@ -77,18 +87,13 @@ class Goals:
     ) -> Page[Goal]:
         """One page of a site's goals (``GET`` list goals), newest first unless told otherwise.
 
-        ``page_size`` is 1 to 100. A page beyond the end is empty, its ``meta`` whole.
+        ``page_size`` is 1 to 100. A page beyond the end is empty, its ``meta`` complete.
         """
-        source = GoalSource(
-            self._api,
-            check_site(site),
-            common_query(common),
-            _sorting(sort, order),
-            check_int("page_size", page_size, maximum=MAX_PAGE_SIZE),
-        )
-        page_of = await source.fetch(check_int("page", page), source.page_size)
-        return page_of()
+        params = {"site": check_site(site)}
+        sorting = _sorting(sort, order)
+        return await self._page(GOALS, params, page, page_size, common, sorting=sorting)
 
+    @expand_parameters
     def iter(
         self,
         site: int | str,
@@ -96,45 +101,38 @@ class Goals:
         page_size: int = 100,
         sort: Sort | None = None,
         order: Order | None = None,
-        concurrency: int | None = None,
-        ordered: bool = True,
-        limit: int | None = None,
-        strict: bool = False,
-        max_pages: int | None = None,
         verify: bool = False,
-        **common: Unpack[CommonParameters],
+        **walk: Unpack[WalkParameters],
     ) -> Paginator[Goal]:
         """Every goal of a site, by ``goal_id`` unless told otherwise, since that order is stable.
 
         Args:
+            site: the site's number, or its identifier of 12 hexadecimal characters.
             page_size: how many goals a request asks for, 1 to 100.
-            concurrency: how many pages may be in flight or buffered; the client's if not given.
-            ordered: whether goals come in the list's order, or as their pages arrive.
-            limit: how many goals to give in all.
-            strict: raise ``IncompleteWalkError`` where the walk could not be made whole.
-            max_pages: how many pages to read at most.
-            verify: read the list once more than the answers ask for: a goal deleted and another
+            sort: the column to sort by; goals that share a name or a type have no fixed order.
+            order: ``"asc"`` or ``"desc"``.
+            verify: read the list once more than the responses ask for: a goal deleted and another
                 created between the same two pages leave no trace in them.
+            walk: see ``WalkParameters``.
         """
-        options = WalkOptions.of(self._api, concurrency, ordered, limit, strict, max_pages)
         if sort is None:
             sort, order = "goalId", order or "asc"
-        source = GoalSource(
-            self._api,
-            check_site(site),
-            common_query(common),
-            _sorting(sort, order),
-            check_int("page_size", page_size, maximum=MAX_PAGE_SIZE),
-            check_choice("verify", verify, (True, False)),
-        )
-        return options.paginator(
-            self._api,
-            lambda report, resume: options.walk(source, report, resume),
-            f"goals of site {source.site}",
-            source.query,
-            source.sorting,
+        sorting = _sorting(sort, order)
+        return self._walk(
+            GOALS,
+            {"site": check_site(site)},
+            page_size,
+            walk,
+            order=ByKey(
+                attrgetter("goal_id"),
+                rising=sorting == GOALS.stable_query,
+                stable=sorting.get("sort") not in ("name", "goalType"),
+                verify=check_bool("verify", verify),
+            ),
+            sorting=sorting,
         )
 
+    @expand_parameters
     async def get(self, site: int | str, goal_id: int, **common: Unpack[CommonParameters]) -> Goal:
         """One goal of a site. The API has no route for that, so its goals are walked.
 
@@ -146,33 +144,43 @@ class Goals:
             async for goal in goals:
                 if goal.goal_id == wanted:
                     return goal
-        raise _no_goal(wanted, site)
+        raise no_goal(wanted, site)
+
+    # --- writing ------------------------------------------------------------------------------
 
     async def create(
         self, site: int | str, config: PathGoal | EventGoal, *, name: str | None = None
     ) -> GoalResult:
-        """Make a goal; its type follows from ``config``. Names need not be unique."""
+        """Create a goal; its type follows from ``config``. Names need not be unique."""
         body: dict[str, Any] = {
             "goalType": "path" if isinstance(check_config(config), PathGoal) else "event",
             "config": config_to_wire(config),
         }
         if check_name(name):
             body["name"] = name  # null is refused; a goal without a name has none sent
-        return _result(await self._api.write("POST", check_site(site), None, body), None)
+        site_key = check_site(site)
+        response = await self._context.router.send(
+            GOALS.route,
+            "POST",
+            {"site": site_key},
+            body=dump(body, "config"),
+            options=self._context.options,
+        )
+        return _result(response, None)
 
     async def ensure(
         self, site: int | str, config: PathGoal | EventGoal, *, name: str | None = None
     ) -> GoalResult:
-        """The goal with this configuration, and this name if one is given; made if there is none.
+        """The goal with this configuration, and this name if given; created if there is none.
 
-        The safe way to create: a ``create`` whose answer was lost cannot be repeated, since goals
-        need not be unique. This looks before it makes, and again after an answer that was lost;
-        if the goal is not there then, what had gone wrong is raised, and ``ensure`` can be called
-        again. Calls of one client take their turns.
+        This is the safe way to create a goal: a ``create`` whose response was lost cannot be
+        repeated, since goals need not be unique. ``ensure`` looks for the goal before it creates
+        one, and again after a response that was lost; if the goal is not there then, the first
+        error is raised, and ``ensure`` can be called again. Calls of one client run one at a time.
         """
         check_config(config)
         check_name(name)
-        async with self._api.ensuring:
+        async with self._ensuring:
             found = await self._find(site, config, name)
             if found is not None:
                 return GoalResult(True, found.goal_id)
@@ -200,27 +208,27 @@ class Goals:
         site: int | str,
         goal: int | Goal,
         *,
-        name: str | _Keep | None = _KEEP,
-        config: PathGoal | EventGoal | Mapping[str, Any] | _Keep = _KEEP,
+        name: str | NotGiven | None = _NOT_GIVEN,
+        config: PathGoal | EventGoal | Mapping[str, Any] | NotGiven = _NOT_GIVEN,
     ) -> GoalResult:
-        """Change a goal; what is not passed stays as it is. ``name=None`` takes the name away.
+        """Change a goal; what is not passed stays as it is. ``name=None`` removes the name.
 
-        The server replaces the whole goal, so it is read first, and a goal that is not this
-        site's is ``NotFoundError`` with nothing sent. A mapping as ``config`` is for goal types
-        that this package has no class for: it is sent as it is, and the type stays.
+        The server replaces the whole goal, so it is read first, and for a goal that is not this
+        site's ``NotFoundError`` is raised and nothing is sent. A mapping as ``config`` is for goal
+        types that this package has no class for: it is sent as it is, and the type stays.
         """
         site_key, wanted = check_site(site), check_goal(goal)
-        if name is _KEEP and config is _KEEP:
-            raise InvalidParameterError("update: pass name, config or both")
-        if not isinstance(name, _Keep):
+        if isinstance(name, NotGiven) and isinstance(config, NotGiven):
+            raise InvalidParameterError("update must be given name, config or both, got neither")
+        if not isinstance(name, NotGiven):
             check_name(name)
-        if not isinstance(config, (_Keep, Mapping)):
+        if not isinstance(config, (NotGiven, Mapping)):
             check_config(config)
         old = await self.get(site, wanted)
-        new_name = old.name if isinstance(name, _Keep) else name
-        new_config = old.config if isinstance(config, _Keep) else config
+        new_name = old.name if isinstance(name, NotGiven) else name
+        new_config = old.config if isinstance(config, NotGiven) else config
         body: dict[str, Any] = {
-            # Undocumented, and required by servers before 2.14.
+            # Not documented, and required by servers before 2.14.
             "goalId": wanted,
             "siteId": _numeric_site(site_key, old),
             "goalType": _type_of(new_config, old.goal_type),
@@ -228,186 +236,32 @@ class Goals:
         }
         if new_name:
             body["name"] = new_name
-        return _result(await self._api.write("PUT", site_key, wanted, body), wanted)
+        return _result(await self._write("PUT", site_key, wanted, dump(body, "config")), wanted)
 
     async def delete(self, site: int | str, goal: int | Goal) -> GoalResult:
         """Delete a goal of this site.
 
-        An older server deletes a goal whatever site the URL names, so the goal is read first: one
-        that is not this site's is ``NotFoundError`` with nothing deleted.
+        An older server deletes a goal whatever site the URL names, so the goal is read first: for
+        one that is not this site's ``NotFoundError`` is raised and nothing is deleted.
         """
         site_key, wanted = check_site(site), check_goal(goal)
         await self.get(site, wanted)
         try:
-            return _result(await self._api.write("DELETE", site_key, wanted, None), wanted)
+            # A DELETE with a JSON content type and no body is refused, so it has neither.
+            return _result(await self._write("DELETE", site_key, wanted, None), wanted)
         except NotFoundError as error:
             if error.repeated and error.message == "Goal not found":
-                return GoalResult(True, wanted)  # the attempt before, whose answer was lost
+                return GoalResult(True, wanted)  # an earlier attempt, whose response was lost
             raise
 
-
-class GoalSessions:
-    """``client.goals.sessions``: the sessions that reached a goal, newest ``session_end`` first.
-
-    A goal is given by its id or as a ``Goal``. The endpoint ignores ``filters``: passing any
-    warns, and the rows are those of the unfiltered window.
-    """
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    async def list(
-        self,
-        site: int | str,
-        goal: int | Goal,
-        *,
-        page: int = 1,
-        limit: int = 25,
-        **common: Unpack[CommonParameters],
-    ) -> Page[Session]:
-        """One page of sessions (``GET`` goal sessions) of ``limit`` rows; ``meta`` is ``None``.
-
-        The answer has no total: a page that is short, or empty, is the last one.
-        """
-        source = SessionSource(
-            self._api,
-            check_site(site),
-            check_goal(goal),
-            _without_filters(common),
-            check_int("limit", limit),
-        )
-        page_of = await source.fetch(check_int("page", page), source.page_size)
-        return page_of()
-
-    def iter(
-        self,
-        site: int | str,
-        goal: int | Goal,
-        *,
-        page_size: int = 1000,
-        concurrency: int | None = None,
-        ordered: bool = True,
-        limit: int | None = None,
-        strict: bool = False,
-        max_pages: int | None = None,
-        **common: Unpack[CommonParameters],
-    ) -> Paginator[Session]:
-        """Every session that reached a goal.
-
-        Args:
-            goal: a ``Goal`` that came with the same common parameters tells how many sessions to
-                expect, and saves requests beyond the end.
-            page_size: how many sessions a request asks for; a page costs the server nearly the
-                same whatever its size.
-            concurrency: how many pages may be in flight or buffered; the client's if not given.
-            ordered: whether sessions come in the list's order, or as their pages arrive.
-            limit: how many sessions to give in all.
-            strict: raise ``IncompleteWalkError`` where the walk could not be made whole.
-            max_pages: how many pages to read at most.
-        """
-        options = WalkOptions.of(self._api, concurrency, ordered, limit, strict, max_pages)
-        source = SessionSource(
-            self._api,
-            check_site(site),
-            check_goal(goal),
-            _without_filters(common),
-            check_int("page_size", page_size),
-            expected=goal.total_conversions if isinstance(goal, Goal) else None,
-        )
-        return options.paginator(
-            self._api,
-            lambda report, resume: options.walk(source, report, resume),
-            f"sessions of goal {source.goal} of site {source.site}",
-            source.query,
-        )
-
-    def iter_all(
-        self,
-        sites: int | str | Iterable[int | str],
-        *,
-        goals: Iterable[int | Goal] | None = None,
-        page_size: int = 1000,
-        concurrency: int | None = None,
-        ordered: bool = True,
-        limit: int | None = None,
-        strict: bool = False,
-        max_pages: int | None = None,
-        **common: Unpack[CommonParameters],
-    ) -> Paginator[GoalSession]:
-        """The sessions of every goal of one site or many, walked together under one window.
-
-        Sessions begin while goals are still being listed. A session that reached two goals comes
-        once for each. Its pages have no positions: to stop and go on, walk goal by goal.
-
-        Args:
-            sites: a site or several, each by its numeric id or its identifier, and not by both.
-            goals: only these goals, by id or as ``Goal``; for one that none of the sites has,
-                ``NotFoundError`` is raised after the last item.
-            page_size: how many sessions a request asks for.
-            concurrency: how many pages, of goals or of sessions, may be in flight or buffered in
-                all; the client's if not given.
-            ordered: site by site and goal by goal, by ``goal_id``; otherwise each goal has a
-                like share of the window, and sessions come as their pages arrive.
-            limit: how many sessions to give in all.
-            strict: raise ``IncompleteWalkError`` where the walk could not be made whole.
-            max_pages: how many pages to read at most.
-        """
-        api, size = self._api, check_int("page_size", page_size)
-        options = WalkOptions.of(api, concurrency, ordered, limit, strict, max_pages)
-        many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
-        by_key = {check_site(site): site for site in many}  # each once
-        wanted = None if goals is None else {check_goal(g) for g in check_many("goals", goals)}
-        query = _without_filters(common)
-
-        def begin(report: Report, _: Resume | None) -> MergedWalk[Goal, Session, GoalSession]:
-            missing = set(wanted or ())
-
-            def listing(site: int | str, key: str) -> tuple[ListWalk[Goal], Any]:
-                def lane(goal: Goal) -> Lane[Session, GoalSession] | None:
-                    if wanted is not None and goal.goal_id not in wanted:
-                        return None
-                    missing.discard(goal.goal_id)
-                    hint = goal.total_conversions or 0
-                    source = SessionSource(api, key, goal.goal_id, query, size, hint)
-                    return Lane(
-                        options.walk(source, report),
-                        lambda session: GoalSession(site, goal, session),
-                        max(1, -(-hint // size)),
-                    )
-
-                goals_of = GoalSource(api, key, query, BY_ID, MAX_PAGE_SIZE)
-                return evolve(options, concurrency=1).walk(goals_of, report), lane
-
-            def finish() -> None:
-                if missing:
-                    raise _no_goal(min(missing), ", ".join(by_key))
-
-            return MergedWalk(
-                (listing(site, key) for key, site in by_key.items()),
-                report,
-                page_size=size,
-                concurrency=options.concurrency,
-                ordered=options.ordered,
-                finish=finish,
-            )
-
-        return options.paginator(
-            api, begin, f"sessions of all goals of {len(by_key)} sites", [*by_key], query
-        )
-
-
-def _no_goal(goal_id: int, site: int | str) -> NotFoundError:
-    return NotFoundError(
-        f"goal {goal_id} is not among the goals of site {site}",
-        status=404,
-        message="Goal not found",
-        method="GET",
-        url="",
-    )
+    async def _write(self, method: str, site: str, goal: int, body: bytes | None) -> Response:
+        params: Mapping[str, str | int] = {"site": site, "goal": goal}
+        router, options = self._context.router, self._context.options
+        return await router.send(GOAL, method, params, body=body, options=options)
 
 
 def _sorting(sort: object, order: object) -> dict[str, str]:
-    # The server takes what it does not know for the default, silently.
+    # The server silently takes what it does not know for the default.
     query: dict[str, str] = {}
     if sort is not None:
         query["sort"] = str(check_choice("sort", sort, _SORTS))
@@ -416,23 +270,13 @@ def _sorting(sort: object, order: object) -> dict[str, str]:
     return query
 
 
-def _without_filters(common: CommonParameters) -> dict[str, str]:
-    query = common_query(common)
-    if query.pop("filters", None):
-        warn(
-            "filters: the server ignores them for the sessions of a goal, so these rows are those "
-            "of the unfiltered window; filter them in your program"
-        )
-    return query
-
-
 def _numeric_site(site: str, goal: Goal) -> int:
     if goal.site_id is not None:
         return goal.site_id
     if not site.isdigit():
         raise InvalidParameterError(
-            f"site={site!r}: this server asks for the numeric id in an update and does not tell "
-            "it: pass the site's number"
+            "site must be the site's number, since this server requires it in an update and does "
+            f"not send it, got {site!r}"
         )
     return int(site)
 
@@ -443,12 +287,12 @@ def _type_of(config: PathGoal | EventGoal | Mapping[str, Any], old: str) -> str:
     return "event" if isinstance(config, EventGoal) else old
 
 
-def _result(answer: Response, goal_id: int | None) -> GoalResult:
+def _result(response: Response, goal_id: int | None) -> GoalResult:
     def result(body: Body) -> GoalResult:
         data = body.json()
         if goal_id is not None and isinstance(data, dict):
-            # A deletion's answer does not repeat it.
+            # The response to a deletion does not repeat it.
             data = {"goalId": goal_id, **cast("dict[str, object]", data)}
         return structure(data, GoalResult)
 
-    return decode(answer, result)
+    return decode(response, result)

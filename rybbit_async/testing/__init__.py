@@ -1,7 +1,8 @@
 """A Rybbit-compatible server for tests, demos and benchmarks.
 
-`RybbitServer` listens on a real loopback socket, and answers from events in DuckDB. It shares
-nothing with the client: if the two shared models, they would share mistakes.
+`RybbitServer` listens on a real loopback socket and computes its responses from events in DuckDB.
+It shares no code with the client except the exceptions, because with shared models a mistake in
+one would hide a mistake in the other.
 
     from rybbit_async.testing import RybbitServer, generate
 
@@ -9,7 +10,7 @@ nothing with the client: if the two shared models, they would share mistakes.
         traffic = generate(server.store, sessions=1_000)
         ...  # server.url, server.api_key, traffic.site
 
-Needs the extra `testing`. By hand: `python -m rybbit_async.testing`.
+It needs the extra `testing`. `python -m rybbit_async.testing` runs it from the command line.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .extra import missing_extra
+
 if TYPE_CHECKING:
     from . import faults
     from .access import BucketLimit, KeyLimit
-    from .api import RecordedRequest
+    from .api.call import RecordedRequest
     from .faults import Injection
+    from .held import HeldRequests
     from .releases import RELEASES, Release
-    from .server import Holding, RybbitServer
+    from .server import RybbitServer
     from .store import EVENT_COLUMNS, Goal, Site, Store
     from .traffic import Traffic, generate
 
@@ -32,7 +36,7 @@ __all__ = [
     "RELEASES",
     "BucketLimit",
     "Goal",
-    "Holding",
+    "HeldRequests",
     "Injection",
     "KeyLimit",
     "RecordedRequest",
@@ -45,16 +49,16 @@ __all__ = [
     "generate",
 ]
 
-# Imported when first used: the pytest plugin lives here too, and must load without DuckDB.
-_HOMES = {
+# Imported when first used, because the pytest plugin must load without DuckDB.
+_MODULES = {
     "EVENT_COLUMNS": "store",
     "RELEASES": "releases",
     "BucketLimit": "access",
     "Goal": "store",
-    "Holding": "server",
+    "HeldRequests": "held",
     "Injection": "faults",
     "KeyLimit": "access",
-    "RecordedRequest": "api",
+    "RecordedRequest": "api.call",
     "Release": "releases",
     "RybbitServer": "server",
     "Site": "store",
@@ -67,8 +71,12 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name == "faults":
         return import_module(f"{__name__}.faults")
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        try:
+            module = import_module(f"{__name__}.{_MODULES[name]}")
+        except ModuleNotFoundError as error:
+            raise missing_extra(error) from error
+        return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,4 +1,4 @@
-"""`python -m rybbit_async.testing`: the embedded server by hand, until SIGINT or SIGTERM."""
+"""`python -m rybbit_async.testing` runs the embedded server until it is interrupted."""
 
 from __future__ import annotations
 
@@ -7,39 +7,68 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from .extra import missing_extra
 from .releases import RELEASES
-from .server import RybbitServer
-from .store import Store
-from .traffic import generate
+
+if TYPE_CHECKING:
+    from .server import RybbitServer
+    from .store import Store
+
+
+def _number(
+    kind: Callable[[str], float], minimum: float, maximum: float | None = None
+) -> Callable[[str], float]:
+    """An argparse type: a number within these bounds."""
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not minimum <= value <= (value if maximum is None else maximum):
+            upper = "" if maximum is None else f" and at most {maximum}"
+            name = "an integer" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(
+                f"must be {name} of at least {minimum}{upper}, got {text!r}"
+            )
+        return value
+
+    return parse
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m rybbit_async.testing",
-        description="A Rybbit-compatible server on loopback, filled with traffic.",
+        description="Run a Rybbit-compatible server on loopback, filled with generated traffic.",
     )
-    parser.add_argument("--release", default="2.14", choices=sorted(RELEASES))
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
-    parser.add_argument("--sessions", type=int, default=50_000, help="over all sites")
-    parser.add_argument("--days", type=float, default=30)
-    parser.add_argument("--sites", type=int, default=1)
-    parser.add_argument("--goals", type=int, default=12, help="of each site")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds for each request")
-    parser.add_argument("--database", default=":memory:", help="a DuckDB file; filled if new")
-    parser.add_argument("--no-ties", action="store_true", help="equal rows keep their order")
-    parser.add_argument("--rate-limit", action="store_true", help="the release's own limit")
-    parser.add_argument("--uniform", action="store_true", help="sessions that are all alike")
-    parser.add_argument("--distinct-ends", action="store_true", help="no two end together")
-    parser.add_argument("--cache", type=int, default=64, help="MiB of rendered pages kept")
-    parser.add_argument("--json", action="store_true", help="one line of JSON when ready")
+    add = parser.add_argument
+    count, amount = _number(int, 0), _number(float, 0)
+    add("--release", default="2.14", choices=sorted(RELEASES), help="release that it behaves like")
+    add("--host", default="127.0.0.1", help="address to listen on")
+    add("--port", type=_number(int, 0, 65_535), default=0, help="port; default: a free one")
+    add("--sessions", type=count, default=50_000, help="number of sessions on all sites together")
+    add("--days", type=_number(float, 0.001), default=30, help="length of the traffic in days")
+    add("--sites", type=_number(int, 1), default=1, help="number of sites")
+    add("--goals", type=count, default=12, help="number of goals of each site")
+    add("--seed", type=int, default=1, help="seed of the traffic")
+    add("--latency", type=amount, default=0.0, help="seconds that each request takes longer")
+    add("--database", default=":memory:", help="DuckDB file, which is filled if it has no site")
+    add("--no-ties", action="store_true", help="keep equal rows in the same order on every page")
+    add("--rate-limit", action="store_true", help="apply the rate limit of the release")
+    add("--uniform", action="store_true", help="generate sessions that are all alike")
+    add("--distinct-ends", action="store_true", help="let no two sessions end in the same second")
+    add("--cache", type=count, default=64, help="MiB of pages to keep in memory")
+    add("--json", action="store_true", help="print one line of JSON when the server is ready")
     return parser.parse_args(argv)
 
 
 def _fill(store: Store, options: argparse.Namespace) -> None:
+    from .traffic import generate
+
     if not store.sites():
         generate(
             store,
@@ -54,10 +83,14 @@ def _fill(store: Store, options: argparse.Namespace) -> None:
 
 
 async def _serve(store: Store, options: argparse.Namespace) -> None:
+    from .server import RybbitServer
+
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+        # Windows has no signal handlers in its event loops: there, Ctrl+C cancels this task.
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopped.set)
     server = RybbitServer(
         release=options.release,
         store=store,
@@ -70,12 +103,12 @@ async def _serve(store: Store, options: argparse.Namespace) -> None:
         record=False,
     )
     async with server:
-        sys.stdout.write(_described(server, as_json=options.json) + "\n")
+        sys.stdout.write(_description(server, as_json=options.json) + "\n")
         sys.stdout.flush()
         await stopped.wait()
 
 
-def _described(server: RybbitServer, *, as_json: bool) -> str:
+def _description(server: RybbitServer, *, as_json: bool) -> str:
     sites = server.store.sites()
     described = {
         "url": server.url,
@@ -105,11 +138,21 @@ def _described(server: RybbitServer, *, as_json: bool) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until a signal ends it."""
+    """Run the server until it is interrupted. Returns the exit status."""
     options = _arguments(argv)
+    try:
+        from .store import Store
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"{missing_extra(error)}\n")
+        return 1
     with Store(options.database) as store:
-        _fill(store, options)
-        asyncio.run(_serve(store, options))
+        try:
+            _fill(store, options)
+        except ValueError as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve(store, options))
     return 0
 
 

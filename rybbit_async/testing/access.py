@@ -1,4 +1,4 @@
-"""Who may do what: keys with scopes, sign-in sessions, rate limits."""
+"""Keys with scopes, sign-in sessions, and rate limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 import attrs
 
 from .releases import Release
-from .store import Site
+from .schema import Site
 
 __all__ = [
     "READ",
@@ -23,7 +23,7 @@ __all__ = [
     "Caller",
     "Key",
     "KeyLimit",
-    "RefusedError",
+    "LimitExceededError",
 ]
 
 READ, WRITE = "goals:read", "goals:write"
@@ -33,8 +33,8 @@ COOKIE_SECONDS = 604_800
 
 @attrs.frozen
 class KeyLimit:
-    """The older limit, per key: a key that is used up is refused like a bad one, without a
-    word and without headers, until `seconds` have passed since its last success.
+    """The older limit, for each key: after `requests`, the key is answered like a bad key, without
+    rate limit headers, until `seconds` have passed since its last success.
     """
 
     requests: int = 500
@@ -43,8 +43,9 @@ class KeyLimit:
 
 @attrs.frozen
 class BucketLimit:
-    """The newer limit, per owner: a bucket of `burst` requests that refills at `refill` a second,
-    and a `daily` quota that starts again at 00:00 UTC. Every answer carries headers.
+    """The newer limit, shared by all keys of an owner: a bucket of `burst` requests that refills
+    at `refill` per second, and a `daily` quota that resets at 00:00 UTC. Every response has rate
+    limit headers.
     """
 
     burst: int = 50
@@ -54,7 +55,7 @@ class BucketLimit:
 
 @attrs.define
 class Key:
-    """An API key. `sites` of None means every site of the organisation."""
+    """An API key. If `sites` is None, it is for every site of the organisation."""
 
     text: str
     name: str
@@ -66,8 +67,8 @@ class Key:
 
 
 @attrs.frozen
-class RefusedError(Exception):
-    """The key is good and used up. `scope` is `key`, `burst` or `daily`."""
+class LimitExceededError(Exception):
+    """A rate limit is exceeded. `scope` is `key`, `burst`, `daily` or `sign-in`."""
 
     scope: str
     limit: int
@@ -77,22 +78,23 @@ class RefusedError(Exception):
 
 @attrs.frozen
 class Caller:
-    """Who asks: a key, a signed-in user, neither, or (`anyone`) somebody who need not say."""
+    """The sender of a request: a key, a signed-in user, or neither."""
 
     key: Key | None = None
     user: str | None = None
     anyone: bool = False
+    """Authentication is off: the caller may do everything."""
     headers: dict[str, str] = attrs.field(factory=dict[str, str])
-    """Rate limit headers of the answer."""
+    """Rate limit headers of the response."""
 
-    def reads(self, site: Site, organisation: str) -> bool:
-        """Whether the caller may read the site; `organisation` is that of the users."""
+    def may_read(self, site: Site, organisation: str) -> bool:
+        """Whether the caller may read the site. `organisation` is that of the signed-in user."""
         if self.anyone or site.public:
             return True
         return self.owns(site, organisation)
 
     def owns(self, site: Site, organisation: str) -> bool:
-        """Whether the site is one of the caller's own."""
+        """Whether the site belongs to the caller."""
         if self.anyone or (self.user is not None and site.organisation == organisation):
             return True
         return (
@@ -112,7 +114,7 @@ class _Used:
 
 
 class Access:
-    """The keys, users and limits of one server. `clock` says what time it is."""
+    """The keys, the user and the limits of one server. `clock` returns the current time."""
 
     organisation = "default"
 
@@ -123,9 +125,9 @@ class Access:
         self.limit = limit
         self.keys: dict[str, Key] = {}
         self.email = "owner@example.com"
-        self.password = "correct horse battery staple"  # noqa: S105 - nothing to hide
+        self.password = "embedded-server-password"  # noqa: S105 - a server for tests
         self.cookie = "better-auth.session_token"
-        """Name of the session cookie; real servers behind TLS put `__Secure-` before it."""
+        """Name of the session cookie. Real servers behind TLS put `__Secure-` before it."""
         self.sign_ins = 0
         self._attempts: list[datetime] = []
         self._sessions: dict[str, datetime] = {}
@@ -144,7 +146,7 @@ class Access:
         expires: datetime | None,
         of_organisation: bool,
     ) -> str:
-        """A new key, whose text is returned."""
+        """Add a key and return its text."""
         text = ("rb_org_" if of_organisation else "rb_") + secrets.token_hex(16)
         self.keys[text] = Key(
             text,
@@ -168,21 +170,21 @@ class Access:
     # Sign-in
 
     def sign_in(self, email: object, password: object) -> str | None:
-        """The value of a new session cookie, or None for a wrong e-mail or password.
+        """The value of a new session cookie. None if e-mail or password are wrong.
 
-        Raises `RefusedError` beyond a few attempts in ten seconds.
+        Raises `LimitExceededError` after a few attempts in ten seconds.
         """
         now = self._clock()
         span = timedelta(seconds=SIGN_IN_SECONDS)
         self._attempts = [moment for moment in self._attempts if now - moment < span]
         if len(self._attempts) >= SIGN_INS:
             wait = math.ceil((self._attempts[0] + span - now).total_seconds())
-            raise RefusedError("sign-in", SIGN_INS, wait, {})
+            raise LimitExceededError("sign-in", SIGN_INS, wait, {})
         self._attempts.append(now)
         if (email, password) != (self.email, self.password):
             return None
         self.sign_ins += 1
-        # Signed tokens end in base64, whose characters are percent-encoded in the cookie.
+        # A signed token ends in base64, and the cookie percent-encodes some of its characters.
         token = f"{secrets.token_hex(16)}.{base64.b64encode(secrets.token_bytes(32)).decode()}"
         self._sessions[token] = now + timedelta(seconds=COOKIE_SECONDS)
         return quote(token, safe="")
@@ -204,7 +206,7 @@ class Access:
                         return True
         return False
 
-    # Who asks
+    # Callers
 
     def caller(
         self,
@@ -214,9 +216,9 @@ class Access:
         api_key: str | None,
         cookies: Iterable[str],
     ) -> Caller:
-        """Who asks, one request counted. A bad Bearer beats a good `api_key` in the query.
+        """The caller of a request, which is counted. A bad Bearer key wins over a good `api_key`.
 
-        Raises `RefusedError` for a key that is used up.
+        Raises `LimitExceededError` if the key has used up its limit.
         """
         user = self.email if self._signed_in(cookies) else None
         if authorization is not None and authorization.startswith("Bearer "):
@@ -245,7 +247,7 @@ class Access:
         if used.last is not None and (now - used.last).total_seconds() >= limit.seconds:
             used.requests = 0
         if used.requests >= limit.requests:
-            raise RefusedError("key", limit.requests, 0, {})
+            raise LimitExceededError("key", limit.requests, 0, {})
         used.requests, used.last = used.requests + 1, now
         return {}
 
@@ -259,11 +261,11 @@ class Access:
         if used.day != day:
             used.day, used.today = day, 0
         until_midnight = 86_400 - second
-        refused: tuple[str, int, int] | None = None
+        exceeded: tuple[str, int, int] | None = None
         if used.today >= limit.daily:
-            refused = "daily", limit.daily, until_midnight
+            exceeded = "daily", limit.daily, until_midnight
         elif used.tokens < 1 - 1e-9:
-            refused = "burst", limit.burst, max(1, math.ceil((1 - used.tokens) / limit.refill))
+            exceeded = "burst", limit.burst, max(1, math.ceil((1 - used.tokens) / limit.refill))
         else:
             used.tokens, used.today = used.tokens - 1, used.today + 1
         burst = (
@@ -280,6 +282,6 @@ class Access:
         ):
             for word, figure in zip(("Limit", "Remaining", "Reset"), figures, strict=True):
                 headers[f"{prefix}-{word}"] = str(figure)
-        if refused:
-            raise RefusedError(*refused, headers)
+        if exceeded:
+            raise LimitExceededError(*exceeded, headers)
         return headers

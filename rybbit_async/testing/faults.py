@@ -2,7 +2,7 @@
 
 Each request meets the injected faults that match it, oldest first. One that only waits or calls
 back (`Latency`, `Hold`, `Before`, `After`) lets the next one have its turn; any other decides the
-answer. Those with `handled=True` let the request take effect first: the goal has been made, and
+response. Those with `handled=True` let the request take effect first: the goal has been made, and
 only the answer is lost.
 """
 
@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Protocol
 
 import attrs
 
-from .wire import JSON_TYPE, Answer, json_answer, json_text
+from .wire import JSON_TYPE, Response, json_response, json_text
 
 __all__ = [
     "After",
@@ -50,7 +50,7 @@ __all__ = [
     "mixture",
 ]
 
-Proceed = Callable[[], Awaitable["Answer | None"]]
+Proceed = Callable[[], Awaitable["Response | None"]]
 
 
 class Exchange(Protocol):
@@ -60,9 +60,9 @@ class Exchange(Protocol):
 
     def reset(self) -> None: ...
     def drop(self) -> None: ...
-    def doom(self) -> None: ...
-    async def send_part(self, answer: Answer, size: int) -> None: ...
-    async def trickle(self, answer: Answer, chunk: int, seconds: float) -> None: ...
+    def close_at_next_request(self) -> None: ...
+    async def send_part(self, response: Response, size: int) -> None: ...
+    async def trickle(self, response: Response, chunk: int, seconds: float) -> None: ...
 
 
 @attrs.frozen
@@ -70,10 +70,10 @@ class Fault:
     """The base of all faults."""
 
     passes_on: ClassVar[bool] = False
-    """Whether `proceed` gives later faults their turn, rather than the true answer."""
+    """Whether `proceed` applies the later faults, instead of the real response."""
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        """The answer to send, or None where the fault dealt with the connection by itself."""
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        """The response to send. None if the fault has dealt with the connection itself."""
         raise NotImplementedError
 
 
@@ -90,7 +90,7 @@ class Latency(Fault):
     passes_on: ClassVar[bool] = True
     seconds: float
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         await asyncio.sleep(self.seconds)
         return await proceed()
 
@@ -102,44 +102,44 @@ class Hold(Fault):
     passes_on: ClassVar[bool] = True
     event: asyncio.Event
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         await self.event.wait()
         return await proceed()
 
 
 @attrs.frozen
 class Before(Fault):
-    """Calls `callback()` (sync or async) before the request is answered: what it writes to the
-    store is in the answer, and was not in the one before.
+    """Calls `callback()` (sync or async) before the request is answered. What it writes to the
+    store is in the response to this request, but not in the response before.
     """
 
     passes_on: ClassVar[bool] = True
     callback: Callable[[], object]
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         await _call(self.callback)
         return await proceed()
 
 
 @attrs.frozen
 class After(Fault):
-    """Calls `callback()` (sync or async) when the answer has been written to the socket."""
+    """Calls `callback()` (sync or async) after the response has been written to the socket."""
 
     passes_on: ClassVar[bool] = True
     callback: Callable[[], object]
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         exchange.after.append(functools.partial(_call, self.callback))
         return await proceed()
 
 
 @attrs.frozen
 class Stall(Fault):
-    """Never answers: the request ends when the client leaves or the server stops."""
+    """Never responds: the request ends when the client disconnects or the server stops."""
 
     handled: bool = False
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         if self.handled:
             await proceed()
         await asyncio.Event().wait()
@@ -148,15 +148,15 @@ class Stall(Fault):
 
 @attrs.frozen
 class Status(Fault):
-    """Answers with this status, body and headers. A mapping or a list is sent as JSON; None is
-    the JSON error body that goes with the status.
+    """Responds with this status, body and headers. A mapping or a list is sent as JSON. Without
+    a body, it is a JSON error body that names the status.
     """
 
     status: int
     body: object = None
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         body, headers = self.body, dict(self.headers)
         if body is None:
             body = {"error": f"Injected status {self.status}"}
@@ -165,16 +165,16 @@ class Status(Fault):
         if not isinstance(body, bytes):
             body = json_text(body).encode()
             headers.setdefault("Content-Type", JSON_TYPE)
-        return Answer(self.status, body, headers)
+        return Response(self.status, body, headers)
 
 
 @attrs.frozen
 class Reset(Fault):
-    """Resets the connection (TCP RST) before any byte of an answer."""
+    """Resets the connection (TCP RST) before any byte of a response."""
 
     handled: bool = False
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         if self.handled:
             await proceed()
         exchange.reset()
@@ -183,11 +183,11 @@ class Reset(Fault):
 
 @attrs.frozen
 class Drop(Fault):
-    """Closes the connection in good order without an answer."""
+    """Closes the connection normally, without a response."""
 
     handled: bool = False
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         if self.handled:
             await proceed()
         exchange.drop()
@@ -196,15 +196,15 @@ class Drop(Fault):
 
 @attrs.frozen
 class ResetInBody(Fault):
-    """Sends the headers and `after_bytes` of the body, then resets the connection."""
+    """Sends the headers and the first `after_bytes` of the body, then resets the connection."""
 
     after_bytes: int = 10
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        answer = await proceed()
-        if answer is not None:
-            await exchange.send_part(answer, self.after_bytes)
-            # A reset overtakes bytes still in flight; let the client read them first.
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        response = await proceed()
+        if response is not None:
+            await exchange.send_part(response, self.after_bytes)
+            # A reset may discard bytes that are on their way: let the client read them first.
             await asyncio.sleep(0.01)
         exchange.reset()
         return None
@@ -212,30 +212,32 @@ class ResetInBody(Fault):
 
 @attrs.frozen
 class DropInBody(Fault):
-    """Sends the headers and `after_bytes` of the body, short of its length, then closes."""
+    """Sends the headers and the first `after_bytes` of the body, then closes the connection."""
 
     after_bytes: int = 10
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        answer = await proceed()
-        if answer is not None:
-            await exchange.send_part(answer, self.after_bytes)
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        response = await proceed()
+        if response is not None:
+            await exchange.send_part(response, self.after_bytes)
         exchange.drop()
         return None
 
 
 @attrs.frozen
 class CloseIdle(Fault):
-    """Answers, then closes the connection without having announced it. With `late`, closes only
-    when the next request arrives on it: the race that every pool of connections can lose.
+    """Responds, then closes the connection although the headers did not say so.
+
+    With `late`, it closes only when the next request arrives on the connection. No pool of
+    connections can avoid this race.
     """
 
     late: bool = False
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         async def close() -> None:
             if self.late:
-                exchange.doom()
+                exchange.close_at_next_request()
             else:
                 exchange.drop()
 
@@ -245,89 +247,91 @@ class CloseIdle(Fault):
 
 @attrs.frozen
 class TruncatedJSON(Fault):
-    """The first half of the body, with headers that say that this is all."""
+    """Sends the first half of the body, with headers as if it were the whole body."""
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        answer = await proceed()
-        return answer and attrs.evolve(answer, body=answer.body[: len(answer.body) // 2])
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        response = await proceed()
+        return response and attrs.evolve(response, body=response.body[: len(response.body) // 2])
 
 
 @attrs.frozen
 class WrongContentType(Fault):
-    """The right body under another content type."""
+    """Sends the right body with another content type."""
 
     content_type: str = "text/plain; charset=utf-8"
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        answer = await proceed()
-        return answer and attrs.evolve(
-            answer, headers={**answer.headers, "Content-Type": self.content_type}
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        response = await proceed()
+        return response and attrs.evolve(
+            response, headers={**response.headers, "Content-Type": self.content_type}
         )
 
 
 @attrs.frozen
 class Html(Fault):
-    """The error page of a proxy in front of the server."""
+    """Sends an HTML error page, like a proxy in front of the server."""
 
     status: int = 502
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         page = f"<html><head><title>{self.status}</title></head><body>nginx</body></html>\n"
-        return Answer(self.status, page.encode(), {"Content-Type": "text/html"})
+        return Response(self.status, page.encode(), {"Content-Type": "text/html"})
 
 
 @attrs.frozen
 class Trickle(Fault):
-    """The right answer, `chunk` bytes at a time with `seconds` between."""
+    """Sends the right response, `chunk` bytes at a time with `seconds` between them."""
 
     chunk: int = 64
     seconds: float = 0.01
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        answer = await proceed()
-        if answer is not None:
-            await exchange.trickle(answer, self.chunk, self.seconds)
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        response = await proceed()
+        if response is not None:
+            await exchange.trickle(response, self.chunk, self.seconds)
         return None
 
 
 @attrs.frozen
 class ErrorBody(Fault):
-    """Status 200 with `{"error": message}` in place of the data."""
+    """Sends status 200 with `{"error": message}` in place of the data."""
 
     message: str = "Something went wrong"
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        return json_answer({"error": self.message})
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        return json_response({"error": self.message})
 
 
 @attrs.frozen
 class Gzip(Fault):
-    """The right answer, compressed as a proxy would."""
+    """Sends the right response with gzip compression, like a proxy."""
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        answer = await proceed()
-        return answer and attrs.evolve(
-            answer,
-            body=gzip.compress(answer.body, mtime=0),
-            headers={**answer.headers, "Content-Encoding": "gzip"},
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        response = await proceed()
+        return response and attrs.evolve(
+            response,
+            body=gzip.compress(response.body, mtime=0),
+            headers={**response.headers, "Content-Encoding": "gzip"},
         )
 
 
 @attrs.frozen
 class GzipBomb(Fault):
-    """A small gzip body that decompresses to `size` bytes of valid JSON."""
+    """Sends a small gzip body that decompresses to `size` bytes of valid JSON."""
 
     size: int = 1 << 30
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         headers = {"Content-Type": JSON_TYPE, "Content-Encoding": "gzip"}
-        return Answer(200, _bomb(self.size), headers)
+        return Response(200, _bomb(self.size), headers)
 
 
 @functools.lru_cache(maxsize=4)
 def _bomb(size: int) -> bytes:
-    """`{"data":[]` and white space up to `size`. Blocks end in a full flush, so that one
-    compressed block can be repeated and only the checksum has to see every byte.
+    """`{"data":[]`, spaces up to `size`, and `}`, compressed.
+
+    Each block ends in a full flush, so that one compressed block can be repeated, and only the
+    checksum has to be computed over all bytes.
     """
     head, tail, block = b'{"data":[]', b"}", b" " * (1 << 20)
     whole, rest = divmod(max(0, size - len(head) - len(tail)), len(block))
@@ -354,28 +358,28 @@ def _bomb(size: int) -> bytes:
 
 @attrs.frozen
 class DeepNesting(Fault):
-    """Valid JSON of arrays `depth` levels deep."""
+    """Sends valid JSON with arrays nested `depth` levels deep."""
 
     depth: int = 100_000
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         body = b'{"data":' + b"[" * self.depth + b"]" * self.depth + b"}"
-        return Answer(200, body, {"Content-Type": JSON_TYPE})
+        return Response(200, body, {"Content-Type": JSON_TYPE})
 
 
 @attrs.frozen
 class Redirect(Fault):
-    """A redirect to another URL."""
+    """Sends a redirect to another URL."""
 
     to: str
     status: int = 302
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
-        return Answer(self.status, b"", {"Location": self.to})
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        return Response(self.status, b"", {"Location": self.to})
 
 
 def mixture() -> tuple[Fault, ...]:
-    """One of each fault that a client can outlive, for `RybbitServer.chaos`."""
+    """One of each fault that a client can recover from, for `RybbitServer.chaos`."""
     return (
         Reset(),
         Drop(),
@@ -403,8 +407,9 @@ def mixture() -> tuple[Fault, ...]:
 
 @attrs.frozen(eq=False)
 class Chaos(Fault):
-    """With probability `rate`, one of `kinds` at random; else the request goes on unharmed. The
-    same seed makes the same choices in the order in which requests arrive.
+    """Applies one of `kinds` at random, with probability `rate`.
+
+    The same seed makes the same choices, in the order in which requests arrive.
     """
 
     passes_on: ClassVar[bool] = True
@@ -412,14 +417,14 @@ class Chaos(Fault):
     rate: float
     kinds: Sequence[Fault]
     counts: Counter[str] = attrs.field(factory=Counter[str], init=False)
-    """How often each kind struck, by class name."""
+    """How often each kind was applied, by class name."""
     _random: random.Random = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        # Seeded by what the caller chose, and nothing to do with secrets.
+        # The seed makes runs repeatable. Nothing here is secret.
         object.__setattr__(self, "_random", random.Random(self.seed))  # noqa: S311
 
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Answer | None:
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         if self._random.random() >= self.rate:
             return await proceed()
         fault = self._random.choice(self.kinds)
@@ -429,7 +434,7 @@ class Chaos(Fault):
 
 @attrs.define(eq=False)
 class Injection:
-    """A fault in place. `hits` counts the requests that met it."""
+    """A fault that was injected. `hits` counts the requests that it was applied to."""
 
     fault: Fault
     times: int | None
@@ -439,7 +444,7 @@ class Injection:
     hits: int = 0
 
     def takes(self, request: Any) -> bool:
-        """Whether this request meets the fault; counted if so."""
+        """Whether the fault applies to this request, which is then counted."""
         if self.times is not None and self.hits >= self.times:
             return False
         if self.when is not None and not self.when(request):
@@ -453,6 +458,6 @@ class Injection:
         return True
 
     def remove(self) -> None:
-        """Take the fault away. Doing it twice does nothing."""
+        """Remove the fault. Removing it twice does nothing."""
         if self in self._injections:
             self._injections.remove(self)

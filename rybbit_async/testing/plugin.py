@@ -1,7 +1,7 @@
 """The pytest plugin: `rybbit_server` and `rybbit_client`.
 
-Both are async fixtures for pytest-asyncio, in either of its modes. Nothing heavy is imported
-before a test asks for one of them.
+Both are async fixtures for pytest-asyncio, in either of its modes. The server and the client are
+imported when a test first asks for one of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 else:
     try:
         from pytest_asyncio import fixture
-    except ImportError:  # pytest then says, where a fixture is used, that a plugin is missing
+    except ImportError:  # without pytest-asyncio, pytest reports a missing plugin for the fixtures
         from pytest import fixture  # noqa: PT013
 
 __all__ = ["rybbit_client", "rybbit_server"]

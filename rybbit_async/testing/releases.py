@@ -1,10 +1,10 @@
 """What differs from one Rybbit release to the next, as data.
 
-Each flag is one observed difference. Nothing else in this package compares version numbers: the
-code asks a flag, so that a further release is one more value here.
+Each flag is one observed difference. No other code compares version numbers: it reads a flag, so
+that one more release is one more value here.
 """
 
-# ruff: noqa: SIM905 - a list of names is easier to read as words.
+# ruff: noqa: SIM905 - a list of names reads best as words.
 
 from __future__ import annotations
 
@@ -15,16 +15,7 @@ import attrs
 __all__ = ["RELEASES", "Release", "release_named"]
 
 BASE_FILTER_TYPES = frozenset(
-    {
-        "equals",
-        "not_equals",
-        "contains",
-        "not_contains",
-        "regex",
-        "not_regex",
-        "greater_than",
-        "less_than",
-    }
+    "equals not_equals contains not_contains regex not_regex greater_than less_than".split()
 )
 BASE_FILTER_PARAMETERS = frozenset(
     "browser browser_version operating_system operating_system_version device_type dimensions "
@@ -39,53 +30,78 @@ LATE_FILTER_TYPES = frozenset(
 
 @attrs.frozen
 class Release:
-    """The quirks of one server release. Defaults are those of 2.2."""
+    """How one server release behaves. The defaults are those of 2.2."""
 
     name: str
-    """As passed to `RybbitServer(release=...)`."""
+    """The name passed to `RybbitServer(release=...)`."""
     layout: Literal["goals", "sites"] = "goals"
-    """Which of the two URL layouts the server routes."""
+    """Which of the two URL layouts the server has."""
     version: str | None = None
-    """What `GET /api/version` says; `None` where the route does not exist."""
-    refusal_status: int = 401
-    refusal: str = "Unauthorized"
-    """Status and text for no key, a bad key, and a site that is not the caller's."""
+    """The version that `GET /api/version` returns. None if the route does not exist."""
+    forbidden_status: int = 401
+    forbidden_message: str = "Unauthorized"
+    """Status and message for no key, a bad key, and a site that is not the caller's."""
     page_size_parameter: str = "page_size"
-    """The query parameter that sizes a page of goals; mid-2025 servers read another name."""
+    """The query parameter for the size of a page of goals, which mid-2025 servers call
+    `pageSize`."""
     percent_breaks_route: bool = True
-    """A percent-encoded character in a path segment is not decoded, and no route matches."""
+    """A path with a percent-encoded character matches no route."""
     health_skips_authentication: bool = True
     """`/api/health` anywhere in the raw target turns authentication off."""
     keys_write: bool = False
     """Keys may create, update and delete, by scope."""
     checks_origin: bool = False
-    """A write with a foreign `Origin` header is refused."""
+    """A write with the `Origin` header of another site is answered 403."""
     strict_parameters: bool = False
-    """Common parameters that make no sense are 400; elsewhere they are dropped in silence."""
+    """Invalid common parameters are answered 400. Otherwise they are ignored."""
     exact_datetimes: bool = False
     """`start_datetime` and `end_datetime` are read."""
     page_required: bool = True
-    """Goal sessions without `page` are 500."""
-    session_tag: bool = False
-    """Sessions carry a 36th key, `tag`."""
+    """Goal sessions without `page` are answered 500."""
+    tags: bool = False
+    """Sessions and users have a key `tag`, and `tag` is a filter parameter."""
+    autocapture_counts: bool = False
+    """Sessions of a site have counts of button clicks, copies, form submits, input changes."""
+    session_timezone: bool = False
+    """Sessions of a site have a key `timezone`."""
+    session_minimums: bool = False
+    """The list of sessions reads `session_id` and `min_pageviews`, `min_events`, `min_duration`."""
+    user_search: bool = False
+    """The list of users reads `search`."""
+    user_channel: Literal["last", "first"] = "last"
+    """Which event of a user `channel` comes from, unless `attribution` says otherwise."""
+    attribution: bool = False
+    """In lists of sessions and users, `channel` and `referrer` come from the first event that came
+    through a channel."""
+    user_filters_on_events: bool = False
+    """Filters of the list of users choose events. Otherwise they test the columns of a user, while
+    `totalCount` counts the users with an event that passes."""
+    failing_session_filters: frozenset[str] = frozenset({"pathname"})
+    """Filter parameters for which the list of sessions is answered 500."""
+    failing_user_filters: frozenset[str] = frozenset(
+        {"event_name", "pathname", "entry_page", "exit_page"}
+    )
+    """Filter parameters for which the list of users is answered 500."""
     time_series: bool = False
     """The goal time series route exists."""
     ids_in_put_body: bool = True
-    """PUT requires integer `goalId` and `siteId` in the body."""
+    """PUT requires integers `goalId` and `siteId` in the body."""
     url_ids_ignored: bool = True
-    """PUT takes the goal from the body, DELETE does not look at the site in the URL."""
+    """PUT takes the goal from the body, and DELETE ignores the site in the URL."""
     validation_crashes: bool = False
-    """A body that does not validate is answered 500 in place of 400."""
+    """Invalid bodies and filters are answered with a 500 that does not name the mistake."""
     property_filters: bool = False
     """Event goals may have `propertyFilters`."""
     goal_types: frozenset[str] = frozenset({"path", "event"})
     native_numbers_fail: bool = True
-    """An event goal with a number or boolean value breaks a site whose events hold such values."""
+    """The list of goals fails if an event goal has a number or boolean value and events of the
+    site hold such values."""
     filter_types: frozenset[str] = BASE_FILTER_TYPES
     filter_parameters: frozenset[str] = BASE_FILTER_PARAMETERS
     filter_quirks: bool = True
-    """`not_equals` is ORed, `contains` takes wildcards, `user_id` with `contains` is
-    `not_equals`, and a regex on `event_name`, `entry_page` or `exit_page` is 500."""
+    """Several values of `not_equals` are ORed, `contains` takes wildcards, `user_id` with
+    `contains` means `not_equals`, and a regex on `event_name`, `entry_page` or `exit_page` is
+    answered 500."""
     rate_limit: Literal["key", "bucket"] = "key"
     """The kind of rate limit that `rate_limit=True` turns on."""
 
@@ -94,12 +110,20 @@ _RELEASE_2_4 = Release(
     name="2.4",
     layout="sites",
     version="2.4.0",
-    refusal_status=403,
-    refusal="Forbidden",
+    forbidden_status=403,
+    forbidden_message="Forbidden",
     percent_breaks_route=False,
     health_skips_authentication=False,
+    page_required=False,
+    tags=True,
+    autocapture_counts=True,
+    session_minimums=True,
+    user_search=True,
+    user_channel="first",
+    failing_session_filters=frozenset(),
     url_ids_ignored=False,
     property_filters=True,
+    filter_parameters=BASE_FILTER_PARAMETERS | {"tag"},
 )
 
 RELEASES: dict[str, Release] = {
@@ -114,25 +138,26 @@ RELEASES: dict[str, Release] = {
         checks_origin=True,
         strict_parameters=True,
         exact_datetimes=True,
-        page_required=False,
-        session_tag=True,
+        session_timezone=True,
+        attribution=True,
+        user_filters_on_events=True,
+        failing_user_filters=frozenset(),
         time_series=True,
         ids_in_put_body=False,
         validation_crashes=True,
         goal_types=frozenset({"path", "event", "outbound", "button_click", "form_submit", "copy"}),
         native_numbers_fail=False,
         filter_types=BASE_FILTER_TYPES | LATE_FILTER_TYPES,
-        filter_parameters=BASE_FILTER_PARAMETERS | {"tag"},
         filter_quirks=False,
         rate_limit="bucket",
     ),
 }
-"""`2.2` (December 2025), `2.4` (March 2026), `2.14` (August 2026), and `2025.06`, which stands for
-the mid-2025 servers that know `pageSize` in place of `page_size`."""
+"""`2.2` (December 2025), `2.4` (March 2026), `2.14` (August 2026), and `2025.06` for the servers of
+mid-2025, which read `pageSize` instead of `page_size`."""
 
 
 def release_named(name: str | Release) -> Release:
-    """The release of that name; a `Release` made by the caller passes through.
+    """The release of that name. A `Release` is returned as it is.
 
     Raises `ValueError` for a name that is not in `RELEASES`.
     """
@@ -142,4 +167,4 @@ def release_named(name: str | Release) -> Release:
         return RELEASES[name]
     except KeyError:
         known = ", ".join(RELEASES)
-        raise ValueError(f"release={name!r}: this server can be {known}") from None
+        raise ValueError(f"release must be one of {known}, got {name!r}") from None

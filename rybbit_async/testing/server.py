@@ -3,152 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qsl
-from weakref import WeakSet
 
 from aiohttp import web
 from multidict import MultiDict
 
 from .access import READ, WRITE, Access, BucketLimit, KeyLimit
-from .api import Api, RecordedRequest, split_target, utc_now
+from .api.call import RecordedRequest, Service
+from .api.dispatch import path_of, respond, utc_now
+from .connection import RequestExchange
 from .faults import Before, Chaos, Fault, Injection, mixture
+from .held import HeldRequests
+from .listener import Listener
 from .releases import Release, release_named
 from .store import Site, Store
-from .wire import Answer
+from .wire import Response
 
-__all__ = ["Holding", "RybbitServer"]
+__all__ = ["RybbitServer"]
 
 _CACHE_BYTES = 64 << 20
-
-
-class Holding:
-    """Requests that wait until `release()`, which the end of `with` or `async with` also does."""
-
-    def __init__(self) -> None:
-        self._open = asyncio.Event()
-        self._moved = asyncio.Event()
-        self.waiting = 0
-        """How many requests wait right now."""
-
-    def release(self) -> None:
-        """Let every request go on, those to come included."""
-        self._open.set()
-
-    async def wait(self) -> None:
-        """Wait as a request does."""
-        self.waiting += 1
-        self._moved.set()
-        try:
-            await self._open.wait()
-        finally:
-            self.waiting -= 1
-
-    async def reached(self, waiting: int = 1) -> None:
-        """Return once that many requests wait."""
-        while self.waiting < waiting:
-            self._moved.clear()
-            await self._moved.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.release()
-
-
-class _Exchange:
-    """One request on its connection: what faults may do to it."""
-
-    def __init__(self, request: web.BaseRequest, doomed: WeakSet[asyncio.BaseTransport]) -> None:
-        self._request = request
-        self._doomed = doomed
-        self.after: list[Callable[[], Awaitable[None]]] = []
-
-    @property
-    def _transport(self) -> asyncio.Transport | None:
-        return self._request.transport
-
-    def reset(self) -> None:
-        transport = self._transport
-        if transport is not None:
-            held: socket.socket | None = transport.get_extra_info("socket")
-            if held is not None:
-                # Lingering for no time at all turns the close into a reset.
-                held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            transport.abort()
-
-    def drop(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
-
-    def doom(self) -> None:
-        if self._transport is not None:
-            self._doomed.add(self._transport)
-
-    async def send(self, answer: Answer) -> None:
-        response = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
-        await response.prepare(self._request)
-        await response.write_eof()
-
-    async def send_part(self, answer: Answer, size: int) -> None:
-        response = await self._headers(answer)
-        await response.write(answer.body[:size])
-
-    async def trickle(self, answer: Answer, chunk: int, seconds: float) -> None:
-        response = await self._headers(answer)
-        for start in range(0, len(answer.body), chunk):
-            if start:
-                await asyncio.sleep(seconds)
-            await response.write(answer.body[start : start + chunk])
-        await response.write_eof()
-
-    async def _headers(self, answer: Answer) -> web.StreamResponse:
-        response = web.StreamResponse(status=answer.status, headers=answer.headers)
-        response.content_length = len(answer.body)
-        await response.prepare(self._request)
-        return response
-
-
-class _Sent(web.Response):
-    """Returned to aiohttp for a request whose answer is on the wire already, or never will be."""
-
-    def __init__(self, *, keep_alive: bool) -> None:
-        super().__init__()
-        # aiohttp asks for this once the answer is over, and prepare() is what would set it.
-        self._keep_alive = keep_alive
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        return None
 
 
 class RybbitServer:
     """A Rybbit-compatible server on a real socket, for tests, demos and benchmarks.
 
-    `release` is one of `RELEASES`, and may be changed while the server runs. Without a `store` it
-    makes one in memory, and closes it at the end of `async with`. `latency` is seconds for each
-    request. `shuffle_ties` has equal rows come in another order on each page, as real servers do.
-    `rate_limit` is `KeyLimit(...)`, `BucketLimit(...)`, or True for what the release has; without
-    it there is none, as on a self-hosted server. `clock` gives the time of day as an aware
-    datetime. `port=0` takes a free one, which stays the same over restarts. `cache_pages` keeps
-    rendered pages of sessions, up to 64 MiB or as many bytes as it says. `record=False` keeps
-    `requests` empty, for long runs.
+    Creating one does no I/O and needs no running event loop.
 
-    Making one does no I/O and needs no running loop.
+    Args:
+        release: The release that it behaves like, one of `RELEASES`. May be changed while the
+            server runs.
+        store: The data. Without it the server creates a store in memory, and closes it at the end
+            of `async with`.
+        latency: Seconds that each request takes longer.
+        shuffle_ties: Rows that are equal in a list's order come in another order on each page, as
+            on real servers.
+        rate_limit: `KeyLimit(...)`, `BucketLimit(...)`, or True for the limit of the release. By
+            default there is none, as on self-hosted servers.
+        clock: Returns the current time as an aware datetime.
+        host: The address to listen on.
+        port: The port to listen on. 0 means a free one, which is kept when the server restarts.
+        cache_pages: Keep the pages of lists that were sent last: False, True for up to 64 MiB, or
+            a number of bytes.
+        record: Keep every request in `requests`. Switch it off for long runs.
     """
 
     def __init__(
@@ -165,59 +65,51 @@ class RybbitServer:
         record: bool = True,
     ) -> None:
         self._release = release_named(release)
-        self._given_store = store
         self._store = store
-        self.latency = latency
-        self.clock = clock or utc_now
-        self.host = host
-        self._port = port
+        self._owns_store = store is None
+        self._service: Service | None = None
+        self._listener = Listener(host, port, self._serve)
+        self._access = Access(lambda: self.clock(), rate_limit)
+        self._injections: list[Injection] = []
         self._record = record
         self._shuffle_ties = shuffle_ties
         self._cap_page_size: int | None = None
         self._cache_bytes = _CACHE_BYTES if cache_pages is True else int(cache_pages)
-        self._access = Access(lambda: self.clock(), rate_limit)
-        self._api: Api | None = None
-        self._socket: socket.socket | None = None
-        self._listener: asyncio.Server | None = None
-        self._web: web.Server | None = None
-        self._injections: list[Injection] = []
-        self._handling: set[asyncio.Task[Any]] = set()
-        self._apart_tasks: set[asyncio.Task[None]] = set()
-        self._doomed: WeakSet[asyncio.BaseTransport] = WeakSet()
+        self.latency = latency
+        self.clock = clock or utc_now
         self.requests: list[RecordedRequest] = []
-        """Every request so far, oldest first; `requests.clear()` starts again."""
-        self.in_flight = 0
-        """Requests that have come and have no answer yet."""
-        self.peak_in_flight = 0
-        """The highest that `in_flight` has been; may be set."""
+        """Every request so far, oldest first. `requests.clear()` starts again."""
         self.api_key = self.add_key(name="default")
-        """Reads, and on 2.14 writes, every site of the organisation `default`."""
+        """Reads every site of the organisation `default`; writes too on 2.14."""
         self.read_only_key = self.add_key(name="read-only", scopes=(READ,))
-        """Reads the same sites, and writes nothing anywhere."""
+        """Reads the same sites and writes nothing."""
 
     def __repr__(self) -> str:
-        where = self.url if self._port else "not started"
+        where = self.url if self._listener.port else "not started"
         return f"<RybbitServer {self._release.name} {where}>"
 
-    # What it serves
+    # The data and the behaviour
 
     @property
     def store(self) -> Store:
-        """The data. Writing to it takes effect on the next request."""
+        """The data. What is written to it is in the next response."""
         if self._store is None:
             self._store = Store()
         return self._store
 
     @property
     def url(self) -> str:
-        """The base URL, `http://127.0.0.1:54321`. Raises `RuntimeError` before the first start."""
-        if not self._port:
-            raise RuntimeError("RybbitServer has no URL before it was started once")
-        return f"http://{self.host}:{self._port}"
+        """The base URL, such as `http://127.0.0.1:54321`.
+
+        Raises `RuntimeError` before the first start.
+        """
+        if not self._listener.port:
+            raise RuntimeError("RybbitServer has no URL before its first start")
+        return f"http://{self._listener.host}:{self._listener.port}"
 
     @property
     def release(self) -> str:
-        """The release that it behaves as; may be set while it runs."""
+        """The release that it behaves like. May be set while the server runs."""
         return self._release.name
 
     @release.setter
@@ -226,7 +118,7 @@ class RybbitServer:
 
     @property
     def shuffle_ties(self) -> bool:
-        """Whether equal rows come in another order on each page; may be set."""
+        """Whether equal rows come in another order on each page. May be set."""
         return self._shuffle_ties
 
     @shuffle_ties.setter
@@ -236,8 +128,10 @@ class RybbitServer:
 
     @property
     def cap_page_size(self) -> int | None:
-        """The most rows that a page has, whatever was asked for: goals say so in `meta`, sessions
-        do not. None (no cap) as on every release observed; may be set.
+        """The most rows of a page, whatever the request asks for. May be set.
+
+        Goals and users report the capped size, sessions have no field for it. None means no cap,
+        as on every release observed.
         """
         return self._cap_page_size
 
@@ -246,36 +140,36 @@ class RybbitServer:
         self._cap_page_size = value
         self._configure()
 
-    def _configure(self) -> Api:
-        if self._api is None or self._api.store is not self.store:
-            self._api = Api(self.store, self._access, lambda: self.clock())
-        api = self._api
-        api.shuffle_ties = self._shuffle_ties
-        api.cap_page_size = self._cap_page_size
-        api.cache_bytes = self._cache_bytes
-        api.origin = self.url if self._port else ""
-        return api
+    def _configure(self) -> Service:
+        if self._service is None or self._service.store is not self.store:
+            self._service = Service(self.store, self._access, lambda: self.clock())
+        service = self._service
+        service.shuffle_ties = self._shuffle_ties
+        service.cap_page_size = self._cap_page_size
+        service.bodies.limit = self._cache_bytes
+        service.origin = self.url if self._listener.port else ""
+        return service
 
-    # Who may use it
+    # Keys, sign-in and limits
 
     @property
     def email(self) -> str:
-        """E-mail of the one user, who owns the organisation `default`."""
+        """E-mail of the only user, who owns the organisation `default`."""
         return self._access.email
 
     @property
     def password(self) -> str:
-        """Password of the one user."""
+        """Password of the only user."""
         return self._access.password
 
     @property
     def sign_ins(self) -> int:
-        """How many sign-ins succeeded."""
+        """The number of successful sign-ins."""
         return self._access.sign_ins
 
     @property
     def cookie_name(self) -> str:
-        """Name of the session cookie; may be set, such as to have `__Secure-` before it."""
+        """Name of the session cookie. May be set, for example to add `__Secure-` before it."""
         return self._access.cookie
 
     @cookie_name.setter
@@ -284,7 +178,7 @@ class RybbitServer:
 
     @property
     def rate_limit(self) -> KeyLimit | BucketLimit | bool | None:
-        """The limit in force; may be set."""
+        """The rate limit. May be set."""
         return self._access.limit
 
     @rate_limit.setter
@@ -302,8 +196,9 @@ class RybbitServer:
         expires: datetime | None = None,
         organisation_key: bool = False,
     ) -> str:
-        """A new key: of these sites, or of every site of its organisation. `organisation_key`
-        makes one that begins with `rb_org_`.
+        """Create a key for these sites, or for every site of its organisation, and return it.
+
+        Keys with `organisation_key` begin with `rb_org_`.
         """
         return self._access.add_key(
             name=name,
@@ -318,16 +213,16 @@ class RybbitServer:
         )
 
     def disable_key(self, key: str) -> None:
-        """Have a key refused from now on. Raises `ValueError` for one that is not the server's."""
+        """Disable a key. Raises `ValueError` if it is not a key of this server."""
         if key not in self._access.keys:
-            raise ValueError("disable_key: not a key of this server")
+            raise ValueError("key must be a key of this server")
         self._access.keys[key].disabled = True
 
     def expire_sessions(self) -> None:
-        """Have every session cookie refused from now on."""
+        """Make every session cookie invalid."""
         self._access.expire_sessions()
 
-    # Misbehaviour
+    # Faults
 
     def inject(
         self,
@@ -337,13 +232,13 @@ class RybbitServer:
         skip: int = 0,
         when: Callable[[RecordedRequest], bool] | None = None,
     ) -> Injection:
-        """Have the next `times` requests (None: all) meet a fault, after `skip` that do not.
+        """Apply a fault to the next `times` requests (None: all), after `skip` other requests.
 
-        Only requests for which `when(request)` is true count. The answer has `hits` and
-        `remove()`.
+        Only requests for which `when(request)` is true count. The result counts them (`hits`) and
+        can be removed (`remove()`).
         """
         if not isinstance(fault, Fault):
-            raise TypeError(f"inject({fault!r}): a fault is needed, such as faults.Status(503)")
+            raise TypeError(f"fault must be a fault such as faults.Status(503), got {fault!r}")
         injection = Injection(fault, times, skip, when, self._injections)
         self._injections.append(injection)
         return injection
@@ -356,94 +251,67 @@ class RybbitServer:
         kinds: Sequence[Fault] | None = None,
         when: Callable[[RecordedRequest], bool] | None = None,
     ) -> Injection:
-        """Have each request meet one of `kinds` (default `faults.mixture()`) with this
-        probability. The `fault` of what is returned counts them: `.fault.counts`.
+        """Apply one of `kinds` (default: `faults.mixture()`) to each request, with probability
+        `rate`. The `fault` of the result counts them by kind: `.fault.counts`.
         """
         if not 0 <= rate <= 1:
-            raise ValueError(f"rate={rate!r}: a probability between 0 and 1 is needed")
+            raise ValueError(f"rate must be between 0 and 1, got {rate!r}")
         chosen = mixture() if kinds is None else tuple(kinds)
         return self.inject(Chaos(seed, rate, chosen), times=None, when=when)
 
-    def hold(self, when: Callable[[RecordedRequest], bool] | None = None) -> Holding:
-        """Have requests wait until the handle's `release()`, or the end of `with` over it."""
-        holding = Holding()
-        self.inject(Before(holding.wait), times=None, when=when)
-        return holding
+    def hold(self, when: Callable[[RecordedRequest], bool] | None = None) -> HeldRequests:
+        """Let requests wait until `release()` of the result, or the end of a `with` over it."""
+        held = HeldRequests()
+        self.inject(Before(held.wait), times=None, when=when)
+        return held
 
     def clear_faults(self) -> None:
-        """Take all faults away."""
+        """Remove all faults."""
         self._injections.clear()
 
-    # Life
+    # Running
 
     @property
     def connections(self) -> int:
-        """How many client connections are open."""
-        return len(self._web.connections) if self._web is not None else 0
+        """The number of open client connections."""
+        return self._listener.connections
 
     @property
     def running(self) -> bool:
-        """Whether it listens."""
-        return self._listener is not None
+        """Whether the server listens."""
+        return self._listener.running
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that have arrived and have no response yet."""
+        return self._listener.in_flight
+
+    @property
+    def peak_in_flight(self) -> int:
+        """The highest value that `in_flight` has had. May be set."""
+        return self._listener.peak_in_flight
+
+    @peak_in_flight.setter
+    def peak_in_flight(self, value: int) -> None:
+        self._listener.peak_in_flight = value
 
     async def start(self) -> None:
-        """Listen. A server that listens already stays as it is."""
-        if self._listener is not None:
-            return
-        self._web = web.Server(
-            self._handle,
-            handler_cancellation=True,
-            keepalive_timeout=72,
-            access_log=None,
-            max_line_size=1 << 20,
-            max_field_size=1 << 20,
-            auto_decompress=False,
-        )
-        loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(
-            self._web, self.host, self._port, reuse_address=True, backlog=1024
-        )
-        self._port = int(self._listener.sockets[0].getsockname()[1])
+        """Start to listen. A server that listens already stays as it is."""
+        await self._listener.start()
         self._configure()
 
     async def stop(self) -> None:
-        """Stop listening, and close every connection at once. The data stay."""
-        await self._apart(self._stop())
-
-    async def _apart(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do this work in a task of its own where a request calls for it, from a fault: closing
-        the connections ends that request, and must not end the work with it.
-        """
-        if asyncio.current_task() not in self._handling:
-            return await work
-        task = asyncio.create_task(work)
-        self._apart_tasks.add(task)
-        task.add_done_callback(self._apart_tasks.discard)
-        return await asyncio.shield(task)
-
-    async def _stop(self) -> None:
-        listener, served = self._listener, self._web
-        self._listener = self._web = None
-        if listener is None or served is None:
-            return
-        listener.close()
-        for connection in served.connections:
-            if connection.transport is not None:
-                connection.transport.abort()
-        while served.connections:  # noqa: ASYNC110 - their tasks are ending, a few turns away
-            await asyncio.sleep(0)
-        await listener.wait_closed()
+        """Stop listening and close every connection at once. The data are kept."""
+        await self._listener.detached(self._listener.stop())
 
     async def restart(
         self, release: str | Release | None = None, down_for: float | None = None
     ) -> None:
-        """Stop, stay away for `down_for` seconds, and come back on the same port, perhaps as
-        another release.
-        """
-        await self._apart(self._restart(release, down_for))
+        """Stop, wait `down_for` seconds, and start on the same port, perhaps as another release."""
+        await self._listener.detached(self._restart(release, down_for))
 
     async def _restart(self, release: str | Release | None, down_for: float | None) -> None:
-        await self._stop()
+        await self._listener.stop()
         if release is not None:
             self.release = release
         if down_for:
@@ -460,67 +328,46 @@ class RybbitServer:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        while self._apart_tasks:
-            await asyncio.gather(*self._apart_tasks)
-        await self.stop()
-        if self._store is not None and self._given_store is None:
+        await self._listener.finish()
+        if self._store is not None and self._owns_store:
             self._store.close()
-            self._store = self._api = None
+            self._store = self._service = None
 
     # Requests
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.in_flight += 1
-        self.peak_in_flight = max(self.peak_in_flight, self.in_flight)
-        task = asyncio.current_task()
-        assert task is not None
-        self._handling.add(task)
-        try:
-            return await self._respond(request)
-        except ConnectionError:
-            return _Sent(keep_alive=False)
-        finally:
-            self._handling.discard(task)
-            self.in_flight -= 1
-
-    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        transport = request.transport
+    async def _serve(self, request: web.BaseRequest, exchange: RequestExchange) -> None:
         target = request.raw_path
         recorded = RecordedRequest(
             method=request.method,
             target=target,
-            path=split_target(target),
+            path=path_of(target),
             query=MultiDict(parse_qsl(target.partition("?")[2], keep_blank_values=True)),
             headers=request.headers,
         )
         if self._record:
             self.requests.append(recorded)
         recorded.body = await request.read()
-        exchange = _Exchange(request, self._doomed)
-        if transport is not None and transport in self._doomed:
+        if exchange.closing:
             exchange.drop()
-            return _Sent(keep_alive=False)
+            return
         if self.latency:
             await asyncio.sleep(self.latency)
-        answer = await self._through_faults(exchange, recorded, list(self._injections))
-        if answer is not None:
-            recorded.status = answer.status
-            await exchange.send(answer)
-        for callback in exchange.after:
-            await callback()
-        return _Sent(keep_alive=request.keep_alive)
+        response = await self._through_faults(exchange, recorded, list(self._injections))
+        if response is not None:
+            recorded.status = response.status
+            await exchange.send(response)
 
     async def _through_faults(
-        self, exchange: _Exchange, request: RecordedRequest, injections: list[Injection]
-    ) -> Answer | None:
+        self, exchange: RequestExchange, request: RecordedRequest, injections: list[Injection]
+    ) -> Response | None:
         while injections:
             injection = injections.pop(0)
             if not injection.takes(request):
                 continue
 
-            async def proceed(fault: Fault = injection.fault) -> Answer | None:
+            async def proceed(fault: Fault = injection.fault) -> Response | None:
                 rest = injections if fault.passes_on else []
                 return await self._through_faults(exchange, request, rest)
 
             return await injection.fault(exchange, proceed)
-        return self._configure().answer(request, self._release)
+        return respond(self._configure(), request, self._release)

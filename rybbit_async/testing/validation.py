@@ -1,4 +1,4 @@
-"""The bodies of create and update, checked as the server checks them."""
+"""Checks of the bodies of create and update, like those of the server."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["GoalBody", "InvalidBodyError", "as_object", "goal_body", "has_nul"]
 
 @attrs.frozen
 class InvalidBodyError(Exception):
-    """A body that does not validate, with the server's `details`."""
+    """A body that is not valid, with the `details` of the server."""
 
     details: list[dict[str, Any]]
 
 
 @attrs.frozen
 class GoalBody:
-    """What a valid body says; unknown keys are dropped."""
+    """A valid body. Unknown keys are dropped."""
 
     name: str | None
     goal_type: str
@@ -39,7 +39,7 @@ _NAMES: dict[type, str] = {
 
 
 def as_object(value: Any) -> dict[str, Any] | None:
-    """A JSON value, if it is an object."""
+    """The value if it is a JSON object, otherwise None."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
@@ -63,7 +63,7 @@ def _custom(message: str) -> dict[str, Any]:
 
 
 def has_nul(value: Any) -> bool:
-    """Whether any text inside a JSON value holds a NUL, which the database refuses."""
+    """Whether any text in a JSON value contains NUL, which the database rejects."""
     if isinstance(value, str):
         return "\0" in value
     held = as_object(value)
@@ -79,7 +79,7 @@ def _is_integer(value: object) -> bool:
 
 
 def goal_body(body: Any, release: Release, *, update: bool) -> GoalBody:
-    """A body of create or update. Raises `InvalidBodyError`."""
+    """The checked body of create or update. Raises `InvalidBodyError`."""
     held = as_object(body)
     if held is None:
         received = "undefined" if body is ... else _kind(body)
@@ -143,7 +143,7 @@ def goal_body(body: Any, release: Release, *, update: bool) -> GoalBody:
 def _config(
     config: dict[str, Any], release: Release
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The known keys of a config, and what is wrong with their types."""
+    """The known keys of a config, and the mistakes in their types."""
     kept: dict[str, Any] = {}
     wrong: list[dict[str, Any]] = []
     texts = ["pathPattern", "eventName", "eventPropertyKey"]

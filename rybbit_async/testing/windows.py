@@ -20,12 +20,12 @@ class ParameterError(Exception):
 
 
 class ZoneError(Exception):
-    """A zone in the wrong case: it passes the server's check and fails in its database."""
+    """A zone in the wrong case: it passes the server's check and then fails in its database."""
 
 
 @attrs.frozen
 class Window:
-    """From `start` up to but without `end`, both naive UTC of whole seconds; None is open."""
+    """From `start` (inclusive) to `end` (exclusive), naive UTC in whole seconds. None is open."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -72,14 +72,14 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
         return datetime.combine(day, time())
 
 
-def _exact(name: str, text: str) -> datetime:
+def _exact(text: str) -> datetime | None:
     found = _EXACT.fullmatch(text)
     try:
         if not found:
-            raise ValueError
+            return None
         moment = datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or 'Z'}")
     except ValueError:
-        raise ParameterError(f"Invalid {name}, expected YYYY-MM-DD HH:mm:ss") from None
+        return None
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -87,22 +87,33 @@ def _minutes(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else None
 
 
-def resolve(query: MultiMapping[str], release: Release, now: datetime) -> Window:
-    """The window that a query asks for, `now` being an aware time.
+def _problems(
+    name: str, text: str, pattern: re.Pattern[str], form: str, value: object
+) -> list[str]:
+    """What the server says of one date or time that it cannot use."""
+    problems: list[str] = []
+    if not pattern.fullmatch(text):
+        problems.append(f"Invalid {name} format. Use {form}")
+    if value is None:
+        problems.append(f"Invalid {name} value")
+    return problems
 
-    Raises `ParameterError` where a strict release answers 400, and `ZoneError` where any
-    release answers 500. Other releases drop what they cannot use, and answer of all time.
+
+def _reject(problems: list[str]) -> None:
+    if problems:
+        raise ParameterError("; ".join(problems))
+
+
+def resolve(query: MultiMapping[str], release: Release, now: datetime) -> Window:
+    """The window that a query asks for. `now` is an aware datetime.
+
+    Raises `ParameterError` where a strict release answers 400, and `ZoneError` where every release
+    answers 500. Releases that are not strict ignore what they cannot use and answer for all time.
     """
     given = {name: ",".join(query.getall(name, [])) for name in _NAMES}
     instant = now.astimezone(UTC).replace(tzinfo=None, microsecond=0) + _SECOND
     if release.exact_datetimes and (given["start_datetime"] or given["end_datetime"]):
-        if not (given["start_datetime"] and given["end_datetime"]):
-            raise ParameterError("start_datetime and end_datetime must be given together")
-        start = _exact("start_datetime", given["start_datetime"])
-        end = _exact("end_datetime", given["end_datetime"])
-        if end <= start:
-            raise ParameterError("end_datetime must be after start_datetime")
-        return Window(start, end)
+        return _by_datetimes(given)
     try:
         return _by_dates(given, release, instant) or _by_minutes(given, instant) or ALL_TIME
     except ParameterError:
@@ -122,23 +133,41 @@ _NAMES = (
 )
 
 
+def _by_datetimes(given: dict[str, str]) -> Window:
+    start, end = _exact(given["start_datetime"]), _exact(given["end_datetime"])
+    form = "YYYY-MM-DD HH:mm:ss"
+    problems = [
+        *_problems("start_datetime", given["start_datetime"], _EXACT, form, start),
+        *_problems("end_datetime", given["end_datetime"], _EXACT, form, end),
+    ]
+    if start is None or end is None or end <= start:
+        problems.append("start_datetime must be before end_datetime")
+    _reject(problems)
+    return Window(start, end)
+
+
 def _by_dates(given: dict[str, str], release: Release, instant: datetime) -> Window | None:
-    """The window of two dates; None where there are none, and minutes may count."""
+    """The window between two dates. None if there are none, so that minutes may count."""
     if not (given["start_date"] or given["end_date"]):
         return None
     if not (given["start_date"] and given["end_date"]):
-        raise ParameterError("start_date and end_date must be given together")
+        raise ParameterError("start_date and end_date must be provided together")
     zone_name = given["time_zone"] or ("UTC" if release.strict_parameters else "")
     if not zone_name:
-        raise ParameterError("time_zone is required with dates")
+        raise ParameterError("time_zone must be provided with dates")
     start, end = _day(given["start_date"]), _day(given["end_date"])
-    if start is None or end is None:
-        raise ParameterError("Invalid date, expected YYYY-MM-DD")
+    form = "YYYY-MM-DD"
+    problems = [
+        *_problems("start_date", given["start_date"], _DATE, form, start),
+        *_problems("end_date", given["end_date"], _DATE, form, end),
+    ]
     zone = _zone(zone_name)
     if zone is None:
-        raise ParameterError(f"Invalid time_zone: {zone_name}")
-    if end < start and release.strict_parameters:
-        raise ParameterError("end_date must not be before start_date")
+        problems.append("Invalid time_zone")
+    _reject(problems)
+    assert start is not None
+    assert end is not None
+    assert zone is not None
     today = (instant - _SECOND).replace(tzinfo=UTC).astimezone(zone).date()
     after = instant if end == today else _midnight(end + timedelta(days=1), zone)
     return Window(_midnight(start, zone), after)
@@ -147,12 +176,21 @@ def _by_dates(given: dict[str, str], release: Release, instant: datetime) -> Win
 def _by_minutes(given: dict[str, str], instant: datetime) -> Window | None:
     if not (given["past_minutes_start"] or given["past_minutes_end"]):
         return None
+    if not (given["past_minutes_start"] and given["past_minutes_end"]):
+        raise ParameterError("past_minutes_start and past_minutes_end must be provided together")
     older, newer = _minutes(given["past_minutes_start"]), _minutes(given["past_minutes_end"])
+    problems: list[str] = []
+    if older is None or newer is None:
+        problems.append("past_minutes values must be non-negative numbers")
     if older is None or newer is None or older <= newer:
-        raise ParameterError("past_minutes_start must be greater than past_minutes_end, both >= 0")
-    try:
-        return Window(
-            instant - _SECOND - timedelta(minutes=older), instant - timedelta(minutes=newer)
+        problems.append(
+            "past_minutes_start must be greater than past_minutes_end (start = older, end = newer)"
         )
+    _reject(problems)
+    assert older is not None
+    assert newer is not None
+    try:
+        # Later than the start, up to and including the end: both bounds are a second later.
+        return Window(instant - timedelta(minutes=older), instant - timedelta(minutes=newer))
     except OverflowError:
-        raise ParameterError("past_minutes_start is too large") from None
+        raise ParameterError("past_minutes_start must not reach before the year 1") from None

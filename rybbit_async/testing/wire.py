@@ -1,11 +1,11 @@
-"""How values look on the wire: numbers out of text, timestamps, JSON, error bodies."""
+"""How values look in a response: numbers in place of text, timestamps, JSON, error bodies."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,14 +13,14 @@ from typing import Any
 import attrs
 
 __all__ = [
-    "Answer",
+    "Response",
     "coerced",
-    "error",
+    "error_response",
     "integer_prefix",
-    "json_answer",
+    "json_response",
     "json_text",
+    "object_template",
     "plain_number",
-    "session_template",
     "text_fragment",
     "timestamp",
     "utc_naive",
@@ -30,8 +30,8 @@ JSON_TYPE = "application/json; charset=utf-8"
 
 
 @attrs.frozen
-class Answer:
-    """A whole HTTP answer before it meets a socket."""
+class Response:
+    """A whole HTTP response, before it is sent."""
 
     status: int
     body: bytes = b""
@@ -48,7 +48,7 @@ _RADIX = re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+", re.ASCII)
 
 
 def plain_number(value: float) -> int | float | None:
-    """A number as JavaScript writes it to JSON: whole ones without a fraction, infinity as null."""
+    """A number as JavaScript writes it to JSON: `14.0` is 14, infinity is null."""
     if isinstance(value, int):
         return value
     if not math.isfinite(value):
@@ -60,7 +60,7 @@ def plain_number(value: float) -> int | float | None:
 
 
 def coerced(text: str) -> str | int | float | None:
-    """What the server makes of a text field: text that looks numeric becomes a number.
+    """A text field as the server sends it: text that looks numeric becomes a number.
 
     `"404"` 404, `"00123"` 123, `"0x1F"` 31, `"1e5"` 100000, `"   "` 0, `"14.0"` 14, `"Infinity"`
     None; `"NaN"`, `"10.15.7"` and `""` stay.
@@ -80,30 +80,37 @@ def coerced(text: str) -> str | int | float | None:
 
 
 def integer_prefix(text: str) -> int | None:
-    """The integer at the head of a text, as `parseInt` reads it: `"10abc"` is 10, `""` is None."""
+    """The integer at the start of a text, as JavaScript's `parseInt` reads it.
+
+    `"10abc"` and `"10.5"` are 10. A text that does not start with an integer is None.
+    """
     found = re.match(r"[+-]?[0-9]+", text.lstrip(_SPACE), re.ASCII)
     return int(found[0]) if found else None
 
 
 def json_text(value: Any) -> str:
-    """Compact JSON with the text itself and not its escapes, as the server writes it."""
+    """Compact JSON that keeps non-ASCII characters as they are."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    """An answer whose body is `value` as JSON."""
-    return Answer(status, json_text(value).encode(), {"Content-Type": JSON_TYPE, **(headers or {})})
+def json_response(
+    value: Any, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A response whose body is `value` as JSON."""
+    return Response(
+        status, json_text(value).encode(), {"Content-Type": JSON_TYPE, **(headers or {})}
+    )
 
 
-def error(status: int, message: str, **more: Any) -> Answer:
-    """The usual error body: `{"error": message}` and what is added to it."""
-    return json_answer({"error": message, **more}, status)
+def error_response(status: int, message: str, **more: Any) -> Response:
+    """The usual error body: `{"error": message}` and the keys of `more`."""
+    return json_response({"error": message, **more}, status)
 
 
 def timestamp(moment: datetime) -> str:
-    """UTC with a space and no zone; up to six fraction digits, zeros at the end dropped."""
+    """UTC with a space and no zone, and up to six fraction digits without trailing zeros."""
     text = f"{moment:%Y-%m-%d %H:%M:%S}"
-    if len(text) < 19:  # a year before 1000, which strftime does not pad everywhere
+    if len(text) < 19:  # years before 1000: strftime does not pad them on every platform
         text = text.rjust(19, "0")
     if moment.microsecond:
         text += f".{moment.microsecond:06d}".rstrip("0")
@@ -111,12 +118,12 @@ def timestamp(moment: datetime) -> str:
 
 
 def utc_naive(moment: datetime, what: str) -> datetime:
-    """An aware time as UTC without a zone, as the tables hold it.
+    """An aware time as naive UTC, as the tables hold it.
 
-    Raises `ValueError` naming `what` for a time without a zone.
+    Raises `ValueError` naming `what` for a naive time.
     """
     if moment.tzinfo is None:
-        raise ValueError(f"{what}={moment!r}: an aware datetime is needed, such as one in UTC")
+        raise ValueError(f"{what} must be an aware datetime, for example in UTC, got {moment!r}")
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -124,7 +131,7 @@ _fragments: dict[str, str] = {}
 
 
 def text_fragment(text: str | None) -> str:
-    """JSON of a coerced text field. Remembered, since few texts make up most of a page."""
+    """JSON of a coerced text field. Kept, because few texts make up most of a page."""
     if text is None:
         return "null"
     found = _fragments.get(text)
@@ -135,6 +142,6 @@ def text_fragment(text: str | None) -> str:
     return found
 
 
-def session_template(keys: tuple[str, ...]) -> str:
-    """A `%`-template of one JSON object with these keys, to be filled with JSON fragments."""
+def object_template(keys: Sequence[str]) -> str:
+    """A `%` template of a JSON object with these keys, to be filled with JSON values."""
     return "{" + ",".join(f'"{key}":%s' for key in keys) + "}"

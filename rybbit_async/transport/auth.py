@@ -1,8 +1,8 @@
-"""The two ways in: an API key, or an e-mail address and a password.
+"""The two kinds of credentials: an API key, or an e-mail address and a password.
 
-Older servers let a key only read, so whoever writes to them signs in. The session that a sign-in
-gives is a cookie, kept here, in memory, and sent by hand: it is marked ``Secure``, and no cookie
-jar would send it over plain loopback.
+Servers before 2.14 let a key only read, so writing to them takes a password. The session that a
+sign-in gives is a cookie. It is kept in memory, and the client itself puts it into the header: it
+is marked ``Secure``, and no cookie jar would send it over plain HTTP to the local machine.
 """
 
 from __future__ import annotations
@@ -14,15 +14,24 @@ from attrs import field, frozen
 
 from ..errors import InvalidParameterError
 
-__all__ = ["ApiKey", "NoAuth", "PasswordLogin", "Secret", "SignedIn", "session_cookie"]
+__all__ = [
+    "ApiKey",
+    "Credentials",
+    "LoginSession",
+    "NoAuth",
+    "PasswordLogin",
+    "Secret",
+    "find_session",
+]
 
 # Contract: ``[__Secure-]better-auth.session_token``.
 _COOKIE = re.compile(r"((?:__Secure-|__Host-)?better-auth\.session_token)=([^;\s]+)")
 _MAX_AGE = re.compile(r";\s*max-age=(\d+)", re.IGNORECASE)
+_WEEK = 604_800.0
 
 
 class Secret(str):
-    """Text that no repr shows, be it in a traceback's locals or in a dict of headers."""
+    """A str whose repr does not show it, in the locals of a traceback or in a dict of headers."""
 
     __slots__ = ()
 
@@ -30,17 +39,17 @@ class Secret(str):
         return "'***'"
 
 
-def _secret(text: str) -> str:
-    # What is no text is found out later, and must not become one here.
-    return Secret(text) if isinstance(text, str) else text
+def _secret(value: str) -> str:
+    # A value of another type is refused later, and must not become a str here.
+    return Secret(value) if isinstance(value, str) else value
 
 
 @frozen
 class PasswordLogin:
-    """Sign in with an e-mail address and a password, in place of an API key.
+    """Sign in with an e-mail address and a password, instead of using an API key.
 
-    The client signs in when it first needs to, once however many calls wait for it, and again
-    when the session has run out (``POST /api/auth/sign-in/email``).
+    The client signs in when it sends its first request, and again when the session has expired
+    (``POST /api/auth/sign-in/email``). Concurrent calls share one sign-in.
     """
 
     email: str
@@ -49,9 +58,12 @@ class PasswordLogin:
     def __attrs_post_init__(self) -> None:
         for name in ("email", "password"):
             value = getattr(self, name)
-            if not isinstance(value, str) or not value:
-                wrong = "is empty" if value == "" else "is no text"
-                raise InvalidParameterError(f"PasswordLogin: {name} {wrong}")
+            if not isinstance(value, str):
+                raise InvalidParameterError(
+                    f"PasswordLogin.{name} must be a str, got {type(value).__name__}"
+                )
+            if not value:
+                raise InvalidParameterError(f"PasswordLogin.{name} must not be empty")
 
 
 class NoAuth:
@@ -59,60 +71,64 @@ class NoAuth:
 
     secrets: tuple[str, ...] = ()
 
-    def headers(self) -> dict[str, str]:
-        """Nothing."""
+    def headers(self) -> Mapping[str, str]:
+        """No headers."""
         return {}
 
 
 class ApiKey:
-    """A key, in the ``Authorization`` header and nowhere else.
+    """An API key, which is sent in the ``Authorization`` header only.
 
     Raises:
-        InvalidParameterError: for what cannot be a key; the text does not repeat it.
+        InvalidParameterError: for a value that cannot be a key. The message does not show it.
     """
 
     def __init__(self, key: object) -> None:
         if not isinstance(key, str):
-            raise InvalidParameterError(f"api_key: text was expected, not {type(key).__name__}")
+            raise InvalidParameterError(f"api_key must be a str, got {type(key).__name__}")
         if not key:
             raise InvalidParameterError(
-                "api_key is empty: pass a key (it begins with rb_), or None for none"
+                "api_key must not be empty: pass a key (it starts with rb_), or None for no key"
             )
         if not re.fullmatch(r"[!-~]+", key):
             raise InvalidParameterError(
-                "api_key: a key is printable ASCII without white space, line breaks or 'Bearer'"
+                "api_key must be printable ASCII without white space, line breaks or 'Bearer'"
             )
         self.secrets = (Secret(key),)
         self._headers = {"Authorization": Secret(f"Bearer {key}")}
 
     def headers(self) -> Mapping[str, str]:
-        """The header that carries the key."""
+        """The header that contains the key."""
         return self._headers
 
 
 @frozen
-class SignedIn:
-    """A session: what to send, and until when (``time.monotonic()``) it is good."""
+class LoginSession:
+    """The session that a sign-in gave, and when it expires (by ``Clock.time``)."""
 
     cookie: str = field(repr=False)
-    until: float
+    expires: float
 
-    def headers(self) -> dict[str, str]:
-        """The header that carries the session."""
+    def headers(self) -> Mapping[str, str]:
+        """The header that contains the session cookie."""
         return {"Cookie": self.cookie}
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text may show."""
+        """The text that must not be shown anywhere."""
         return (self.cookie.partition("=")[2],)
 
 
-def session_cookie(set_cookies: list[str], now: float) -> SignedIn | None:
-    """The session among the ``Set-Cookie`` headers of a sign-in, if there is one."""
+Credentials = ApiKey | NoAuth | LoginSession
+"""What is sent with one request."""
+
+
+def find_session(set_cookies: list[str], now: float) -> LoginSession | None:
+    """The session among the ``Set-Cookie`` headers of a sign-in, or ``None``."""
     for header in set_cookies:
         found = _COOKIE.match(header.strip())
         if found:
             age = _MAX_AGE.search(header)
-            seconds = float(age.group(1)) if age else 604_800.0
-            return SignedIn(Secret(f"{found.group(1)}={found.group(2)}"), now + seconds)
+            seconds = float(age.group(1)) if age else _WEEK
+            return LoginSession(Secret(f"{found.group(1)}={found.group(2)}"), now + seconds)
     return None

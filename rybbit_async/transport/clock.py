@@ -1,4 +1,4 @@
-"""Time, as the client sees it, in one place that can be moved."""
+"""Time and chance, as the client sees them. Tests replace the clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
-__all__ = ["Clock"]
+from ..errors import ClientClosedError
+
+__all__ = ["Clock", "Timer", "closed_error"]
 
 
 def _utc_now() -> datetime:
@@ -19,9 +21,63 @@ def _utc_now() -> datetime:
 
 @frozen
 class Clock:
-    """``time`` in seconds from anywhere, ``now`` as the time of day, ``chance`` from 0 to 1."""
+    """Where time and chance come from.
+
+    Attributes:
+        time: seconds since some moment in the past, for measuring durations.
+        sleep: waits for a number of seconds.
+        now: the date and time of day, in UTC.
+        chance: a random number from 0 to 1.
+    """
 
     time: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     now: Callable[[], datetime] = _utc_now
     chance: Callable[[], float] = random.random
+
+
+class Timer:
+    """The clock of one client, and sleep that ends early when the client is closed."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.closed = False
+        self._closing: asyncio.Event | None = None
+
+    def time(self) -> float:
+        """Seconds since some moment in the past."""
+        return self.clock.time()
+
+    def now(self) -> datetime:
+        """The date and time of day, in UTC."""
+        return self.clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for ``seconds``.
+
+        Raises:
+            ClientClosedError: the client was closed in the meantime.
+        """
+        if self._closing is None:
+            self._closing = asyncio.Event()
+        sleeper = asyncio.ensure_future(self.clock.sleep(seconds))
+        closing = asyncio.ensure_future(self._closing.wait())
+        try:
+            await asyncio.wait((sleeper, closing), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            closing.cancel()
+            await asyncio.gather(sleeper, closing, return_exceptions=True)
+        if self.closed:
+            raise closed_error()
+
+    def close(self) -> None:
+        """Wake up everyone who sleeps."""
+        self.closed = True
+        if self._closing is not None:
+            self._closing.set()
+
+
+def closed_error() -> ClientClosedError:
+    """The error for using a client that is closed or being closed."""
+    return ClientClosedError("the client is closed: make a new client, or close it later")

@@ -1,7 +1,8 @@
-"""How fast to go under a rate limit. Decisions only: no I/O, and time is passed in, in seconds.
+"""How fast to send requests under a rate limit. Only decisions: no I/O, and no clock.
 
-Newer servers have a bucket that refills all the time and a quota for the day, and say on each
-answer what is left. Older ones say nothing, and count the requests of a key until it has rested.
+Newer servers have a token bucket that refills continuously and a daily quota, and say in each
+response what is left. Older ones say nothing, and count the requests of a key until it has been
+idle for some time. All times are in seconds.
 """
 
 from __future__ import annotations
@@ -15,23 +16,25 @@ from ..errors import InvalidParameterError
 
 __all__ = ["Allowance", "Pacer", "RateLimit", "RateLimitStatus"]
 
-# Below this part of the bucket, requests are spread out more and more.
+# When less than this part of the bucket is left, requests are spread out more and more.
 LOW: Final = 0.2
 DAY: Final = 86_400.0
 
 
 def _positive(_: object, attribute: Any, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e12:
-        raise InvalidParameterError(f"RateLimit {attribute.name}={value!r}: a number above 0")
+        raise InvalidParameterError(
+            f"RateLimit.{attribute.name} must be a number greater than 0, got {value!r}"
+        )
 
 
 @frozen
 class RateLimit:
-    """A limit that the server does not tell: ``RateLimit(500, per=600)`` for servers up to 2.4.
+    """A limit that the server does not announce: ``RateLimit(500, per=600)`` for servers up to 2.4.
 
-    After ``requests`` requests there is a rest of ``per`` seconds. That is what these servers
-    ask for: their count starts anew only when a key has rested for ten minutes, so that a mere
-    500 requests in each ten minutes would be refused in the long run.
+    After ``requests`` requests, the client sends none for ``per`` seconds. This is what these
+    servers require: they reset their count only when a key has been idle for ten minutes, so that
+    500 requests in every ten minutes would be refused after a while.
     """
 
     requests: int = field(validator=_positive)
@@ -40,9 +43,12 @@ class RateLimit:
 
 @frozen
 class Allowance:
-    """One limit: how many requests it allows, how many are left, and when it is whole again.
+    """The state of one limit.
 
-    ``reset`` is in seconds.
+    Attributes:
+        limit: how many requests it allows.
+        remaining: how many of them are left.
+        reset: after how many seconds all of them are available again.
     """
 
     limit: int
@@ -52,12 +58,12 @@ class Allowance:
 
 @frozen
 class RateLimitStatus:
-    """What is known of the server's limits; ``None`` for what it has not told.
+    """What is known of the server's limits; ``None`` for a limit that it has not announced.
 
     Attributes:
-        burst: the bucket that refills all the time.
-        daily: the quota for the day, which ends at 00:00 UTC.
-        paused: seconds for which no request will be sent, because the server said so.
+        burst: the bucket that refills continuously.
+        daily: the quota of the day, which ends at 00:00 UTC.
+        paused: for how many seconds no request will be sent, because the server asked for it.
     """
 
     burst: Allowance | None = None
@@ -66,61 +72,61 @@ class RateLimitStatus:
 
 
 class Pacer:
-    """The budget of one client, as far as its answers tell it.
+    """Decides when the next request of one client may be sent.
 
-    Every request is announced with ``take`` and reported over with ``done``.
+    ``take`` must be called when a request is sent, and ``done`` when it has ended.
     """
 
     def __init__(self, limit: RateLimit | None = None) -> None:
         self._limit = limit
-        self._counted = 0  # requests since the last rest
-        self._rested = 0.0  # since when no request was under way
-        self._under_way = 0
+        self._counted = 0  # requests since the key was last idle for long enough
+        self._idle_since = 0.0  # when the last request ended
+        self._in_flight = 0
         self._status = RateLimitStatus()
-        self._tokens = 0.0  # in the bucket at ``_as_of``, those under way taken off
+        self._tokens = 0.0  # in the bucket at ``_as_of``, without those of requests in flight
         self._as_of = 0.0
-        self._rate = 0.0  # tokens a second
-        self._last = float("-inf")  # when the last request went
-        self._resume = float("-inf")  # no request before this
-        self.scope: str | None = None  # of the limit that the pause is for
+        self._rate = 0.0  # tokens per second
+        self._last = float("-inf")  # when the last request was sent
+        self._resume = float("-inf")  # when the pause ends
+        self.scope: str | None = None  # the limit that caused the pause
 
     def status(self, now: float) -> RateLimitStatus:
         """What is known at ``now``."""
         return evolve(self._status, paused=self.paused(now))
 
     def paused(self, now: float) -> float:
-        """Seconds until the pause that a server asked for is over."""
+        """Seconds until the end of a pause that the server asked for."""
         return max(0.0, self._resume - now)
 
     def delay(self, now: float) -> float:
-        """Seconds until the next request may go."""
+        """Seconds until the next request may be sent."""
         return max(0.0, self._resume - now, self._bucket_delay(now), self._limit_delay(now))
 
     def take(self, now: float) -> None:
-        """A request goes."""
-        self._under_way += 1
+        """Count a request that is being sent."""
+        self._in_flight += 1
         self._last = now
         self._counted += 1
         if self._status.burst is not None:
             self._tokens, self._as_of = self._in_bucket(now) - 1, now
 
     def done(self, now: float) -> None:
-        """A request is over, however it ended."""
-        self._under_way -= 1
-        self._rested = now
+        """Count a request that has ended, whatever the outcome."""
+        self._in_flight -= 1
+        self._idle_since = now
 
     def pause(self, seconds: float, scope: str | None, now: float) -> bool:
-        """No request for so many seconds; tells whether that is news."""
-        news = now >= self._resume
+        """Send no request for ``seconds``. Returns whether there was no pause before."""
+        is_new = now >= self._resume
         if now + seconds > self._resume:
             self._resume, self.scope = now + seconds, scope
         self._tokens, self._as_of = min(0.0, self._tokens), now
-        return news
+        return is_new
 
     def learn(self, headers: Mapping[str, str], now: float) -> None:
-        """What an answer's headers say; call it before ``done``."""
+        """Read the limits from the headers of a response; call it before ``done``."""
         if "RateLimit-Limit" not in headers and "X-RateLimit-Burst-Limit" not in headers:
-            return  # a server of one's own has no limits
+            return  # a self-hosted server has no limits
         daily = _allowance(headers, "X-RateLimit-Daily-")
         burst = _allowance(headers, "X-RateLimit-Burst-") or (
             None if daily else _allowance(headers, "RateLimit-")
@@ -135,13 +141,13 @@ class Pacer:
             self._rate = used / burst.reset
         elif not self._rate:
             self._rate = burst.limit / 10
-        # Of those under way some may be counted already; the next answers will tell.
-        self._tokens, self._as_of = burst.remaining - (self._under_way - 1), now
+        # Some of those in flight may be counted already; the next responses correct that.
+        self._tokens, self._as_of = burst.remaining - (self._in_flight - 1), now
 
     def _in_bucket(self, now: float) -> float:
         assert self._status.burst is not None
-        grown = self._tokens + self._rate * (now - self._as_of)
-        return min(float(self._status.burst.limit), grown)
+        tokens = self._tokens + self._rate * (now - self._as_of)
+        return min(float(self._status.burst.limit), tokens)
 
     def _bucket_delay(self, now: float) -> float:
         burst = self._status.burst
@@ -157,12 +163,12 @@ class Pacer:
     def _limit_delay(self, now: float) -> float:
         if self._limit is None:
             return 0.0
-        rested = now - self._rested if not self._under_way else 0.0
-        if rested >= self._limit.per:
+        idle = now - self._idle_since if not self._in_flight else 0.0
+        if idle >= self._limit.per:
             self._counted = 0
         if self._counted < self._limit.requests:
             return 0.0
-        return self._limit.per - rested
+        return self._limit.per - idle
 
 
 def _allowance(headers: Mapping[str, str], prefix: str) -> Allowance | None:
@@ -172,5 +178,5 @@ def _allowance(headers: Mapping[str, str], prefix: str) -> Allowance | None:
     except (KeyError, ValueError, OverflowError):
         return None
     if not 0 < limit < 2**53 or not remaining < 2**53 or not reset <= DAY:
-        return None  # no limit that there is
+        return None  # not a plausible limit
     return Allowance(limit, max(0, remaining), max(0.0, reset))

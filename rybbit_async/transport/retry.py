@@ -1,4 +1,4 @@
-"""When to try again. Decisions only: no I/O, no clock, no dice of its own."""
+"""When to try again. Only decisions: no I/O, no clock, no random numbers."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ from ..errors import (
 
 __all__ = ["Retry", "RetryBudget", "may_have_arrived"]
 
-# A GET changes nothing, a PUT replaces the whole, a DELETE of what is gone is done.
-_REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-_PASSING: Final = frozenset({408, 502, 503, 504})
+# A GET changes nothing, a PUT replaces everything, and deleting twice has the same effect as once.
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+_TEMPORARY: Final = frozenset({408, 502, 503, 504})
 
 
-def _number(least: float, most: float | None = None) -> Any:
+def _number(minimum: float, maximum: float | None = None) -> Any:
+    allowed = f"a number of at least {minimum}"
+    if maximum is not None:
+        allowed += f" and at most {maximum}"
+    highest = 1e9 if maximum is None else maximum
+
     def check(_: object, attribute: Any, value: object) -> None:
-        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not fits or not least <= value <= (1e9 if most is None else most):  # type: ignore[operator]
-            allowed = f"a number, at least {least}" + ("" if most is None else f", at most {most}")
-            raise InvalidParameterError(f"Retry {attribute.name}={value!r}: {allowed}")
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not minimum <= value <= highest:  # type: ignore[operator]  # a number
+            raise InvalidParameterError(f"Retry.{attribute.name} must be {allowed}, got {value!r}")
 
     return check
 
@@ -36,19 +40,19 @@ def _number(least: float, most: float | None = None) -> Any:
 class Retry:
     """How often, and for how long, a request is tried.
 
-    | | not sent | no answer | 429 | 502, 503, 504, 408 | other 5xx |
+    | | not sent | no response | 429 | 408, 502, 503, 504 | other 5xx |
     |---|---|---|---|---|---|
-    | GET, PUT, DELETE | again | again | as told | again | once more |
-    | POST, PATCH | again | never | as told | never | never |
+    | GET, HEAD, PUT, DELETE | again | again | when the server says | again | once again |
+    | POST, PATCH | again | never | when the server says | never | never |
 
     Attributes:
-        attempts: at most so many requests, the first one counted; 1 is never to try again.
-        timeout: no further attempt is begun once so many seconds would have passed, attempts and
-            waits together. Waiting for the client's turn under a rate limit does not count.
-        wait_initial: seconds before the second attempt; twice that before the third, and so on.
-        wait_max: no wait is longer, but one that the server asks for.
-        wait_jitter: which part of a wait is left to chance, 0 to 1; at 1 it is anything from
-            nothing to all of it.
+        attempts: the maximum number of attempts, including the first one; 1 means no retries.
+        timeout: the maximum time in seconds from the first attempt to the start of the last one,
+            including the waits between them. Waiting for a turn under a rate limit does not count.
+        wait_initial: seconds before the second attempt. Each further wait is twice as long.
+        wait_max: the longest wait in seconds, unless the server asks for a longer one.
+        wait_jitter: the part of a wait that is random, from 0 to 1. At 1 a wait is between zero
+            and its full length.
     """
 
     attempts: int = field(default=5, validator=_number(1))
@@ -60,49 +64,50 @@ class Retry:
     def wait(
         self, method: str, error: RybbitError, *, attempt: int, elapsed: float, chance: float
     ) -> float | None:
-        """Seconds to wait before the next attempt, or ``None`` for giving up.
+        """Seconds to wait before the next attempt, or ``None`` to give up.
 
         Args:
-            method: that of the request.
-            error: why attempt number ``attempt`` failed.
-            elapsed: seconds since the first attempt began.
-            chance: 0 to 1, for the jitter.
+            method: the method of the request.
+            error: why the attempt failed.
+            attempt: the number of the attempt, from 1.
+            elapsed: seconds since the first attempt started.
+            chance: a random number from 0 to 1, for the jitter.
         """
-        if attempt >= self.attempts or not _worth_it(method, error, attempt):
+        if attempt >= self.attempts or not _is_retryable(method, error, attempt):
             return None
-        told = getattr(error, "retry_after", None)
-        if told is None:
+        wait = getattr(error, "retry_after", None)
+        if wait is None:
             longest = min(self.wait_max, self.wait_initial * 2.0 ** min(attempt - 1, 60))
-            told = longest * (1 - self.wait_jitter * chance)
-        # What the server asks for is honoured whole or not at all.
-        return told if elapsed + told <= self.timeout else None
+            wait = longest * (1 - self.wait_jitter * chance)
+        # A wait that the server asks for is never cut short.
+        return wait if elapsed + wait <= self.timeout else None
 
 
-def _worth_it(method: str, error: RybbitError, attempt: int) -> bool:
+def _is_retryable(method: str, error: RybbitError, attempt: int) -> bool:
     if isinstance(error, APIConnectionError):
-        return not error.sent or method in _REPEATABLE
+        return not error.sent or method in _IDEMPOTENT
     if isinstance(error, RateLimitError):
         return error.scope != "daily"
-    if isinstance(error, APIStatusError) and method in _REPEATABLE:
-        # Most 500s are the caller's mistakes, and repeating them helps nobody.
-        return error.status in _PASSING or (error.status >= 500 and attempt == 1)
+    if isinstance(error, APIStatusError) and method in _IDEMPOTENT:
+        # The cause of most 500s is the request itself, so that repeating it is useless.
+        return error.status in _TEMPORARY or (error.status >= 500 and attempt == 1)
     return False
 
 
 def may_have_arrived(error: RybbitError) -> bool:
-    """Whether the request that failed so may have been carried out all the same."""
+    """Whether a request that failed with ``error`` may nevertheless have been carried out."""
     if isinstance(error, APIConnectionError):
         return error.sent
     return isinstance(error, APIStatusError) and error.status >= 500
 
 
 class RetryBudget:
-    """How many retries all callers together may make, so that a dead server is not hammered.
+    """How many retries all calls together may make, to protect a server that is down.
 
-    Within ``seconds``, a fifth of the requests that were made, and never less than 50.
+    Within ``seconds`` there may be one retry for every five requests, and always 50.
     """
 
-    LEAST: Final = 50
+    MINIMUM: Final = 50
     SHARE: Final = 0.2
 
     def __init__(self, seconds: float = 60.0) -> None:
@@ -111,19 +116,19 @@ class RetryBudget:
         self._retries: deque[float] = deque()
 
     def request(self, now: float) -> None:
-        """A request is made."""
+        """Count a request."""
         self._requests.append(now)
-        self._drop(now)
+        self._drop_old(now)
 
     def retry(self, now: float) -> bool:
-        """Whether there may be one retry more, which is then counted."""
-        self._drop(now)
-        if len(self._retries) >= max(self.LEAST, len(self._requests) * self.SHARE):
+        """Whether there may be one more retry. If so, it is counted."""
+        self._drop_old(now)
+        if len(self._retries) >= max(self.MINIMUM, len(self._requests) * self.SHARE):
             return False
         self._retries.append(now)
         return True
 
-    def _drop(self, now: float) -> None:
+    def _drop_old(self, now: float) -> None:
         for times in (self._requests, self._retries):
             while times and times[0] <= now - self._seconds:
                 times.popleft()

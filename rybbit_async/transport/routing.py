@@ -1,164 +1,302 @@
-"""Finding out which of the two URL layouts a server has, and sending requests in it.
+"""Finding out which layout of URLs a server has, and sending requests in it.
 
-A request in the layout ``goals`` tells: a ``sites`` server answers it with "Route ... not found",
-credentials or not, and a ``goals`` server never does. The other way round proves nothing, for a
-``goals`` server answers a ``sites`` URL with the "Site not found" of any unknown site.
+Only a request in the layout ``goals`` is conclusive. A server with the layout ``sites`` answers
+it with "Route ... not found", with credentials or without, and a server with the layout ``goals``
+never says that of an endpoint that it has. The other way round proves nothing: a server with the
+layout ``goals`` answers every URL of the layout ``sites`` with "Site not found", as for any site
+that does not exist.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Literal
 
-from ..errors import APIStatusError, NotFoundError
+from attrs import frozen
+
+from ..errors import APIConnectionError, APIStatusError, EndpointNotFoundError, NotFoundError
 from ..wire.messages import Request, Response
-from .routes import LAYOUTS, Layout
-from .transport import Options, Transport
+from .not_found import (
+    CHECK_BASE_URL,
+    NOT_HERE,
+    PERHAPS_NOT_HERE,
+    contradicts,
+    endpoint_not_found,
+    is_from_api,
+    is_unknown_route,
+    with_hint,
+)
+from .options import Options
+from .routes import LAYOUTS, Layout, Route, other_layout
+from .transport import Transport
 
-__all__ = ["Endpoint", "Router"]
-
-Endpoint = Literal["goals", "goal", "sessions"]
-
-
-_Ask = Callable[[Layout], Awaitable[Response]]
-
-
-def _unknown_route(error: NotFoundError) -> bool:
-    return error.message.startswith("Route ") and error.message.endswith(" not found")
-
-
-def _doubtful(error: NotFoundError, layout: Layout) -> bool:
-    """Whether ``error`` may come of the layout and not of the site."""
-    return _unknown_route(error) or (layout.name == "sites" and error.message == "Site not found")
-
-
-def _with_hint(error: NotFoundError, hint: str) -> NotFoundError:
-    return NotFoundError(
-        f"{error}. {hint[0].upper()}{hint[1:]}",
-        status=error.status,
-        message=error.message,
-        method=error.method,
-        url=error.url,
-        body=error.body,
-        details=error.details,
-    )
+__all__ = ["Router"]
 
 
 class Router:
-    """Sends requests to the goal endpoints in the layout that the server has.
+    """Sends requests in the layout that the server has.
+
+    With ``routes="auto"``, the layout is found out with a read: the first request if it is a read
+    of an endpoint that both layouts have, otherwise the probe. It is remembered until a response
+    contradicts it.
 
     Args:
-        routes: a layout's name, or ``"auto"`` to find out. That takes a read and never a write:
-            the first read if there is one, else a list of one goal before the first write. What
-            was found is remembered until the server's answers speak against it.
+        transport: sends the requests.
+        routes: the name of a layout, or ``"auto"`` to find out which one the server has.
+        probe: a list that every release has, whose only path parameter is ``site``.
     """
 
-    def __init__(self, transport: Transport, routes: Literal["auto", "goals", "sites"]) -> None:
+    def __init__(
+        self, transport: Transport, routes: Literal["auto", "goals", "sites"], probe: Route
+    ) -> None:
         self._transport = transport
-        self._fixed = routes != "auto"
-        self._known: Layout | None = None if routes == "auto" else LAYOUTS[routes]
+        self._probe_route = probe
+        self._fixed: Layout | None = None if routes == "auto" else routes
+        self._layout: Layout | None = self._fixed
         self._finding: asyncio.Event | None = None
 
     async def send(
         self,
-        endpoint: Endpoint,
+        route: Route,
         method: str,
-        site: str,
-        goal: int | None = None,
+        params: Mapping[str, str | int],
         *,
         query: str = "",
         body: bytes | None = None,
         options: Options,
     ) -> Response:
-        """Send one request and give its answer; see ``Transport.send`` for the errors."""
+        """Send one request and return the response.
 
-        async def ask(layout: Layout) -> Response:
-            path = getattr(layout, endpoint).format(site=site, goal=goal)
-            return await self._transport.send(Request(method, path, query, body), options)
+        Args:
+            params: the parameters of the path, of which ``site`` is used by the probe, too.
+            query: encoded already.
+            body: JSON.
 
-        async def ask_list(layout: Layout) -> Response:
-            path = layout.goals.format(site=site)
-            return await self._transport.send(Request("GET", path, "page=1&page_size=1"), options)
+        Raises:
+            EndpointNotFoundError: the server does not have the endpoint.
+            InvalidParameterError: a parameter of the path is missing or cannot be sent.
+            APIStatusError, APIConnectionError, ClientClosedError: see ``Transport.send``.
+        """
+        call = _Call(self._transport, route, method, params, query, body, options)
+        if route.is_common:
+            return await self._send_common(call)
+        if self._fixed is not None:
+            return await self._send_fixed(call, self._fixed)
+        if self._layout is None and self._finding is not None:
+            await self._finding.wait()  # another call is finding out
+        if method == "GET" and route.is_in_both:
+            return await self._read(call)
+        return await self._send_in_known_layout(call)
 
-        if self._fixed:
-            return await self._in_fixed(ask)
-        if self._known is None and self._finding is not None:
-            await self._finding.wait()  # whoever came first is finding out
-        if method == "GET":
-            return await self._read(ask)
-        if self._known is None:
-            try:
-                await self._read(ask_list)
-            except APIStatusError:
-                if self._known is None:
-                    raise
-                # A refusal tells the layout too, and what it refused was not the write.
-        return await self._write(ask, ask_list)
+    # --- the ways of sending a request --------------------------------------------------------
 
-    async def _in_fixed(self, ask: _Ask) -> Response:
-        assert self._known is not None
-        try:
-            return await ask(self._known)
-        except NotFoundError as error:
-            if not _doubtful(error, self._known):
-                raise
-            hint = f"the server does not know the layout routes={self._known.name!r}"
-            if not _unknown_route(error):
-                hint = f"there is no such site, or {hint}"
-            raise _with_hint(error, hint) from None
-
-    async def _read(self, ask: _Ask) -> Response:
-        """Send a read, in the other layout too where the answer casts doubt on the first."""
-        first = self._known or LAYOUTS["goals"]
-        other = LAYOUTS["sites" if first.name == "goals" else "goals"]
-        finding = None
-        if self._known is None:
-            finding = self._finding = asyncio.Event()
-        try:
-            try:
-                answer = await ask(first)
-            except APIStatusError as error:
-                if not isinstance(error, NotFoundError) or not _doubtful(error, first):
-                    if error.status < 500:
-                        self._known = first  # it knows the route: it refuses what stands behind
-                    raise
+    async def _read(self, call: _Call) -> Response:
+        """Send a read in one layout, and in the other one if the response contradicts it."""
+        first: Layout = self._layout or "goals"
+        refusals: dict[Layout, NotFoundError] = {}
+        with self._finding_out():
+            for layout in (first, other_layout(first)):
                 try:
-                    answer = await ask(other)
-                except APIStatusError as again:
-                    if not isinstance(again, NotFoundError) or not _unknown_route(again):
-                        if again.status < 500:
-                            self._known = other
-                        raise
-                    if not _unknown_route(error):
-                        raise error from None
-                    raise _with_hint(
-                        error, "the server knows neither layout of the API: check base_url"
-                    ) from None
-                self._known = other
-            else:
-                self._known = first
-            return answer
-        finally:
-            if finding is not None:
-                # Whatever came of it, those who wait go on: with the answer, or each for itself.
-                self._finding = None
-                finding.set()
+                    response = await call.send(layout)
+                except APIStatusError as error:
+                    if contradicts(error, layout):
+                        refusals[layout] = error
+                        continue
+                    if is_from_api(error):  # it has the endpoint, and refuses the request
+                        self._layout = layout
+                    raise
+                self._layout = layout
+                return response
+            raise await self._explain(call, first, refusals)
 
-    async def _write(self, ask: _Ask, ask_list: _Ask) -> Response:
-        """Send a write, and again only where the server did not even know its route."""
-        assert self._known is not None  # a read went before
-        layout = self._known
-        try:
-            return await ask(layout)
-        except NotFoundError as error:
-            if not _doubtful(error, layout):
-                raise
+    async def _explain(
+        self, call: _Call, first: Layout, refusals: Mapping[Layout, NotFoundError]
+    ) -> NotFoundError:
+        """The error for a read that was refused in both layouts."""
+        unknown_site = not is_unknown_route(refusals["sites"])
+        found: Layout | NotFoundError = refusals[first]
+        if call.route != self._probe_route:
             try:
-                await self._read(ask_list)
-            except APIStatusError:
-                if self._known is layout:
-                    raise error from None
-            if self._known is layout:
+                found = await self._probe(call)
+            except (APIStatusError, APIConnectionError):
+                if unknown_site:
+                    return refusals["sites"]
+                return call.missing(self._layout or first, refusals[first], PERHAPS_NOT_HERE)
+        elif unknown_site:
+            found = "sites"
+        if isinstance(found, NotFoundError):
+            return with_hint(refusals[first], CHECK_BASE_URL)
+        self._layout = found
+        return call.missing(found, refusals[found])
+
+    async def _send_in_known_layout(self, call: _Call) -> Response:
+        """Send a write, or a read of an endpoint that one of the layouts lacks.
+
+        A write is sent in the other layout only if the server did not know its route.
+        """
+        layout, is_fresh = self._layout, False
+        if layout is None:
+            with self._finding_out():
+                found = await self._probe(call)
+            if isinstance(found, NotFoundError):
+                raise with_hint(found, CHECK_BASE_URL)
+            layout, is_fresh = found, True
+        while True:
+            refusal: NotFoundError | None = None
+            if call.route.template(layout) is not None:
+                try:
+                    return await call.send(layout)
+                except NotFoundError as error:
+                    if not contradicts(error, layout):
+                        raise
+                    refusal = error
+            found = layout
+            if not is_fresh:  # the server may have become another release
+                is_fresh = True
+                with suppress(APIStatusError, APIConnectionError):
+                    found = await self._probe(call)
+            if isinstance(found, NotFoundError):
+                raise with_hint(refusal or found, CHECK_BASE_URL)
+            if found == layout:
+                raise call.missing(layout, refusal)
+            layout = found
+
+    async def _send_fixed(self, call: _Call, layout: Layout) -> Response:
+        """Send a request in the layout that the caller chose."""
+        chosen = f"routes={layout!r}"
+        if call.route.template(layout) is None:
+            raise call.missing(layout, None, f"{chosen} may be wrong")
+        try:
+            return await call.send(layout)
+        except NotFoundError as error:
+            if not contradicts(error, layout):
                 raise
-        return await ask(self._known)
+            refusal = error
+        wrong = f"the server does not know the layout {chosen}"
+        if not is_unknown_route(refusal):
+            raise with_hint(refusal, f"There is no such site, or {wrong}")
+        if call.route != self._probe_route:
+            found: Layout | NotFoundError = layout
+            hint = NOT_HERE
+            try:
+                found = await self._probe(call, (layout,))
+            except (APIStatusError, APIConnectionError):
+                hint = f"{NOT_HERE}, or {wrong}"
+            if not isinstance(found, NotFoundError):
+                raise call.missing(layout, refusal, hint)
+        raise with_hint(refusal, f"{wrong[0].upper()}{wrong[1:]}; check routes and base_url")
+
+    async def _send_common(self, call: _Call) -> Response:
+        """Send a request to an endpoint that has the same path in both layouts."""
+        layout: Layout = self._fixed or "goals"
+        try:
+            return await call.send(layout)
+        except NotFoundError as error:
+            if not is_unknown_route(error):
+                raise
+            refusal = error
+        hint = NOT_HERE if self._layout and not self._fixed else PERHAPS_NOT_HERE
+        found: Layout | NotFoundError | None = None
+        if "site" in call.params:
+            with suppress(APIStatusError, APIConnectionError):
+                found = await self._probe(call, (self._fixed,) if self._fixed else LAYOUTS)
+                hint = NOT_HERE
+        if isinstance(found, NotFoundError):
+            raise with_hint(refusal, CHECK_BASE_URL)
+        raise call.missing(layout, refusal, hint)
+
+    # --- finding out --------------------------------------------------------------------------
+
+    async def _probe(
+        self, call: _Call, layouts: Sequence[Layout] = LAYOUTS
+    ) -> Layout | NotFoundError:
+        """Ask which layout the server has now.
+
+        Returns:
+            The layout, or the server's last response if it does not know any of ``layouts``.
+
+        Raises:
+            APIStatusError, APIConnectionError: the responses do not tell.
+        """
+        refusal: NotFoundError | None = None
+        for layout in layouts:
+            try:
+                await call.probe(self._probe_route, layout)
+            except NotFoundError as error:
+                if is_unknown_route(error):
+                    refusal = error
+                    continue
+                if not is_from_api(error):
+                    raise
+            except APIStatusError as error:
+                if not is_from_api(error):
+                    raise
+            self._layout = layout
+            return layout
+        assert refusal is not None
+        return refusal
+
+    @contextmanager
+    def _finding_out(self) -> Generator[None]:
+        """Have other calls wait while this one finds out the layout, unless it is known."""
+        if self._layout is not None:
+            yield
+            return
+        finding = self._finding = asyncio.Event()
+        try:
+            yield
+        finally:
+            # Whatever the outcome, the others go on: with the layout, or each by itself.
+            self._finding = None
+            finding.set()
+
+
+@frozen
+class _Call:
+    """One request, whose path depends on the layout."""
+
+    transport: Transport
+    route: Route
+    method: str
+    params: Mapping[str, str | int]
+    query: str
+    body: bytes | None
+    options: Options
+
+    async def send(self, layout: Layout) -> Response:
+        """Send it in a layout that has the endpoint."""
+        path = self.route.path(layout, self.params)
+        request = Request(self.method, path, self.query, self.body)
+        return await self.transport.send(request, self.options)
+
+    async def probe(self, route: Route, layout: Layout) -> None:
+        """Read one item of the list at ``route``, of the same site."""
+        request = Request("GET", route.path(layout, self.params), "page=1&page_size=1")
+        await self.transport.send(request, self.options)
+
+    def missing(
+        self, layout: Layout, refusal: NotFoundError | None, hint: str = NOT_HERE
+    ) -> NotFoundError:
+        """The error for a request that failed although the server has this layout.
+
+        Args:
+            refusal: the server's response; ``None`` if the layout has no such endpoint, so that
+                nothing was sent.
+            hint: a sentence without its full stop.
+        """
+        if refusal is not None:
+            if not is_unknown_route(refusal):
+                return refusal  # the site does not exist
+            return endpoint_not_found(refusal, self.route.template(layout) or "", hint)
+        route = self.route.template(other_layout(layout)) or ""
+        message = f"Servers with the URL layout {layout!r} do not have this endpoint"
+        return EndpointNotFoundError(
+            f"404 for {self.method} {route}: not sent. {message}. {hint}",
+            route=route,
+            status=404,
+            message=message,
+            method=self.method,
+            url="",
+        )

@@ -1,4 +1,4 @@
-"""What a client is made with, checked before anything else happens."""
+"""Checks of what a client is created with. They run before anything else happens."""
 
 from __future__ import annotations
 
@@ -12,32 +12,36 @@ import aiohttp
 from yarl import URL
 
 from ..errors import InvalidParameterError
-from ..wire.messages import Timeout
 from .auth import ApiKey, NoAuth, PasswordLogin, Secret
-from .http import DEFAULT_BASE_URL
+from .connection_errors import DEFAULT_BASE_URL
+from .options import Timeout
 from .pacing import RateLimit
 from .retry import Retry
 
 __all__ = [
-    "base_url_of",
-    "credentials_of",
-    "headers_of",
-    "proxy_of",
-    "rate_limit_of",
-    "retry_of",
-    "session_of",
-    "timeout_of",
+    "check_base_url",
+    "check_credentials",
+    "check_headers",
+    "check_proxy",
+    "check_rate_limit",
+    "check_retry",
+    "check_session",
+    "check_timeout",
 ]
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t -~\x80-\uD7FF\uE000-\uFFFF]*")
+_OWN_HEADERS = frozenset({"authorization", "cookie", "content-type", "content-length", "host"})
 
-def credentials_of(api_key: object, auth: object) -> ApiKey | NoAuth | PasswordLogin:
-    """A key, a sign-in, or neither; from the environment if not given."""
+
+def check_credentials(api_key: object, auth: object) -> ApiKey | NoAuth | PasswordLogin:
+    """The key, the login, or the key from the environment, or no credentials."""
     if auth is not None:
         if api_key is not None:
-            raise InvalidParameterError("api_key and auth: one of them, not both")
+            raise InvalidParameterError("api_key and auth must not both be given")
         if not isinstance(auth, PasswordLogin):
             raise InvalidParameterError(
-                f"auth: a PasswordLogin, not {type(auth).__name__}; a key goes into api_key"
+                f"auth must be a PasswordLogin, got {type(auth).__name__}; pass a key as api_key"
             )
         return auth
     if api_key is None:
@@ -45,68 +49,75 @@ def credentials_of(api_key: object, auth: object) -> ApiKey | NoAuth | PasswordL
     return NoAuth() if api_key is None else ApiKey(api_key)
 
 
-def timeout_of(timeout: object, default: Timeout) -> Timeout:
-    """A timeout, as given or as a number of seconds in all."""
+def check_timeout(timeout: object, default: Timeout) -> Timeout:
+    """The timeout; a number is the total number of seconds."""
     if timeout is None:
         return default
     return timeout if isinstance(timeout, Timeout) else Timeout(total=cast("float", timeout))
 
 
-def retry_of(retry: object, default: Retry) -> Retry:
-    """A retry policy, as given."""
+def check_retry(retry: object, default: Retry) -> Retry:
+    """The retry policy."""
     if retry is not None and not isinstance(retry, Retry):
-        raise InvalidParameterError(f"retry={retry!r}: a Retry, such as Retry(attempts=1)")
+        raise InvalidParameterError(
+            f"retry must be a Retry, such as Retry(attempts=1), got {retry!r}"
+        )
     return retry or default
 
 
-def rate_limit_of(rate_limit: object) -> RateLimit | None:
-    """A rate limit, as given."""
+def check_rate_limit(rate_limit: object) -> RateLimit | None:
+    """The rate limit, or ``None``."""
     if rate_limit is not None and not isinstance(rate_limit, RateLimit):
         raise InvalidParameterError(
-            f"rate_limit={rate_limit!r}: a RateLimit, such as RateLimit(500, per=600)"
+            f"rate_limit must be a RateLimit, such as RateLimit(500, per=600), got {rate_limit!r}"
         )
     return rate_limit
 
 
-def session_of(
+def check_session(
     session: object, trace_configs: Sequence[aiohttp.TraceConfig]
 ) -> aiohttp.ClientSession | None:
-    """A session to use, as given."""
+    """The session to use, or ``None``."""
     if session is None:
         return None
     if not isinstance(session, aiohttp.ClientSession):
-        raise InvalidParameterError(f"session={session!r}: an aiohttp.ClientSession")
+        raise InvalidParameterError(f"session must be an aiohttp.ClientSession, got {session!r}")
     if trace_configs:
         raise InvalidParameterError(
-            "trace_configs and session: one of them; tracing belongs to the session that is passed"
+            "trace_configs and session must not both be given: a session has its own tracing"
         )
     return session
 
 
-def headers_of(headers: Mapping[str, str] | None) -> Mapping[str, str]:
-    """Further headers, checked."""
+def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+    """A copy of the additional headers. Error messages do not show their values."""
     checked: dict[str, str] = {}
     if headers is not None and not isinstance(headers, Mapping):
-        raise InvalidParameterError(f"headers={headers!r}: a mapping of names to values")
+        raise InvalidParameterError(
+            f"headers must be a mapping of names to values, got {type(headers).__name__}"
+        )
     for name, value in (headers or {}).items():
-        if not isinstance(name, str) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            raise InvalidParameterError(f"headers: {name!r} is no name of a header")
-        if name.lower() in ("authorization", "cookie", "content-type", "content-length", "host"):
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise InvalidParameterError(f"headers must have valid header names, got {name!r}")
+        if name.lower() in _OWN_HEADERS:
             raise InvalidParameterError(
-                f"headers: {name} is the client's own; a key goes into api_key"
+                f"headers must not contain {name}, which the client sets itself; pass a key as "
+                "api_key"
             )
-        if not isinstance(value, str) or not re.fullmatch(
-            r"[\t -~\x80-\uD7FF\uE000-\uFFFF]*", value
-        ):
+        if not isinstance(value, str):
             raise InvalidParameterError(
-                f"headers: {name}: text without line breaks or other control characters"
+                f"headers must have str values, got {type(value).__name__} for {name}"
+            )
+        if not _HEADER_VALUE.fullmatch(value):
+            raise InvalidParameterError(
+                f"headers must have values without control characters; that of {name} has some"
             )
         checked[name] = Secret(value)
     return checked
 
 
-def proxy_of(proxy: object) -> URL | None:
-    """A proxy, checked; the text of an error does not repeat it, for it may hold a password."""
+def check_proxy(proxy: object) -> URL | None:
+    """The proxy, or ``None``. The error message does not show it: it may contain a password."""
     if proxy is None:
         return None
     try:
@@ -114,40 +125,40 @@ def proxy_of(proxy: object) -> URL | None:
     except ValueError:
         url = None
     if not isinstance(url, URL) or not url.host:
-        raise InvalidParameterError("proxy: an address such as http://proxy.example:3128")
+        raise InvalidParameterError("proxy must be an address such as http://proxy.example:3128")
     return url
 
 
-def base_url_of(base_url: object, allow_http: bool) -> str:
-    """The server's address without a slash at its end; from the environment if not given."""
+def check_base_url(base_url: object, allow_http: bool) -> str:
+    """The server's address without a slash at its end, or that from the environment."""
     name = "base_url"
     if base_url is None:
         name = "RYBBIT_BASE_URL"
         base_url = os.environ.get(name, "").strip() or DEFAULT_BASE_URL
     if not isinstance(base_url, str):
-        raise InvalidParameterError(f"{name}: text was expected, not {type(base_url).__name__}")
-    allowed = "an address such as https://analytics.example.com"
+        raise InvalidParameterError(f"{name} must be a str, got {type(base_url).__name__}")
+    allowed = f"{name} must be an address such as https://analytics.example.com"
+    # What follows one of these may be a secret.
+    got = "" if set("@?#") & set(base_url) else f", got {base_url!r}"
     if not re.fullmatch(r"[!-~]+", base_url):
-        raise InvalidParameterError(
-            f"{name}={base_url!r}: {allowed}, printable ASCII without white space"
-        )
+        raise InvalidParameterError(f"{allowed}, in printable ASCII without white space{got}")
     try:
         url = URL(base_url)
-        url.port  # noqa: B018  # raises where the port is no port
+        url.port  # noqa: B018  # raises ValueError for an invalid port
     except ValueError as error:
-        raise InvalidParameterError(f"{name}: {allowed} ({error})") from None
+        raise InvalidParameterError(f"{allowed} ({error})") from None
     if url.scheme not in ("http", "https") or not url.host:
-        raise InvalidParameterError(f"{name}={base_url!r}: {allowed}")
+        raise InvalidParameterError(f"{allowed}{got}")
     if url.user or url.password or "@" in url.raw_authority:
-        raise InvalidParameterError(f"{name}: {allowed}, without a user or a password in it")
-    if url.path.rstrip("/").endswith("/api"):
-        raise InvalidParameterError(f"{name}={base_url!r}: {allowed}, without /api at its end")
+        raise InvalidParameterError(f"{allowed}, without a user or a password")
     if url.query_string or url.fragment:
-        raise InvalidParameterError(f"{name}: {allowed}, without a query or a fragment")
+        raise InvalidParameterError(f"{allowed}, without a query or a fragment")
+    if url.path.rstrip("/").endswith("/api"):
+        raise InvalidParameterError(f"{allowed}, without /api at its end{got}")
     if url.scheme == "http" and not allow_http and not _is_loopback(url.host):
         raise InvalidParameterError(
-            f"{name}={base_url!r}: https, for over plain http anyone on the way can read the key; "
-            "allow_http=True allows it"
+            f"{name} must use https{got}: over plain HTTP anyone on the way can read "
+            "the key; allow_http=True allows it"
         )
     return str(url).rstrip("/")
 

@@ -1,4 +1,4 @@
-"""One task for however many wait for its result."""
+"""One task for all who wait for the same result."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """A result that is made once, by a task of its own, and kept.
+    """A result that is computed once, in a task of its own, and kept.
 
-    The task is nobody's: whoever asked for it first may be cancelled while others wait.
+    The task does not belong to any of the callers, so that cancelling the first of them does not
+    cancel the others.
     """
 
     def __init__(self) -> None:
         self._task: asyncio.Task[T] | None = None
 
     async def get(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The result; what made it failed for all who waited, and is tried anew by the next."""
+        """The result.
+
+        An error of ``make`` is raised for everyone who waits; the next call tries again.
+        """
         task = self._task
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
             task = self._task = asyncio.create_task(make())
@@ -29,11 +33,11 @@ class SingleFlight(Generic[T]):
         return await asyncio.shield(task)
 
     def forget(self) -> None:
-        """Have the next one make it anew; a task that is under way goes on for those who wait."""
+        """Compute the result again at the next call. A task that is running is not affected."""
         if self._task is not None and self._task.done():
             self._task = None
 
     async def settle(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until no task is running."""
         if self._task is not None and not self._task.done():
             await asyncio.wait((self._task,))

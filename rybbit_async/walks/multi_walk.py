@@ -1,9 +1,9 @@
-"""Walking many lists as one, under one window. Nothing here knows HTTP.
+"""Walking many lists as one, with one limit on the pages in flight. Nothing here knows HTTP.
 
-Each item of some outer lists opens a *lane*: a walk over a list of its own. All lanes together
-keep to one ``concurrency``. In order, the first lane has as much of it as it can use, and the
-next ones read ahead with the rest; out of order, each lane has a like share, so that a huge list
-does not starve small ones.
+Each item of some outer lists opens a sub-walk: a walk over a list of its own. All sub-walks
+together keep to one ``concurrency``. In order, the first of them has as much of it as it can use,
+and the next ones read ahead with the rest. Out of order, each has an equal share, so that a huge
+list does not hold up small ones.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from attrs import define
 
 from ..errors import RybbitError
 from ..pages import PageMeta, Report
-from .walk import ListWalk, Resume, Tasks, close_all
+from .options import WalkOptions
+from .tasks import TaskScope, close_all
+from .walk import Position, ResizableWalk, Walk
 
-__all__ = ["Lane", "MergedWalk"]
+__all__ = ["MultiWalk", "SubWalk"]
 
 Outer = TypeVar("Outer")
 Inner = TypeVar("Inner")
@@ -27,84 +29,86 @@ Row = TypeVar("Row")
 
 
 @define(eq=False)
-class Lane(Generic[Inner, Row]):
+class SubWalk(Generic[Inner, Row]):
     """A walk over one inner list, and what becomes of its items.
 
-    ``expected`` is how many pages it may have, as far as that is known.
+    Attributes:
+        walk: the walk.
+        combine: makes a row of the whole walk of an item.
+        expected_pages: how many pages the list may have, as far as that is known.
+        step: the step in progress.
     """
 
-    walk: ListWalk[Inner]
+    walk: ResizableWalk[Inner]
     combine: Callable[[Inner], Row]
-    expected: int
+    expected_pages: int
     step: asyncio.Task[list[Inner] | None] | None = None
 
     @property
     def load(self) -> int:
-        """Pages in flight, buffered, or in the consumer's hands."""
+        """How many of its pages are in flight, buffered, or in the consumer's hands."""
         return self.walk.load
 
 
-class MergedWalk(Generic[Outer, Inner, Row]):
-    """A walk over the items of many lists; see ``Walk``.
+class MultiWalk(Generic[Outer, Inner, Row]):
+    """A walk over the items of many lists; see ``Walk``. Its pages have no positions.
 
     Args:
-        listings: walks over the outer lists, begun one after another; each with what makes a
-            lane of one of its items, or ``None`` for an item that opens none.
-        page_size: rows a page of the inner lists.
-        finish: called when the last outer list is at its end.
+        listings: walks over the outer lists, started one after another; each with a function that
+            makes a sub-walk of one of its items, or returns ``None`` for an item to skip.
+        page_size: how many rows a page of the inner lists has.
+        finish: called when the last outer list has been read and every sub-walk is at its end.
     """
 
     def __init__(
         self,
-        listings: Iterator[tuple[ListWalk[Outer], Callable[[Outer], Lane[Inner, Row] | None]]],
+        listings: Iterator[tuple[Walk[Outer], Callable[[Outer], SubWalk[Inner, Row] | None]]],
         report: Report,
+        options: WalkOptions,
         *,
         page_size: int,
-        concurrency: int,
-        ordered: bool,
         finish: Callable[[], None],
     ) -> None:
         self.report = report
         self.meta: PageMeta | None = None
-        self.mending = False
+        self.page_incomplete = False
         self._listings = listings
         self._page_size = page_size
-        self._concurrency = concurrency
-        self._ordered = ordered
+        self._concurrency = options.concurrency
+        self._ordered = options.ordered
         self._finish = finish
-        self._tasks = Tasks()
-        self._listing: tuple[ListWalk[Outer], Callable[[Outer], Lane[Inner, Row] | None]] | None
+        self._tasks = TaskScope()
         self._listing = next(listings, None)
         self._list_step: asyncio.Task[list[Outer] | None] | None = None
-        self._waiting: deque[Lane[Inner, Row]] = deque()  # of listed items, not begun
-        self._lanes: deque[Lane[Inner, Row]] = deque()  # begun
+        self._waiting: deque[SubWalk[Inner, Row]] = deque()  # of listed items, not started
+        self._started: deque[SubWalk[Inner, Row]] = deque()
 
     async def step(self, remaining: int | None = None) -> list[Row] | None:
         """See ``Walk``."""
         while True:
             self._tasks.check_open()
             self._share_out(remaining)
-            if not self._lanes and self._list_step is None:
+            if not self._started and self._list_step is None:
                 self._finish()
                 return None
-            lane = await self._arrival()
-            if lane is None:
+            sub_walk = await self._arrival()
+            if sub_walk is None:
                 continue
-            assert lane.step is not None
-            rows = self._tasks.result(lane.step)
-            lane.step = None
+            assert sub_walk.step is not None
+            rows = self._tasks.result(sub_walk.step)
+            sub_walk.step = None
             if rows is None:
-                self._lanes.remove(lane)
-                await lane.walk.close()
+                self._started.remove(sub_walk)
+                await sub_walk.walk.close()
             elif rows:
-                if not self._ordered:  # to the back of the queue
-                    self._lanes.remove(lane)
-                    self._lanes.append(lane)
-                return [lane.combine(row) for row in rows]
+                if not self._ordered:  # to the end of the queue
+                    self._started.remove(sub_walk)
+                    self._started.append(sub_walk)
+                return [sub_walk.combine(row) for row in rows]
 
-    async def _arrival(self) -> Lane[Inner, Row] | None:
-        """The lane whose rows are next, or ``None`` if a page of an outer list came instead."""
-        steps = [lane.step for lane in self._lanes if lane.step is not None]
+    async def _arrival(self) -> SubWalk[Inner, Row] | None:
+        """The sub-walk whose rows are next, or ``None`` if a page of an outer list came instead."""
+        steps = [sub_walk.step for sub_walk in self._started if sub_walk.step is not None]
         if self._ordered:
             steps = steps[:1]
         listing = [] if self._list_step is None else [self._list_step]
@@ -112,7 +116,11 @@ class MergedWalk(Generic[Outer, Inner, Row]):
         if self._list_step is not None and self._list_step.done():
             self._take_listed(self._tasks.result(self._list_step))
             return None
-        return next(lane for lane in self._lanes if lane.step is not None and lane.step.done())
+        return next(
+            sub_walk
+            for sub_walk in self._started
+            if sub_walk.step is not None and sub_walk.step.done()
+        )
 
     def _take_listed(self, items: list[Outer] | None) -> None:
         assert self._listing is not None
@@ -121,61 +129,64 @@ class MergedWalk(Generic[Outer, Inner, Row]):
             self._listing = next(self._listings, None)
             return
         for item in items:
-            lane = self._listing[1](item)
-            if lane is not None:
-                self._waiting.append(lane)
+            sub_walk = self._listing[1](item)
+            if sub_walk is not None:
+                self._waiting.append(sub_walk)
 
     def _share_out(self, remaining: int | None) -> None:
-        """Begin what may begin: a page of the outer list, new lanes, the next step of each."""
-        lanes, waiting = self._lanes, self._waiting
-        free = self._concurrency - sum(lane.load for lane in lanes) - bool(self._list_step)
-        while waiting and (free > 0 or not lanes) and self._may_open(remaining):
-            lanes.append(waiting.popleft())
+        """Start what may start: a page of an outer list, new sub-walks, the next step of each."""
+        started, waiting = self._started, self._waiting
+        free = self._concurrency - sum(one.load for one in started) - bool(self._list_step)
+        while waiting and (free > 0 or not started) and self._may_start(remaining):
+            started.append(waiting.popleft())
             free -= 1
         lists = self._listing is not None and self._list_step is None and not waiting
-        # A window of one does one thing at a time.
-        if lists and (not lanes or (free > 0 and self._concurrency > 1)):
+        # With a concurrency of 1 there is only ever one request.
+        if lists and (not started or (free > 0 and self._concurrency > 1)):
             assert self._listing is not None
             self._list_step = self._tasks.start(self._listing[0].step())
             free -= 1
-        # Whoever still waits for a place gets the next one that is free.
+        # If anything still waits for a place, it gets the next one that becomes free.
         queue = bool(waiting) or (self._listing is not None and self._list_step is None)
-        share = max(1, self._concurrency // (len(lanes) + queue)) if lanes else 1
-        for lane in lanes:
-            width = lane.load
+        share = max(1, self._concurrency // (len(started) + queue)) if started else 1
+        for sub_walk in started:
+            width = sub_walk.load
             if self._ordered:
-                want = max(0, lane.expected - width) if lane is not lanes[-1] else free - queue
+                is_last = sub_walk is started[-1]
+                want = free - queue if is_last else max(0, sub_walk.expected_pages - width)
                 extra = max(0, min(free, want))
             elif queue:
                 width, extra = min(width, share), 0
             else:
                 extra = max(0, min(free, share))
             free -= extra
-            lane.walk.widen(max(1, width + extra))
-            if lane.step is None and self._is_wanted(lane, remaining):
-                lane.expected -= 1
-                lane.step = self._tasks.start(lane.walk.step(remaining))
+            sub_walk.walk.resize(max(1, width + extra))
+            if sub_walk.step is None and self._is_wanted(sub_walk, remaining):
+                sub_walk.expected_pages -= 1
+                sub_walk.step = self._tasks.start(sub_walk.walk.step(remaining))
 
-    def _is_wanted(self, lane: Lane[Inner, Row], remaining: int | None) -> bool:
-        """Whether what is under way may not be enough without a further step of this lane."""
-        if remaining is None or (self._ordered and lane is self._lanes[0]):
+    def _is_wanted(self, sub_walk: SubWalk[Inner, Row], remaining: int | None) -> bool:
+        """Whether the pages in flight may not be enough without a further step of this sub-walk."""
+        if remaining is None or (self._ordered and sub_walk is self._started[0]):
             return True
-        under_way = sum(other.load for other in self._lanes if other.step is not None)
-        return under_way * self._page_size < remaining
+        in_flight = sum(other.load for other in self._started if other.step is not None)
+        return in_flight * self._page_size < remaining
 
-    def _may_open(self, remaining: int | None) -> bool:
-        if self._ordered and any(lane.expected > lane.load for lane in self._lanes):
+    def _may_start(self, remaining: int | None) -> bool:
+        if self._ordered and any(one.expected_pages > one.load for one in self._started):
             return False  # those before it can use what is free
-        return remaining is None or len(self._lanes) * self._page_size < remaining
+        return remaining is None or len(self._started) * self._page_size < remaining
 
-    def position(self) -> Resume | None:
-        """There is none: the lanes are too many."""
+    def position(self) -> Position | None:
+        """``None``, since the places in all the lists would be too much for a position."""
         return None
 
-    async def close(self, error: type[RybbitError] = RybbitError, reason: str = "over") -> None:
+    async def close(
+        self, error: type[RybbitError] = RybbitError, reason: str = "the walk has ended"
+    ) -> None:
         """See ``Walk``."""
         await close_all(
             self._tasks.close(error(reason)),
-            *(lane.walk.close(error, reason) for lane in self._lanes),
+            *(sub_walk.walk.close(error, reason) for sub_walk in self._started),
             *(() if self._listing is None else (self._listing[0].close(error, reason),)),
         )

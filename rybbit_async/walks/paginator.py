@@ -4,94 +4,68 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from datetime import datetime
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from types import TracebackType
-from typing import Any, Generic, NoReturn, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar, cast
 
 from ..errors import IncompleteWalkError, InvalidParameterError, RybbitError, RybbitWarning
-from ..pages import Page, PageMeta, Report
-from .walk import Resume, Walk, close_all
+from ..pages import Page, Report
+from .options import WalkOptions
+from .reconcile.positions import invalid_position
+from .tasks import close_all
+from .walk import Position, Walk
 
-__all__ = ["Page", "PageMeta", "Paginator", "Report", "Walks"]
+__all__ = ["Paginator", "WalkRegistry"]
 
 T = TypeVar("T")
 
 
-def _resume(position: Any) -> Resume:
-    """What a position says, checked.
-
-    Raises:
-        TypeError, ValueError, KeyError: it is not as ``Paginator`` made it.
-    """
-    rank, at, window = position["rank"], position["list"], position["window"]
-    if type(rank) is not int or not 0 <= rank < 2**53:
-        raise ValueError(rank)
-    if "after" in at:
-        if type(at["after"]) is not int:
-            raise TypeError(at)
-    else:
-        times: list[Any] = [at["time"], *([at["head"]] if "head" in at else [])]
-        marks: list[Any] = [*at["given"], *(at["head_rows"] if "head" in at else [])]
-        if not all(isinstance(text, str) for text in (*times, *marks)):
-            raise TypeError(at)
-        if any(datetime.fromisoformat(text).tzinfo is None for text in times):
-            raise ValueError(times)
-    if not all(isinstance(text, str) for text in (*window, *window.values())):
-        raise TypeError(window)
-    return Resume(rank, at, window)
-
-
-class Walks:
-    """The walks that are under way, so that whoever owns them can end them."""
+class WalkRegistry:
+    """The walks in progress, so that their owner can end them."""
 
     def __init__(self) -> None:
         self._walks: set[Walk[Any]] = set()
 
-    def __len__(self) -> int:
-        return len(self._walks)
-
     def add(self, walk: Walk[Any]) -> None:
-        """Take in a walk that begins."""
+        """Register a walk that starts."""
         self._walks.add(walk)
 
     def discard(self, walk: Walk[Any]) -> None:
-        """Let go of a walk that is over."""
+        """Remove a walk that has ended."""
         self._walks.discard(walk)
 
     async def close(self, error: type[RybbitError], reason: str) -> None:
-        """End every walk; a consumer that asks for more gets ``error(reason)`` raised."""
+        """End every walk. A consumer that asks for more gets ``error(reason)`` raised."""
         await close_all(*(walk.close(error, reason) for walk in tuple(self._walks)))
 
 
 class Paginator(Generic[T]):
     """A walk over every item of a list, as a value: making one sends nothing.
 
-    Each ``async for`` starts a fresh walk. ``async with`` ends the walks that were begun from
-    this paginator, tasks and all, when the block ends; after a bare ``break`` they are cancelled
-    when the iterator is collected, and by ``client.close()`` at the latest.
+    Each ``async for`` starts a new walk. ``async with`` ends the walks that were started from
+    this paginator, with all of their tasks, when the block ends. After a mere ``break`` they are
+    cancelled when the iterator is collected, and by ``client.close()`` at the latest.
 
-    A walk that could not be made whole says so in ``report`` and in one ``RybbitWarning``; with
+    If a walk cannot be completed, its ``report`` says so, and one ``RybbitWarning`` is given. With
     ``strict=True`` it raises ``IncompleteWalkError`` instead, after its last item.
     """
 
     def __init__(
         self,
-        begin: Callable[[Report, Resume | None], Walk[T]],
+        begin: Callable[[Report, Position | None], Walk[T]],
         *,
         name: str,
         query: str,
-        walks: Walks,
-        limit: int | None = None,
-        strict: bool = False,
+        walks: WalkRegistry,
+        options: WalkOptions,
     ) -> None:
-        self._begin_walk = begin
+        self._begin = begin  # makes a walk, which sends nothing before its first step
         self._name = name
-        self._query = query
+        self._query = query  # a hash of what the walk asks for
         self._all_walks = walks
-        self._own_walks = Walks()
-        self._limit = limit
-        self._strict = strict
+        self._own_walks = WalkRegistry()
+        self._limit = options.limit
+        self._strict = options.strict
         self._report = Report()
 
     def __repr__(self) -> str:
@@ -113,8 +87,8 @@ class Paginator(Generic[T]):
         return [item async for item in self]
 
     async def first(self) -> T | None:
-        """The first item, or ``None`` where there is none."""
-        walk = self._begin(None)
+        """The first item, or ``None`` if there is none."""
+        walk = self._start(self._begin(Report(), None))
         try:
             one = 1 if self._limit is None else min(1, self._limit)
             while not walk.report.items and (rows := await self._step(walk, one)) is not None:
@@ -126,24 +100,25 @@ class Paginator(Generic[T]):
             await self._end(walk)
 
     def pages(self, start: str | None = None) -> AsyncGenerator[Page[T], None]:
-        """The pages, as the walk mends them: without repeats, and with what had been missing.
+        """The items page by page: without repeated rows, and with rows that had been missing.
 
         Args:
             start: the ``position`` of a page of an earlier walk over the same query, in this or
-                in another process: the walk goes on after that page. It is text, to be stored
-                as it is. In a window that is wholly past every row comes exactly once; in one
-                that still moves at least once, and the report says so. Pages of walks with
-                ``ordered=False``, or in an order of which no position is known, have none.
+                in another process; the walk goes on after that page. It is a string, to be stored
+                as it is. In a window that is wholly in the past, every row comes exactly once; in
+                one that still changes, at least once, and the report says so. Pages of walks with
+                ``ordered=False`` have no positions, nor have lists in an order that shuffles rows.
 
         Raises:
-            InvalidParameterError: ``start`` is no position, or one of another query.
+            InvalidParameterError: ``start`` is not a position, or is one of another query.
         """
-        return self._pages(None if start is None else self._resume(start))
+        # The walk checks the position at once, and not when the first page is asked for.
+        return self._pages(self._begin(Report(), None if start is None else self._position(start)))
 
     async def _items(self) -> AsyncGenerator[T, None]:
-        # Not by way of ``pages``: of two nested generators, who is finalised first when a loop
-        # shuts down is anyone's guess.
-        walk = self._begin(None)
+        # This does not use ``pages``: of two nested generators, either may be finalised first
+        # when an event loop shuts down.
+        walk = self._start(self._begin(Report(), None))
         report = walk.report
         try:
             while (rows := await self._step(walk, self._limit)) is not None:
@@ -154,23 +129,22 @@ class Paginator(Generic[T]):
         finally:
             await self._end(walk)
 
-    async def _pages(self, resume: Resume | None) -> AsyncGenerator[Page[T], None]:
-        walk = self._begin(resume)
-        report = walk.report
+    async def _pages(self, walk: Walk[T]) -> AsyncGenerator[Page[T], None]:
+        report = self._start(walk).report
         try:
             while (rows := await self._step(walk, self._limit)) is not None:
                 meta = walk.meta
                 report.items += len(rows)
                 more: list[T] | None = []
-                while walk.mending and more is not None and report.items != self._limit:
+                while walk.page_incomplete and more is not None and report.items != self._limit:
                     more = await self._step(walk, self._limit)
                     rows += more or []
                     report.items += len(more or [])
                 if rows:
-                    # Where the limit has cut a page, what follows it is not what comes next; nor
-                    # is it where rows are still missing.
-                    whole = report.items != self._limit and not walk.mending
-                    yield Page(tuple(rows), meta, self._position(walk) if whole else None)
+                    # If the limit has cut a page, or rows of it are still missing, a walk that
+                    # goes on after it would lose those rows.
+                    complete = report.items != self._limit and not walk.page_incomplete
+                    yield Page(tuple(rows), meta, self._position_of(walk) if complete else None)
                 if more is None:
                     break
             self._judge(report)
@@ -178,16 +152,15 @@ class Paginator(Generic[T]):
             await self._end(walk)
 
     async def _step(self, walk: Walk[T], limit: int | None) -> list[T] | None:
-        """The next rows, no more than the limit leaves, or ``None`` where the walk is over."""
+        """The next rows, no more than the limit allows, or ``None`` if the walk is at its end."""
         if limit is None:
             return await walk.step()
         remaining = limit - walk.report.items
         rows = await walk.step(remaining) if remaining else None
         return None if rows is None else rows[:remaining]
 
-    def _begin(self, resume: Resume | None) -> Walk[T]:
-        self._report = Report()
-        walk = self._begin_walk(self._report, resume)
+    def _start(self, walk: Walk[T]) -> Walk[T]:
+        self._report = walk.report
         self._all_walks.add(walk)
         self._own_walks.add(walk)
         return walk
@@ -204,7 +177,7 @@ class Paginator(Generic[T]):
             self._own_walks.discard(walk)
 
     def _judge(self, report: Report) -> None:
-        """Say at the end of a walk what became of it."""
+        """Say at the end of a walk whether it is complete."""
         if self._limit is not None and report.items >= self._limit:
             report.complete = False
             report.note(f"limit={self._limit} was reached")
@@ -219,26 +192,27 @@ class Paginator(Generic[T]):
 
     # --- positions ----------------------------------------------------------------------------
 
-    def _position(self, walk: Walk[T]) -> str | None:
+    def _position_of(self, walk: Walk[T]) -> str | None:
         at = walk.position()
         if at is None:
             return None
-        position = {
-            "query": self._query, "rank": at.rank, "list": at.ledger, "window": at.source
-        }  # fmt: skip
+        position = {"query": self._query, "strategy": at.strategy, "source": {**at.source}}
         return json.dumps(position, separators=(",", ":"))
 
-    def _resume(self, start: object) -> Resume:
+    def _position(self, start: object) -> Position:
+        """The position that a string stores. What the strategy stored is left to the strategy."""
         try:
-            position = json.loads(start)  # type: ignore[arg-type]  # what is no text raises
-            query, resume = position["query"], _resume(position)
-        except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError):
-            raise InvalidParameterError("start: the position of a page, as it came") from None
+            stored = json.loads(cast("str", start))
+            query = stored["query"]
+            position = Position(_mapping(stored["strategy"]), _texts(stored["source"]))
+        except (KeyError, RecursionError, TypeError, ValueError):
+            raise invalid_position() from None
         if query != self._query:
             raise InvalidParameterError(
-                f"start: the position of another query, not of {self._name} with these parameters"
+                f"start must be a position of {self._name} with the same parameters, "
+                "got one of another query"
             )
-        return resume
+        return position
 
     # --- the end of a block -------------------------------------------------------------------
 
@@ -252,3 +226,16 @@ class Paginator(Generic[T]):
         traceback: TracebackType | None,
     ) -> None:
         await self._own_walks.close(RybbitError, "this walk ended with its 'async with' block")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(value)
+    return cast("dict[str, Any]", value)
+
+
+def _texts(value: object) -> Mapping[str, str]:
+    texts = _mapping(value)
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise TypeError(value)
+    return texts

@@ -12,54 +12,19 @@ from attrs import field, frozen
 from ..errors import (
     APIResponseError,
     APIStatusError,
-    InvalidParameterError,
     RateLimitError,
     status_error_class,
 )
 from ..pages import Page
 from .json import BadJSONError, Body
 
-__all__ = [
-    "CLIP",
-    "Redact",
-    "Request",
-    "Response",
-    "ResponsePage",
-    "Timeout",
-    "decode",
-    "error_from_response",
-]
+__all__ = ["CLIP", "Redact", "Request", "Response", "ResponsePage", "decode", "error_from_response"]
 
 T = TypeVar("T")
 Redact = Callable[[str], str]
 
 # So many characters of a body are repeated in an error.
 CLIP: Final = 500
-
-
-def _check_seconds(_: object, attribute: Any, value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
-        raise InvalidParameterError(
-            f"Timeout {attribute.name} must be a number of seconds above 0, or None, got {value!r}"
-        )
-
-
-@frozen
-class Timeout:
-    """How long one attempt may take, in seconds; ``None`` means no limit.
-
-    Attributes:
-        connect: to open a connection, including TLS.
-        read: between two pieces of a response.
-        total: the whole attempt, from the first byte sent to the last byte read. Waiting for one
-            of the client's ``max_connections`` does not count.
-    """
-
-    connect: float | None = field(default=10.0, validator=_check_seconds)
-    read: float | None = field(default=60.0, validator=_check_seconds)
-    total: float | None = field(default=300.0, validator=_check_seconds)
 
 
 @frozen
@@ -157,11 +122,11 @@ def _response_error(response: Response, text: str, path: str) -> APIResponseErro
 
 
 def error_from_response(response: Response, hint: str, now: datetime) -> APIStatusError:
-    """The error for a response whose status is not a success.
+    """The error for a response that is not a success.
 
     Args:
-        hint: a sentence that helps the caller, or an empty string.
-        now: the time of day, for a ``Retry-After`` that is a date.
+        hint: what else the caller should know: sentences without the last full stop, or "".
+        now: the date and time of day, in case ``Retry-After`` is a date.
     """
     said = _redact_all(_error_body(response.body), response.redact)
     body = response.clipped()
@@ -172,7 +137,7 @@ def error_from_response(response: Response, hint: str, now: datetime) -> APIStat
         text += f". {hint}"
     fields: dict[str, Any] = {
         "status": response.status,
-        # Long enough for a URL of some 20 KB: "Route GET:... not found" is recognised by its end.
+        # Long enough for a URL of 20 KB: "Route GET:... not found" is recognised by its end.
         "message": message[: CLIP * 50],
         "method": response.request.method,
         "url": response.url,

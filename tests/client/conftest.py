@@ -37,7 +37,7 @@ def world() -> Iterator[World]:
 
 @pytest.fixture
 def store() -> Iterator[Store]:
-    """An empty store, to be written to, with site 1."""
+    """An empty store with site 1, for tests that write."""
     with Store() as made:
         made.add_site("one")
         yield made
@@ -68,13 +68,13 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """The time that every client made with ``connect`` lives in."""
+    """The clock of every client created with ``connect``."""
     return FakeClock(END)
 
 
 @pytest.fixture
 def serve(stack: AsyncExitStack, world: World) -> Serve:
-    """``await serve(release, store=..., ...)``: a running server, stopped after the test."""
+    """``await serve(release, store=..., ...)`` starts a server, which is stopped after the test."""
 
     async def serve(
         release: str = "2.14", store: Store | None = None, **options: Any
@@ -88,9 +88,9 @@ def serve(stack: AsyncExitStack, world: World) -> Serve:
 
 @pytest.fixture
 def connect(stack: AsyncExitStack, clock: FakeClock) -> Connect:
-    """``connect(server, ...)``: a client with the server's key, closed before the server is.
+    """``connect(server, ...)`` creates a client with the server's key.
 
-    It never really waits, see ``clock``.
+    It is closed before the server is. Its time is that of ``clock``, so it does not really wait.
     """
 
     def connect(server: RybbitServer, api_key: str | None = None, **options: Any) -> RybbitClient:

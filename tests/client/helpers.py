@@ -1,4 +1,4 @@
-"""What several of these tests need: names, addresses, and what a server has seen."""
+"""Helpers for the tests of the client: constants, URLs, and the requests of a server."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from rybbit_async import PasswordLogin, Retry, RybbitClient
 from rybbit_async.testing import RecordedRequest, RybbitServer, Site, Store
 
 END = datetime(2026, 3, 31, 12, 0, 0, tzinfo=UTC)
-"""The time of day for every server here."""
+"""The current time of every server in these tests."""
 
 RELEASES = ("2025.06", "2.2", "2.4", "2.14")
 LAYOUT = {"2025.06": "goals", "2.2": "goals", "2.4": "sites", "2.14": "sites"}
 ONCE = Retry(attempts=1)
-"""For tests of what one attempt does."""
+"""For tests of a single attempt."""
 SITES_RELEASES = ("2.4", "2.14")
 UNKNOWN_ID = "abcdefabcdef"
 
 
 @attrs.frozen
 class World:
-    """A store that tests read and do not write to."""
+    """A store that tests only read."""
 
     store: Store
     site: Site
-    """The caller's own, with traffic and fourteen goals."""
+    """A site of the caller, with traffic and fourteen goals."""
     second: Site
-    """Another of the caller's own, with one goal."""
+    """Another site of the caller, with one goal."""
     second_goal: int
     foreign: Site
-    """Of an organisation that the caller is not in."""
+    """A site of an organization that the caller does not belong to."""
     public: Site
-    """Of that organisation too, and public."""
+    """A public site of that same organization."""
 
     def goal(self, name: str | None) -> int:
         return next(g.goal_id for g in self.store.goals(self.site) if g.name == name)
@@ -48,7 +48,7 @@ def login(server: RybbitServer) -> PasswordLogin:
 
 
 def lines(server: RybbitServer) -> list[str]:
-    """What was asked for so far: ``GET /api/goals/1``, queries left out."""
+    """The requests so far without their queries, such as ``GET /api/goals/1``."""
     return [f"{request.method} {request.path}" for request in server.requests]
 
 
@@ -69,14 +69,14 @@ def body_of(request: RecordedRequest) -> Any:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the loop turn until ``condition()`` is true."""
+    """Run the event loop until ``condition()`` is true."""
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  # what is waited for tells nobody
+        while not condition():  # noqa: ASYNC110  # there is no event to wait for
             await asyncio.sleep(0)
 
 
 def client_tasks() -> set[asyncio.Task[Any]]:
-    """Tasks that the client began and that are not over; the server runs in the same loop."""
+    """Running tasks of the client, without those of the server in the same event loop."""
     return {
         task
         for task in asyncio.all_tasks()
@@ -90,24 +90,24 @@ def _file(task: asyncio.Task[Any]) -> str:
 
 
 async def turns(number: int = 50) -> None:
-    """Let the loop turn, so that whatever could happen has happened."""
+    """Run the event loop for some iterations, so that all ready tasks have run."""
     for _ in range(number):
         await asyncio.sleep(0)
 
 
 async def settled(*waiting: Awaitable[Any]) -> list[Any]:
-    """The results, exceptions among them."""
+    """Wait for all, and return the results, including exceptions."""
     return await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def take(walk: AsyncIterable[Any], into: list[Any]) -> None:
-    """Put every item into a list, which keeps those that came before an error."""
+    """Append every item to a list, which keeps the items before an error."""
     async for item in walk:
         into.append(item)  # noqa: PERF401
 
 
 def raw_path(release: str, site: Site | int | str, goal: int | None = None) -> str:
-    """Where the list of goals, or a goal's sessions, are on that release."""
+    """The path of the list of goals, or of the sessions of a goal, on that release."""
     key = site.site_id if isinstance(site, Site) else site
     if LAYOUT[release] == "goals":
         return f"/api/goals/{key}" if goal is None else f"/api/goals/{goal}/sessions/{key}"
@@ -115,5 +115,5 @@ def raw_path(release: str, site: Site | int | str, goal: int | None = None) -> s
 
 
 async def raw(client: RybbitClient, path: str, **params: Any) -> Any:
-    """What the server says, before any model."""
+    """The decoded JSON of a response, without models."""
     return await client.request("GET", path, params=params)

@@ -133,7 +133,7 @@ async def test_an_unknown_string_identifier(serve: Serve, connect: Connect, rele
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.4"])
-async def test_a_write_with_a_key_names_the_cure(
+async def test_a_refused_write_with_a_key_mentions_password_login(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
     goal = store.add_goal(1, "path", {"pathPattern": "/"}, name="kept")
@@ -161,7 +161,7 @@ async def test_a_write_with_a_key_of_2_14(serve: Serve, connect: Connect, store:
     assert store.goals(1) == []
 
 
-async def test_a_write_beyond_the_scope_names_the_scope(
+async def test_a_write_beyond_the_scope_mentions_the_scope(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     server = await serve("2.14", store)
@@ -174,7 +174,7 @@ async def test_a_write_beyond_the_scope_names_the_scope(
     assert "PasswordLogin" in str(caught.value)
 
 
-async def test_a_read_that_is_refused_does_not_speak_of_writing(
+async def test_a_refused_read_does_not_mention_writing(
     serve: Serve, connect: Connect, world: World
 ) -> None:
     server = await serve("2.14")
@@ -242,7 +242,7 @@ async def test_origin_is_never_sent(serve: Serve, connect: Connect, store: Store
 # --- a session ----------------------------------------------------------------------------------
 
 
-async def test_signing_in_waits_until_it_is_needed(serve: Serve, connect: Connect) -> None:
+async def test_the_sign_in_happens_with_the_first_request(serve: Serve, connect: Connect) -> None:
     server = await serve("2.2")
     client = connect(server, auth=login(server))
     client.goals.iter(1)
@@ -270,7 +270,7 @@ async def test_a_session_reads_and_writes(
     assert server.sign_ins == 1
 
 
-async def test_one_sign_in_however_many_calls_wait(serve: Serve, connect: Connect) -> None:
+async def test_concurrent_calls_share_one_sign_in(serve: Serve, connect: Connect) -> None:
     server = await serve("2.2")
     client = connect(server, auth=login(server))
     with server.hold(lambda request: request.path.startswith("/api/auth/")) as held:
@@ -283,7 +283,9 @@ async def test_one_sign_in_however_many_calls_wait(serve: Serve, connect: Connec
     assert sign_in_requests(server) == 1
 
 
-async def test_whoever_began_to_sign_in_may_be_cancelled(serve: Serve, connect: Connect) -> None:
+async def test_the_call_that_started_the_sign_in_may_be_cancelled(
+    serve: Serve, connect: Connect
+) -> None:
     server = await serve("2.2")
     client = connect(server, auth=login(server))
     with server.hold(lambda request: request.path.startswith("/api/auth/")) as held:
@@ -298,7 +300,7 @@ async def test_whoever_began_to_sign_in_may_be_cancelled(serve: Serve, connect: 
 
 
 @every_release
-async def test_again_when_the_session_has_run_out(
+async def test_a_new_sign_in_after_the_session_has_expired(
     serve: Serve, connect: Connect, release: str
 ) -> None:
     server = await serve(release)
@@ -314,7 +316,7 @@ async def test_again_when_the_session_has_run_out(
     assert server.sign_ins == 3
 
 
-async def test_a_write_that_meets_the_end_of_the_session_is_made_once(
+async def test_a_write_in_an_expired_session_is_made_once(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     server = await serve("2.4", store)
@@ -326,7 +328,9 @@ async def test_a_write_that_meets_the_end_of_the_session_is_made_once(
     assert server.sign_ins == 2
 
 
-async def test_a_walk_goes_on_when_the_session_runs_out(serve: Serve, connect: Connect) -> None:
+async def test_a_walk_continues_after_the_session_has_expired(
+    serve: Serve, connect: Connect
+) -> None:
     server = await serve("2.2")
     client = connect(server, auth=login(server))
     found = []
@@ -362,10 +366,10 @@ async def test_the_limit_on_sign_ins(serve: Serve, connect: Connect, clock: Fake
     with pytest.raises(AuthenticationError):
         await client.with_options(retry=Retry()).goals.list(1)
     assert clock.time() == 10
-    assert client.stats.pauses == 0  # a limit of its own, which stops nobody else
+    assert client.stats.pauses == 0  # the limit on sign-ins stops no other request
 
 
-async def test_a_sign_in_that_gives_no_session(serve: Serve, connect: Connect) -> None:
+async def test_a_sign_in_without_a_session_cookie(serve: Serve, connect: Connect) -> None:
     server = await serve("2.2")
     server.inject(faults.Status(200, {"redirect": False}))
     with pytest.raises(APIResponseError, match="no session cookie"):
@@ -390,7 +394,7 @@ async def test_the_password_is_in_no_error_even_if_the_server_echoes_it(
 @pytest.mark.parametrize(
     "name", ["better-auth.session_token", "__Secure-better-auth.session_token"]
 )
-async def test_the_cookie_goes_over_plain_loopback_although_it_is_secure(
+async def test_a_secure_cookie_is_sent_over_plain_http_to_the_local_machine(
     serve: Serve, connect: Connect, name: str
 ) -> None:
     server = await serve("2.2")
@@ -429,7 +433,7 @@ async def test_two_clients_on_one_session_do_not_share_a_sign_in(
 
 
 @every_release
-async def test_a_site_refused_for_good_is_no_sign_in_per_call(
+async def test_a_site_that_is_always_refused_costs_one_sign_in(
     serve: Serve, connect: Connect, world: World, release: str
 ) -> None:
     server = await serve(release)
@@ -441,7 +445,7 @@ async def test_a_site_refused_for_good_is_no_sign_in_per_call(
     assert len(await client.goals.list(1)) == 10
 
 
-async def test_two_sites_refused_for_good_are_no_sign_in_per_call(
+async def test_two_sites_that_are_always_refused_cost_one_sign_in_each(
     serve: Serve, connect: Connect, world: World
 ) -> None:
     server = await serve("2.4")
@@ -456,7 +460,7 @@ async def test_two_sites_refused_for_good_are_no_sign_in_per_call(
 async def test_many_refusals_do_not_use_up_the_sign_ins(
     serve: Serve, connect: Connect, world: World
 ) -> None:
-    """Goals of another site: each is a refusal of its own, and none has to do with the session."""
+    """Goals of another site are refused one by one, for reasons other than the session."""
     server = await serve("2.4")
     client = connect(server, auth=login(server))
     for goal in world.store.goals(world.site)[:10]:
@@ -465,7 +469,7 @@ async def test_many_refusals_do_not_use_up_the_sign_ins(
     assert server.sign_ins <= 2
 
 
-async def test_after_a_refusal_a_session_that_ran_out_is_still_noticed(
+async def test_an_expired_session_is_noticed_after_a_refusal(
     serve: Serve, connect: Connect, world: World
 ) -> None:
     server = await serve("2.2")
@@ -492,13 +496,13 @@ def test_a_key_and_a_login_exclude_each_other(world: World) -> None:
     server = RybbitServer(store=world.store)
     with pytest.raises(InvalidParameterError, match="api_key and auth"):
         RybbitClient("rb_key", auth=login(server), base_url="http://localhost")
-    with pytest.raises(InvalidParameterError, match="a PasswordLogin, not str"):
+    with pytest.raises(InvalidParameterError, match="must be a PasswordLogin, got str"):
         RybbitClient(auth="rb_key", base_url="http://localhost")  # type: ignore[arg-type]
-    with pytest.raises(InvalidParameterError, match="password is empty"):
+    with pytest.raises(InvalidParameterError, match=r"PasswordLogin\.password must not be empty"):
         PasswordLogin("me@example.com", "")
 
 
-async def test_a_login_comes_before_the_environments_key(
+async def test_a_login_takes_precedence_over_the_key_in_the_environment(
     serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = await serve("2.2")

@@ -1,4 +1,4 @@
-"""Exactly once over the wire: ties, changes between pages, windows that move, caps, many goals."""
+"""Every row exactly once: ties, changes between pages, live windows, smaller pages, many goals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PAST: Any = {"start_date": "2024-03-01", "end_date": "2024-03-31"}
 GOAL = 101
 ROWS = 900
 BUSY = ((100, 249), (450, 599))
-"""Ranks that share a second; all others have one of their own."""
+"""Ranks of sessions that end in the same second; all others end in different seconds."""
 
 
 def identities(sessions: list[Session]) -> list[tuple[str, str | None]]:
@@ -47,7 +47,7 @@ def page(number: int) -> Callable[[RecordedRequest], bool]:
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Store]:
-    """A goal whose sessions met two busy seconds."""
+    """A goal with two seconds in which many sessions end."""
     with Store() as store:
         site = store.add_site("one")
         store.add_goal(site, "path", {"pathPattern": "/"}, created_at=LAST)
@@ -71,10 +71,10 @@ def busy() -> Iterator[Store]:
 
 @pytest.mark.parametrize(("size", "further"), [(25, 2), (100, 2), (500, 1), (899, 0)])
 @pytest.mark.parametrize("release", ["2.2", "2.14"])
-async def test_busy_seconds(
+async def test_ties_in_a_past_window(
     serve: Serve, connect: Connect, busy: Store, release: str, size: int, further: int
 ) -> None:
-    """The contract's measurement: whoever turns pages loses rows, and this walk does not."""
+    """A measurement on real servers: simply turning pages loses rows, and this walk does not."""
     server = await serve(release, busy)
     client = connect(server)
     pages = ROWS // size + 1
@@ -97,7 +97,7 @@ async def test_busy_seconds(
     assert report.duplicates == ROWS - len(naive)
 
 
-async def test_ties_where_the_window_reaches_the_present(
+async def test_ties_in_a_window_that_reaches_the_present(
     serve: Serve, connect: Connect, busy: Store
 ) -> None:
     server = await serve("2.14", busy)
@@ -109,7 +109,7 @@ async def test_ties_where_the_window_reaches_the_present(
     assert (walk.report.complete, walk.report.passes) == (True, 2)
 
 
-async def test_a_walk_that_another_process_goes_on_with(
+async def test_a_walk_resumed_by_another_client(
     serve: Serve, connect: Connect, busy: Store
 ) -> None:
     server = await serve("2.14", busy)
@@ -140,12 +140,12 @@ async def test_a_walk_that_another_process_goes_on_with(
             other.pages(start=position)
 
 
-# --- what moves ---------------------------------------------------------------------------------
+# --- changes between pages ----------------------------------------------------------------------
 
 
 @pytest.fixture
 def moving(store: Store) -> Store:
-    """Forty sessions of goal 101 of site 1, a minute apart."""
+    """Goal 101 of site 1 with forty sessions, one minute apart."""
     store.add_goal(1, "path", {"pathPattern": "/**"}, created_at=LAST)
     for at in range(40):
         end = LAST - timedelta(minutes=at)
@@ -154,7 +154,7 @@ def moving(store: Store) -> Store:
 
 
 def gains(store: Store, *sessions: int) -> faults.Before:
-    """These sessions gain an event, in that order."""
+    """A fault that adds an event to each of these sessions, in this order."""
 
     def callback() -> None:
         for at, session in enumerate(sessions, 1):
@@ -170,10 +170,10 @@ def gains(store: Store, *sessions: int) -> faults.Before:
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-async def test_a_session_gains_an_event(
+async def test_a_session_that_gains_an_event(
     serve: Serve, connect: Connect, moving: Store, concurrency: int
 ) -> None:
-    """It goes to the head of the list, which had been read already."""
+    """It moves to the head of the list, which has been read already."""
     server = await serve("2.14", moving)
     server.inject(gains(moving, 35), when=page(2))
     walk = connect(server, routes="sites").goals.sessions.iter(
@@ -186,9 +186,7 @@ async def test_a_session_gains_an_event(
     assert walk.report.passes == (2 if concurrency == 1 else 3)
 
 
-async def test_sessions_that_stand_above_the_one_that_moved(
-    serve: Serve, connect: Connect, moving: Store
-) -> None:
+async def test_sessions_above_one_that_moved(serve: Serve, connect: Connect, moving: Store) -> None:
     server = await serve("2.14", moving)
     server.inject(gains(moving, 39, *range(15)), when=page(3))
     walk = connect(server, routes="sites").goals.sessions.iter(1, GOAL, page_size=10, concurrency=1)
@@ -197,7 +195,7 @@ async def test_sessions_that_stand_above_the_one_that_moved(
     assert walk.report.passes > 1
 
 
-async def test_nothing_that_moves_is_asked_for_again_in_a_past_window(
+async def test_the_head_of_a_past_window_is_not_read_again(
     serve: Serve, connect: Connect, moving: Store
 ) -> None:
     server = await serve("2.14", moving)
@@ -210,7 +208,7 @@ async def test_nothing_that_moves_is_asked_for_again_in_a_past_window(
 
 @pytest.fixture
 def recent(store: Store) -> Store:
-    """Thirty sessions, a minute apart, the last of them a minute ago by the real clock."""
+    """Thirty sessions, one minute apart; the latest ended one minute ago in real time."""
     now = datetime.now(UTC).replace(microsecond=0)
     store.add_goal(1, "path", {"pathPattern": "/**"})
     for at in range(1, 31):
@@ -219,10 +217,10 @@ def recent(store: Store) -> Store:
     return store
 
 
-async def test_a_relative_window_is_frozen_where_the_server_takes_exact_times(
+async def test_a_relative_window_is_pinned_if_the_server_accepts_exact_times(
     serve: Serve, connect: Connect, recent: Store
 ) -> None:
-    """Once for each walk; the release is asked for once. Then it counts as wholly past."""
+    """Once for each walk, and the release is requested once. Then the list counts as settled."""
     server = await serve("2.14", recent, clock=None)
     client = connect(server, routes="sites")
     later = datetime.now(UTC) + timedelta(seconds=1)
@@ -251,7 +249,7 @@ async def test_a_relative_window_is_frozen_where_the_server_takes_exact_times(
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.4"])
-async def test_a_relative_window_elsewhere_is_said_to_move(
+async def test_a_relative_window_that_cannot_be_pinned_is_reported(
     serve: Serve, connect: Connect, recent: Store, release: str
 ) -> None:
     server = await serve(release, recent, clock=None)
@@ -265,7 +263,7 @@ async def test_a_relative_window_elsewhere_is_said_to_move(
         assert walk.report.complete is True
         assert walk.report.passes == 2
     assert all("start_datetime" not in request.query for request in server.requests)
-    # Finding out which routes there are may ask for it, too.
+    # Detecting the layout may request it, too.
     assert 1 <= lines(server).count("GET /api/version") <= 2
     server.requests.clear()
     await client.goals.sessions.list(1, GOAL, past_minutes_start=600, past_minutes_end=0)
@@ -306,7 +304,7 @@ async def test_a_goal_deleted_between_pages(
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-async def test_goals_made_and_deleted_between_pages(
+async def test_goals_created_and_deleted_between_pages(
     serve: Serve, connect: Connect, many: Store, order: Any
 ) -> None:
     server = await serve("2.14", many)
@@ -323,17 +321,17 @@ async def test_goals_made_and_deleted_between_pages(
 
 
 @pytest.mark.parametrize("verify", [False, True])
-async def test_what_leaves_no_trace(
+async def test_a_change_that_only_verify_detects(
     serve: Serve, connect: Connect, many: Store, verify: bool
 ) -> None:
-    """A deletion and a creation between the same two pages; one more pass finds what they ate."""
+    """A goal is deleted and another created between two pages; one more pass finds the lost row."""
 
-    def both() -> None:
+    def delete_and_create() -> None:
         many.delete_goal(101)
         new_goal(many)
 
     server = await serve("2.14", many)
-    server.inject(faults.Before(both), when=page(3))
+    server.inject(faults.Before(delete_and_create), when=page(3))
     walk = connect(server, routes="sites").goals.iter(1, page_size=5, concurrency=1, verify=verify)
     found = {goal.goal_id for goal in await walk.collect()}
     assert (111 in found) is verify
@@ -341,7 +339,7 @@ async def test_what_leaves_no_trace(
     assert len(server.requests) == 5 * (1 + verify)
 
 
-async def test_names_that_are_shuffled(serve: Serve, connect: Connect, many: Store) -> None:
+async def test_goals_sorted_by_name(serve: Serve, connect: Connect, many: Store) -> None:
     server = await serve("2.14", many)
     walk = connect(server, routes="sites").goals.iter(1, page_size=3, sort="name", order="asc")
     goals = await walk.collect()
@@ -355,7 +353,7 @@ async def test_names_that_are_shuffled(serve: Serve, connect: Connect, many: Sto
 
 
 @pytest.mark.parametrize("strict", [True, False])
-async def test_a_list_that_never_rests(
+async def test_a_list_that_changes_during_each_pass(
     serve: Serve, connect: Connect, many: Store, strict: bool
 ) -> None:
     server = await serve("2.14", many)
@@ -373,7 +371,7 @@ async def test_a_list_that_never_rests(
     assert (walk.report.complete, walk.report.passes) == (False, 10)
 
 
-async def test_goals_that_another_process_goes_on_with(
+async def test_a_walk_over_goals_resumed_after_a_deletion(
     serve: Serve, connect: Connect, many: Store
 ) -> None:
     server = await serve("2.14", many)
@@ -388,21 +386,23 @@ async def test_goals_that_another_process_goes_on_with(
     assert rest == list(range(106, 123))
 
 
-# --- page sizes that the server changes ---------------------------------------------------------
+# --- pages smaller than requested ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.14"])
-async def test_a_cap(serve: Serve, connect: Connect, busy: Store, release: str) -> None:
+async def test_smaller_pages_of_sessions(
+    serve: Serve, connect: Connect, busy: Store, release: str
+) -> None:
     server = await serve(release, busy)
     server.cap_page_size = 350
     walk = connect(server).goals.sessions.iter(1, GOAL, concurrency=1, **PAST)
     found = identities(await walk.collect())
     assert len(found) == len(set(found)) == ROWS
     assert walk.report.complete is True
-    assert walk.report.requests == 3, "no second was met by an edge"
+    assert walk.report.requests == 3, "no tie straddles two pages"
 
 
-async def test_a_cap_on_goals(serve: Serve, connect: Connect, many: Store) -> None:
+async def test_smaller_pages_of_goals(serve: Serve, connect: Connect, many: Store) -> None:
     server = await serve("2.14", many)
     server.cap_page_size = 4
     walk = connect(server, routes="sites").goals.iter(1)
@@ -410,7 +410,7 @@ async def test_a_cap_on_goals(serve: Serve, connect: Connect, many: Store) -> No
     assert len(server.requests) == math.ceil(22 / 4)
 
 
-async def test_a_release_that_echoes_its_own_page_size(
+async def test_a_release_with_its_own_page_size(
     serve: Serve, connect: Connect, many: Store
 ) -> None:
     server = await serve("2025.06", many)
@@ -420,7 +420,7 @@ async def test_a_release_that_echoes_its_own_page_size(
     assert (walk.report.complete, walk.report.reason) == (True, None)
 
 
-# --- every goal of many sites -------------------------------------------------------------------
+# --- all goals of many sites --------------------------------------------------------------------
 
 SITES = (1, 2, 3)
 
@@ -434,15 +434,15 @@ def sites() -> Iterator[Store]:
 
 def truth(store: Store) -> Counter[tuple[int, int, str]]:
     """Which sessions reached which goals, by the store."""
+    from rybbit_async.testing.queries.cache import PageOf
+    from rybbit_async.testing.queries.sessions import goal_sessions_page
     from rybbit_async.testing.windows import ALL_TIME
 
     found: Counter[tuple[int, int, str]] = Counter()
     for site in store.sites():
-        within = store.within(site, ALL_TIME)
+        within = store.queries.within(site, ALL_TIME)
         for goal in store.goals(site):
-            rows = store.sessions_page(
-                within, goal.condition, limit=10**6, page=1, shuffle_ties=False
-            )
+            rows = goal_sessions_page(store.queries, within, goal.condition, PageOf(1, 10**6))
             found.update((site.site_id, goal.goal_id, str(row[0])) for row in rows)
     return found
 
@@ -454,7 +454,7 @@ def of(pairs: list[GoalSession]) -> Counter[tuple[Any, int, str]]:
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("concurrency", [1, 2, 8])
 @pytest.mark.parametrize("size", [7, 1_000])
-async def test_every_goal_of_many_sites(
+async def test_all_goals_of_many_sites(
     serve: Serve, connect: Connect, sites: Store, size: int, concurrency: int, ordered: bool
 ) -> None:
     server = await serve("2.14", sites)
@@ -476,7 +476,7 @@ async def test_every_goal_of_many_sites(
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-async def test_the_window_is_that_of_all_goals_together(
+async def test_all_goals_share_the_limit_of_requests_in_flight(
     serve: Serve, connect: Connect, sites: Store, ordered: bool
 ) -> None:
     server = await serve("2.14", sites)
@@ -486,14 +486,14 @@ async def test_the_window_is_that_of_all_goals_together(
     )
     with server.hold(lambda request: "sessions" in request.path) as held:
         task = asyncio.create_task(walk.collect())
-        await held.reached(4)  # one place is kept for who is next
+        await held.reached(4)  # one request is reserved for the next goal
         await turns(200)
         assert server.in_flight <= 5
     assert of(await task) == truth(sites)
     assert 4 <= server.peak_in_flight <= 5
 
 
-async def test_sites_by_their_names_and_one_alone(
+async def test_sites_given_by_identifier_and_a_single_site(
     serve: Serve, connect: Connect, sites: Store
 ) -> None:
     client = connect(await serve("2.14", sites), routes="sites")
@@ -507,10 +507,10 @@ async def test_sites_by_their_names_and_one_alone(
     assert await client.goals.sessions.iter_all([]).collect() == []
 
 
-async def test_some_goals_and_one_that_is_nowhere(
+async def test_selected_goals_and_one_that_does_not_exist(
     serve: Serve, connect: Connect, sites: Store
 ) -> None:
-    """It is found out when every site was listed, after the last item."""
+    """The error comes after the last item, when the goals of all sites have been listed."""
     client = connect(await serve("2.14", sites), routes="sites")
     (one, two), missing = [goal.goal_id for goal in sites.goals(2)[:2]], 999
     want = Counter({key: n for key, n in truth(sites).items() if key[1] in (one, two)})
@@ -528,7 +528,9 @@ async def test_some_goals_and_one_that_is_nowhere(
     assert len(await limited.collect()) == 3
 
 
-async def test_a_limit_of_all_goals_together(serve: Serve, connect: Connect, sites: Store) -> None:
+async def test_a_limit_applies_to_all_goals_together(
+    serve: Serve, connect: Connect, sites: Store
+) -> None:
     server = await serve("2.14", sites)
     client = connect(server, routes="sites")
     walk = client.goals.sessions.iter_all(SITES, page_size=5, limit=12, concurrency=8, **PAST)
@@ -539,10 +541,10 @@ async def test_a_limit_of_all_goals_together(serve: Serve, connect: Connect, sit
     assert len(sessions) <= 4
 
 
-async def test_a_session_gains_an_event_while_all_goals_are_walked(
+async def test_a_session_that_gains_an_event_while_all_goals_are_walked(
     serve: Serve, connect: Connect, moving: Store
 ) -> None:
-    """Each goal's list is mended by itself."""
+    """Each goal's list is made complete by itself."""
     moving.add_goal(1, "path", {"pathPattern": "/"}, created_at=LAST)
     server = await serve("2.14", moving)
 
@@ -556,7 +558,7 @@ async def test_a_session_gains_an_event_while_all_goals_are_walked(
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-async def test_leaving_a_walk_over_all_goals(
+async def test_ending_a_walk_over_all_goals_early(
     serve: Serve, connect: Connect, sites: Store, ordered: bool
 ) -> None:
     client = connect(await serve("2.14", sites), routes="sites")

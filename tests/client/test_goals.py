@@ -32,21 +32,19 @@ sized_releases = pytest.mark.parametrize("release", [r for r in RELEASES if r !=
 
 
 @sized_releases
-async def test_total_is_text_on_the_wire_and_a_number_here(
+async def test_a_total_sent_as_a_string_is_returned_as_an_integer(
     serve: Serve, connect: Connect, release: str
 ) -> None:
     server = await serve(release)
     client = connect(server)
-    said = await raw(client, raw_path(release, 1), page_size=5)
-    assert said["meta"]["total"] == "14"
+    sent = await raw(client, raw_path(release, 1), page_size=5)
+    assert sent["meta"]["total"] == "14"
     page = await client.goals.list(1, page_size=5)
     assert page.meta == PageMeta(total=14, page=1, page_size=5, total_pages=3)
     assert len(page) == len(page.items) == len(list(page)) == 5
 
 
-async def test_a_server_that_knows_another_name_for_the_page_size(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_a_server_with_another_name_for_the_page_size(serve: Serve, connect: Connect) -> None:
     server = await serve("2025.06")
     client = connect(server)
     page = await client.goals.list(1, page_size=3)
@@ -79,7 +77,9 @@ async def test_a_page_beyond_the_end(serve: Serve, connect: Connect, release: st
 
 
 @every_release
-async def test_page_and_size_are_always_sent(serve: Serve, connect: Connect, release: str) -> None:
+async def test_page_and_page_size_are_always_sent(
+    serve: Serve, connect: Connect, release: str
+) -> None:
     server = await serve(release)
     client = connect(server)
     await client.goals.list(1)
@@ -90,10 +90,10 @@ async def test_page_and_size_are_always_sent(serve: Serve, connect: Connect, rel
 
 
 @every_release
-async def test_dates_always_carry_a_zone(
+async def test_dates_are_always_sent_with_a_time_zone(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
-    """Without one, older servers answer with all of time."""
+    """Without one, older servers return the data of all time."""
     store.add_goal(1, "path", {"pathPattern": "/"})
     for days in (0, 10, 40):
         store.add_session(1, end=END - timedelta(days=days))
@@ -158,7 +158,7 @@ async def test_names_that_are_null_or_look_numeric(
 
 
 @every_release
-async def test_creation_times_of_every_precision(
+async def test_creation_times_with_any_precision(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
     times = [
@@ -173,7 +173,7 @@ async def test_creation_times_of_every_precision(
     assert all(goal.created_at is not None and goal.created_at.tzinfo is UTC for goal in goals)
 
 
-async def test_times_as_documented(serve: Serve, connect: Connect) -> None:
+async def test_times_in_the_documented_format(serve: Serve, connect: Connect) -> None:
     server = await serve("2.2")
     row: dict[str, Any] = {key: ROW[key] for key in ("goalId", "name", "goalType", "config")}
     row["createdAt"] = "2024-01-10T12:00:00.000Z"
@@ -181,7 +181,7 @@ async def test_times_as_documented(serve: Serve, connect: Connect) -> None:
     server.inject(faults.Status(200, {"data": [row], "meta": meta}))
     (goal,) = await connect(server).goals.list(1)
     assert goal.created_at == datetime(2024, 1, 10, 12, tzinfo=UTC)
-    assert goal.site_id is None  # it is not documented, and then it is not there
+    assert goal.site_id is None  # not documented, so this response does not have it
 
 
 @pytest.mark.parametrize("value", ["pro", "5", "", 5, 2.5, True, False])
@@ -220,9 +220,7 @@ async def test_sorting(serve: Serve, connect: Connect, sort: Any, order: Any) ->
     assert (server.requests[-1].query["sort"], server.requests[-1].query["order"]) == (sort, order)
 
 
-async def test_the_order_of_list_and_of_iter_when_nobody_asks(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_the_default_order_of_list_and_of_iter(serve: Serve, connect: Connect) -> None:
     server = await serve("2.2")
     client = connect(server)
     newest = [goal.created_at for goal in await client.goals.list(1, page_size=100)]
@@ -235,7 +233,9 @@ async def test_the_order_of_list_and_of_iter_when_nobody_asks(
 
 
 @every_release
-async def test_a_goal_by_its_id(serve: Serve, connect: Connect, world: World, release: str) -> None:
+async def test_get_a_goal_by_its_id(
+    serve: Serve, connect: Connect, world: World, release: str
+) -> None:
     server = await serve(release)
     client = connect(server)
     wanted = world.goal("Docs, any depth")
@@ -254,7 +254,7 @@ async def test_a_goal_by_its_id(serve: Serve, connect: Connect, world: World, re
 
 
 @every_release
-async def test_a_site_by_its_string_identifier(
+async def test_a_site_can_be_given_by_its_string_identifier(
     serve: Serve, connect: Connect, world: World, release: str
 ) -> None:
     client = connect(await serve(release))
@@ -290,13 +290,13 @@ async def test_create(serve: Serve, connect: Connect, store: Store, release: str
         "goalType": "path",
         "config": {"pathPattern": "/a/**"},
     }
-    # null would be refused
+    # The server would reject null.
     assert all("name" not in body_of(request) for request in writes(server)[1:])
     assert all(request.headers["Content-Type"] == "application/json" for request in writes(server))
 
 
 @every_release
-async def test_text_in_any_script_arrives_as_it_was(
+async def test_text_in_any_script_is_unchanged(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
     server = await serve(release, store)
@@ -325,7 +325,7 @@ async def test_text_in_any_script_arrives_as_it_was(
         (PathGoal("/"), 404),
     ],
 )
-async def test_what_no_server_can_store_is_not_sent(
+async def test_values_that_no_server_can_store_are_not_sent(
     serve: Serve, connect: Connect, store: Store, config: Any, name: Any
 ) -> None:
     goal = store.add_goal(1, "path", {"pathPattern": "/"})
@@ -339,7 +339,7 @@ async def test_what_no_server_can_store_is_not_sent(
     assert not server.requests
 
 
-async def test_a_refusal_by_the_server_carries_its_details(
+async def test_a_rejection_by_the_server_has_its_details(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     server = await serve("2.4", store)
@@ -361,7 +361,7 @@ async def test_a_refusal_by_the_server_carries_its_details(
 
 @every_release
 @pytest.mark.parametrize("by_text", [False, True], ids=["number", "identifier"])
-async def test_put_has_numeric_ids_in_its_body(
+async def test_a_put_has_numeric_ids_in_its_body(
     serve: Serve, connect: Connect, store: Store, release: str, by_text: bool
 ) -> None:
     site = store.sites()[0]
@@ -414,7 +414,7 @@ def _known(release: str, goal_type: str, config: Mapping[str, Any]) -> bool:
     ("release", "goal_type", "config"),
     [(r, t, c) for r in RELEASES for t, c in CONFIGS if _known(r, t, c)],
 )
-async def test_full_replacement_loses_nothing(
+async def test_an_update_keeps_the_rest_of_the_goal(
     serve: Serve,
     connect: Connect,
     store: Store,
@@ -430,7 +430,7 @@ async def test_full_replacement_loses_nothing(
     assert (goal.name, goal.goal_type, goal.config) == ("new", goal_type, config)
     value = goal.config.get("eventPropertyValue")
     assert type(value) is type(config.get("eventPropertyValue"))
-    # The same by way of what was read, as a program would.
+    # The same with a goal that was read before.
     read = await client.goals.get(1, goal_id)
     await client.goals.update(1, read, name="newer", config=read.config)
     (goal,) = store.goals(1)
@@ -438,7 +438,7 @@ async def test_full_replacement_loses_nothing(
 
 
 @every_release
-async def test_update_of_the_config_keeps_the_name(
+async def test_an_update_of_the_config_keeps_the_name(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
     named = store.add_goal(1, "path", {"pathPattern": "/"}, name="named")
@@ -455,7 +455,7 @@ async def test_update_of_the_config_keeps_the_name(
 
 @every_release
 @pytest.mark.parametrize("name", [None, ""])
-async def test_update_takes_a_name_away(
+async def test_an_update_can_remove_the_name(
     serve: Serve, connect: Connect, store: Store, release: str, name: str | None
 ) -> None:
     goal = store.add_goal(1, "path", {"pathPattern": "/"}, name="named")
@@ -465,17 +465,17 @@ async def test_update_takes_a_name_away(
     assert store.goals(1)[0].name is None
 
 
-async def test_update_without_anything_to_change(serve: Serve, connect: Connect) -> None:
+async def test_an_update_without_changes_is_an_error(serve: Serve, connect: Connect) -> None:
     server = await serve()
     with pytest.raises(InvalidParameterError, match="name, config or both"):
         await connect(server).goals.update(1, 101)
     assert not server.requests
 
 
-async def test_a_server_that_does_not_tell_the_number_of_a_site(
+async def test_update_if_the_server_does_not_send_the_number_of_the_site(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
-    """``siteId`` is not documented in the list, and yet required in the PUT."""
+    """``siteId`` is not documented in the list, but required in the PUT."""
     server = await serve("2.2", store)
     client = connect(server, auth=login(server))
     goal = store.add_goal(1, "path", {"pathPattern": "/"}, name="old")
@@ -486,7 +486,7 @@ async def test_a_server_that_does_not_tell_the_number_of_a_site(
         times=None,
         when=lambda request: request.method == "GET",
     )
-    with pytest.raises(InvalidParameterError, match="pass the site's number"):
+    with pytest.raises(InvalidParameterError, match=r"^site must be the site's number"):
         await client.goals.update(store.sites()[0].string_id, goal, name="new")
     assert not writes(server)
     await client.goals.update(1, goal, name="new")
@@ -497,7 +497,7 @@ async def test_a_server_that_does_not_tell_the_number_of_a_site(
 
 
 @every_release
-async def test_delete_has_no_body_and_no_content_type(
+async def test_a_delete_has_no_body_and_no_content_type(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
     goal = store.add_goal(1, "path", {"pathPattern": "/"})
@@ -542,15 +542,13 @@ async def test_a_goal_of_another_site_is_not_found_and_nothing_is_sent(
     assert [goal.name for goal in store.goals(other)] == ["theirs"]
 
 
-# --- parameters that make no sense --------------------------------------------------------------
+# --- invalid parameters -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "site", [0, -1, True, 1.0, None, "", "a/b", "1/", "..", "%31", "xyz", " 1"]
 )
-async def test_sites_that_would_change_the_path_are_not_sent(
-    serve: Serve, connect: Connect, site: Any
-) -> None:
+async def test_invalid_sites_are_not_sent(serve: Serve, connect: Connect, site: Any) -> None:
     server = await serve()
     client = connect(server)
     for call in (
@@ -561,17 +559,15 @@ async def test_sites_that_would_change_the_path_are_not_sent(
         lambda: client.goals.delete(site, 101),
         lambda: client.goals.sessions.list(site, 101),
     ):
-        with pytest.raises(InvalidParameterError, match="site="):
+        with pytest.raises(InvalidParameterError, match=r"^site( must|:)"):
             await call()
-    with pytest.raises(InvalidParameterError, match="site="):
+    with pytest.raises(InvalidParameterError, match=r"^site( must|:)"):
         client.goals.iter(site)
     assert not server.requests
 
 
 @pytest.mark.parametrize("goal", [0, -1, True, 101.0, None, "101", "1/2"])
-async def test_goals_that_would_change_the_path_are_not_sent(
-    serve: Serve, connect: Connect, goal: Any
-) -> None:
+async def test_invalid_goals_are_not_sent(serve: Serve, connect: Connect, goal: Any) -> None:
     server = await serve()
     client = connect(server)
     for call in (
@@ -580,7 +576,7 @@ async def test_goals_that_would_change_the_path_are_not_sent(
         lambda: client.goals.delete(1, goal),
         lambda: client.goals.sessions.list(1, goal),
     ):
-        with pytest.raises(InvalidParameterError, match="goal="):
+        with pytest.raises(InvalidParameterError, match=r"^goal( must|:)"):
             await call()
     assert not server.requests
 
@@ -602,7 +598,7 @@ async def test_goals_that_would_change_the_path_are_not_sent(
         {"colour": "red"},
     ],
 )
-async def test_pages_sizes_and_orders_are_checked_before_sending(
+async def test_invalid_pages_sizes_and_orders_are_not_sent(
     serve: Serve, connect: Connect, wrong: dict[str, Any]
 ) -> None:
     server = await serve()
@@ -611,7 +607,7 @@ async def test_pages_sizes_and_orders_are_checked_before_sending(
     assert not server.requests
 
 
-# --- bodies that are not what the API promises --------------------------------------------------
+# --- bodies that do not match the API -----------------------------------------------------------
 
 ROW: dict[str, Any] = {
     "goalId": 1,
@@ -642,7 +638,7 @@ META: dict[str, Any] = {"total": "1", "page": 1, "pageSize": 10, "totalPages": 1
         ({"config": {"pathPattern": None}}, "data[1].config.pathPattern"),
     ],
 )
-async def test_a_wrong_shape_is_named_by_its_path(
+async def test_the_error_for_an_invalid_row_names_the_path(
     serve: Serve, connect: Connect, change: dict[str, Any], path: str
 ) -> None:
     server = await serve("2.2")
@@ -670,7 +666,7 @@ async def test_a_wrong_shape_is_named_by_its_path(
         ({"data": [ROW, None], "meta": META}, "data[1]"),
     ],
 )
-async def test_a_wrong_envelope_is_named_by_its_path(
+async def test_the_error_for_an_invalid_envelope_names_the_path(
     serve: Serve, connect: Connect, body: object, path: str
 ) -> None:
     server = await serve("2.2")
@@ -700,7 +696,7 @@ async def test_the_result_of_a_write_is_checked(
     assert caught.value.path == path
 
 
-async def test_fields_that_are_new_are_kept(serve: Serve, connect: Connect) -> None:
+async def test_unknown_fields_are_kept(serve: Serve, connect: Connect) -> None:
     server = await serve("2.2")
     row: dict[str, Any] = {
         **ROW,

@@ -1,4 +1,4 @@
-"""What somebody who means no good, or is not careful, passes or sends."""
+"""Malicious or careless arguments, positions and responses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAST: dict[str, Any] = {"start_date": "2024-01-01", "end_date": "2024-01-31"}
 
 
 def busy_second(store: Store) -> int:
-    """A goal whose sessions end in few seconds, so that ties straddle every page."""
+    """A goal whose sessions end in three seconds, so that ties straddle every page."""
     goal = store.add_goal(1, "path", {"pathPattern": "/"})
     for at in range(30):
         end = datetime(2024, 1, 10, 12, 0, at // 12, tzinfo=UTC)
@@ -40,7 +40,7 @@ def busy_second(store: Store) -> int:
 
 
 @pytest.mark.parametrize("max_pages", [2, 3, 4, 5, 6, 7])
-async def test_pages_end_where_max_pages_leaves_no_request_to_mend(
+async def test_pages_end_if_max_pages_leaves_no_request_to_read_again(
     serve: Serve, connect: Connect, store: Store, max_pages: int
 ) -> None:
     goal = busy_second(store)
@@ -55,15 +55,15 @@ async def test_pages_end_where_max_pages_leaves_no_request_to_mend(
 
 
 @pytest.mark.parametrize("size", [1, 3, 4, 7, 8])
-async def test_pages_keep_to_a_limit_and_can_be_taken_up(
+async def test_pages_respect_a_limit_and_can_be_resumed(
     serve: Serve, connect: Connect, store: Store, size: int
 ) -> None:
     goal = busy_second(store)
     client = connect(await serve("2.14", store), routes="sites")
     for limit in range(1, 31):
         whole = client.goals.sessions.iter(1, goal, page_size=size, limit=limit, **PAST)
-        given = [s.session_id async for page in whole.pages() for s in page]
-        assert len(given) == len(set(given)) == limit
+        limited = [s.session_id async for page in whole.pages() for s in page]
+        assert len(limited) == len(set(limited)) == limit
 
         got: list[str] = []
         position: str | None = None
@@ -77,9 +77,7 @@ async def test_pages_keep_to_a_limit_and_can_be_taken_up(
         assert sorted(got) == [f"s{at:02}" for at in range(30)]
 
 
-async def test_positions_that_were_tampered_with(
-    serve: Serve, connect: Connect, store: Store
-) -> None:
+async def test_manipulated_positions(serve: Serve, connect: Connect, store: Store) -> None:
     goal = busy_second(store)
     server = await serve("2.14", store)
     sessions = connect(server, routes="sites").goals.sessions.iter(1, goal, page_size=4, **PAST)
@@ -87,14 +85,16 @@ async def test_positions_that_were_tampered_with(
     position = json.loads((await anext(pages)).position or "")
     await pages.aclose()
     server.requests.clear()
+    stored = position["strategy"]
     changes: list[dict[str, Any]] = [
-        *({"rank": wrong} for wrong in ("x", None, 1.5, -5, True, 10**400)),
-        *({"list": wrong} for wrong in (None, [], {}, {"time": 5}, {"after": "x"})),
-        *({"list": {**position["list"], **wrong}} for wrong in (
+        *({"strategy": wrong} for wrong in (None, [], {}, {"time": 5}, {"after": "x"})),
+        *({"strategy": {**stored, **wrong}} for wrong in (
+            *({"rank": wrong} for wrong in ("x", None, 1.5, -5, True, 10**400)),
             {"time": "x"}, {"time": "2024-01-10T12:00:00"}, {"given": 5}, {"given": [{}]},
-            {"head": 3}, {"head": position["list"]["time"]},
+            {"given": "x"}, {"head": 3}, {"head": stored["time"]},
+            {"head": stored["time"], "head_rows": [5]},
         )),
-        *({"window": wrong} for wrong in (5, [1], {"end_date": 4})),
+        *({"source": wrong} for wrong in (5, [1], {"end_date": 4})),
     ]  # fmt: skip
     for change in changes:
         with pytest.raises(InvalidParameterError, match="start"):
@@ -103,12 +103,12 @@ async def test_positions_that_were_tampered_with(
         sessions.pages(start="[" * 100_000)
     window = {"start_datetime": "x", "page": "9"}
     with pytest.raises(InvalidParameterError, match="start"):
-        await anext(sessions.pages(start=json.dumps({**position, "window": window})))
+        await anext(sessions.pages(start=json.dumps({**position, "source": window})))
     assert server.requests == []
 
 
 @pytest.mark.parametrize("write", [json.dumps, lambda text: json.dumps(text, ensure_ascii=False)])
-async def test_a_password_that_is_echoed_in_another_form(
+async def test_a_password_that_the_server_sends_back_is_redacted(
     serve: Serve, connect: Connect, write: Any
 ) -> None:
     server = await serve()
@@ -116,23 +116,23 @@ async def test_a_password_that_is_echoed_in_another_form(
     echo = f'{{"error": {write("bad " + password)}}}'
     server.inject(faults.Status(401, echo), times=None)
     client = connect(server, auth=PasswordLogin("me@example.com", password), retry=ONCE)
-    with pytest.raises(Exception, match="PasswordLogin is not right") as caught:
+    with pytest.raises(Exception, match="of PasswordLogin is wrong") as caught:
         await client.goals.list(1)
     for shown in (str(caught.value), repr(vars(caught.value)), repr(pickle.dumps(caught.value))):
         assert "wörd" not in shown
         assert "w\\u00f6rd" not in shown
 
 
-async def test_pages_without_end_and_without_rows(serve: Serve, connect: Connect) -> None:
+async def test_a_total_without_any_rows(serve: Serve, connect: Connect) -> None:
     server = await serve()
     meta = {"total": "5", "page": 1, "pageSize": 100, "totalPages": 10**9}
     server.inject(faults.Status(200, {"data": [], "meta": meta}), times=None)
-    with pytest.warns(Warning, match="counts"):
+    with pytest.warns(Warning, match="total is 5, but the number of rows that came is 0"):
         assert await connect(server, routes="sites").goals.iter(1).collect() == []
     assert len(server.requests) == 2
 
 
-class Word(str, enum.Enum):  # noqa: UP042  # one whose text is its name
+class Word(str, enum.Enum):  # noqa: UP042  # str() of a member is its name, not its value
     NAME = "name"
 
 
@@ -140,16 +140,16 @@ class Number(enum.IntEnum):
     ONE = 1
 
 
-async def test_members_of_enumerations_are_sent_as_their_values(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_enum_members_are_sent_as_their_values(serve: Serve, connect: Connect) -> None:
     server = await serve()
     client = connect(server, routes="sites")
     await client.goals.list(Number.ONE, page=Number.ONE, sort=Word.NAME)  # type: ignore[arg-type]
     assert server.requests[-1].target == "/api/sites/1/goals?page=1&page_size=10&sort=name"
 
 
-async def test_each_site_once(serve: Serve, connect: Connect, store: Store) -> None:
+async def test_duplicate_sites_are_walked_once(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
     busy_second(store)
     client = connect(await serve("2.14", store), routes="sites")
     for sites in ([1, 1], (1, "1"), iter([1])):
@@ -160,16 +160,16 @@ async def test_each_site_once(serve: Serve, connect: Connect, store: Store) -> N
             client.goals.sessions.iter_all(wrong)  # type: ignore[arg-type]
 
 
-async def test_what_cannot_be_sent_is_refused(serve: Serve, connect: Connect) -> None:
+async def test_invalid_values_are_rejected(serve: Serve, connect: Connect) -> None:
     server = await serve()
     client = connect(server, routes="sites")
     goal = (await client.goals.list(1)).items[:1]
     server.requests.clear()
-    made = [attrs.evolve(one, goal_id="../../x?y=") for one in goal] or [
+    goals = [attrs.evolve(one, goal_id="../../x?y=") for one in goal] or [
         Goal("../../x?y=", 1, None, "path", PathGoal("/"))  # type: ignore[arg-type]
     ]
     calls: list[Any] = [
-        lambda: client.goals.sessions.list(1, made[0]),
+        lambda: client.goals.sessions.list(1, goals[0]),
         lambda: client.goals.list(10**5000),
         lambda: client.goals.list(1, page=10**5000),
         lambda: client.goals.create(1, PathGoal("/", extra={"a": {1}})),
@@ -182,7 +182,7 @@ async def test_what_cannot_be_sent_is_refused(serve: Serve, connect: Connect) ->
         with pytest.raises(InvalidParameterError):
             await call()
     assert server.requests == []
-    makers: list[Any] = [
+    constructors: list[Any] = [
         lambda: PasswordLogin("a", None),  # type: ignore[arg-type]
         lambda: PasswordLogin("a", b"x"),  # type: ignore[arg-type]
         lambda: Timeout(connect=float("inf")),
@@ -193,13 +193,13 @@ async def test_what_cannot_be_sent_is_refused(serve: Serve, connect: Connect) ->
         lambda: RybbitClient("rb_x", headers={"X": "\x01"}),
         lambda: RybbitClient("rb_x", concurrency=10**9),
     ]
-    for make in makers:
+    for construct in constructors:
         with pytest.raises(InvalidParameterError):
-            make()
+            construct()
 
 
 @pytest.mark.parametrize("value", [10**400, -1, float("inf"), "soon", True, None, [1]])
-async def test_any_retry_after(serve: Serve, connect: Connect, value: Any) -> None:
+async def test_invalid_retry_after_values(serve: Serve, connect: Connect, value: Any) -> None:
     server = await serve()
     body = json.dumps({"error": "Rate limit exceeded", "retryAfter": value})
     server.inject(faults.Status(429, body))
@@ -207,7 +207,7 @@ async def test_any_retry_after(serve: Serve, connect: Connect, value: Any) -> No
         await connect(server, retry=ONCE).goals.list(1)
 
 
-async def test_limits_that_are_none(serve: Serve, connect: Connect) -> None:
+async def test_invalid_rate_limit_headers(serve: Serve, connect: Connect) -> None:
     server = await serve()
     client = connect(server, routes="sites")
     for name, value in (("Limit", "9" * 400), ("Reset", "1e300")):

@@ -1,4 +1,4 @@
-"""What the client refuses: answers that are too large or too deep, and a use that cannot work."""
+"""Limits on responses, invalid uses of a client, and the hints in errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ..clock import FakeClock
 from .conftest import Connect, Serve
 from .helpers import ONCE, UNKNOWN_ID, World, login, until
 
-# --- how much -----------------------------------------------------------------------------------
+# --- size and nesting of responses --------------------------------------------------------------
 
 
 async def test_a_gzip_bomb(serve: Serve, connect: Connect) -> None:
@@ -44,8 +44,8 @@ async def test_a_gzip_bomb(serve: Serve, connect: Connect) -> None:
         await client.goals.list(1)
     assert (caught.value.status, caught.value.method) == (200, "GET")
     assert caught.value.url == f"{server.url}/api/sites/1/goals?page=1&page_size=10"
-    assert client.stats.bytes < 3 << 20  # it stopped soon after the limit
-    assert len(server.requests) == 1  # and would get the same again
+    assert client.stats.bytes < 3 << 20  # reading stopped soon after the limit
+    assert len(server.requests) == 1  # not repeated, because the response would be the same
     await until(lambda: server.connections == 0)
     assert len(await client.goals.list(1)) == 10
 
@@ -70,13 +70,13 @@ async def test_an_error_body_is_limited_too(serve: Serve, connect: Connect) -> N
     assert caught.value.status == 500
 
 
-def test_the_limit_by_default() -> None:
+def test_the_default_limit() -> None:
     assert MAX_RESPONSE_BYTES == 256 * 2**20
     assert RybbitClient()._transport.http._options.max_response_bytes == MAX_RESPONSE_BYTES
 
 
 def nested(depth: int) -> bytes:
-    """A session so many levels deep, in a field that no class knows."""
+    """A session with a total nesting of ``depth``, in a field that the model does not have."""
     row = b'{"session_id":"a","user_id":"b","x":' + b"[" * (depth - 3) + b"]" * (depth - 3) + b"}"
     return b'{"data":[' + row + b"]}"
 
@@ -86,17 +86,17 @@ async def test_nesting(serve: Serve, connect: Connect, limit: int | None) -> Non
     server = await serve()
     options = {} if limit is None else {"max_depth": limit}
     client = connect(server, routes="sites", **options)
-    most = limit or 64
-    server.inject(faults.Status(200, nested(most)), times=2)
+    maximum = limit or 64
+    server.inject(faults.Status(200, nested(maximum)), times=2)
     (session,) = await client.goals.sessions.list(1, 101)
     assert session.extra["x"] == [] or session.extra["x"][0] is not None
     await client.request("GET", "/api/anything")
-    server.inject(faults.Status(200, nested(most + 1)), times=2)
+    server.inject(faults.Status(200, nested(maximum + 1)), times=2)
     for call in (
         lambda: client.goals.sessions.list(1, 101),
         lambda: client.request("GET", "/api/anything"),
     ):
-        with pytest.raises(APIResponseError, match=rf"nested more than {most} deep.*max_depth"):
+        with pytest.raises(APIResponseError, match=rf"nested more than {maximum} deep.*max_depth"):
             await call()
 
 
@@ -116,7 +116,7 @@ async def test_nesting_in_the_config_of_a_goal(serve: Serve, connect: Connect) -
 
 
 @pytest.mark.parametrize("depth", [100_000, 3_000_000])
-async def test_nesting_beyond_all_measure(serve: Serve, connect: Connect, depth: int) -> None:
+async def test_extreme_nesting(serve: Serve, connect: Connect, depth: int) -> None:
     server = await serve()
     server.inject(faults.DeepNesting(depth), times=3)
     client = connect(server, routes="sites")
@@ -132,7 +132,7 @@ async def test_nesting_beyond_all_measure(serve: Serve, connect: Connect, depth:
         await client.goals.list(1)
 
 
-# --- where --------------------------------------------------------------------------------------
+# --- event loops, processes, and closed clients -------------------------------------------------
 
 
 def first_line(error: BaseException) -> str:
@@ -196,7 +196,7 @@ os.waitpid(child, 0)
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_a_fork() -> None:
     run = subprocess.run(
         [sys.executable, "-c", FORK % closed_port()],
@@ -211,7 +211,7 @@ def test_a_fork() -> None:
     assert fresh.startswith("APIConnectionError ")
 
 
-async def test_after_close(serve: Serve, connect: Connect) -> None:
+async def test_a_call_after_close(serve: Serve, connect: Connect) -> None:
     client = connect(await serve())
     await client.close()
     with pytest.raises(ClientClosedError) as caught:
@@ -219,22 +219,22 @@ async def test_after_close(serve: Serve, connect: Connect) -> None:
     assert "the client is closed" in first_line(caught.value)
 
 
-# --- a server that is not there -----------------------------------------------------------------
+# --- unreachable servers ------------------------------------------------------------------------
 
 
-def resolve_to(monkeypatch: pytest.MonkeyPatch, answer: int | OSError) -> list[str]:
-    """Have every host name be this port of this machine, or no name at all."""
+def resolve_to(monkeypatch: pytest.MonkeyPatch, result: int | OSError) -> list[str]:
+    """Resolve every host name to this port of localhost, or to an error; return the names."""
     asked: list[str] = []
 
     async def resolve(_: object, host: str, *__: object, **___: object) -> list[dict[str, Any]]:
         asked.append(host)
-        if isinstance(answer, OSError):
-            raise answer
+        if isinstance(result, OSError):
+            raise result
         return [
             {
                 "hostname": host,
                 "host": "127.0.0.1",
-                "port": answer,
+                "port": result,
                 "family": socket.AF_INET,
                 "proto": 0,
                 "flags": 0,
@@ -246,13 +246,13 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, answer: int | OSError) -> list[s
     return asked
 
 
-@pytest.mark.parametrize("cause", ["no such name", "nobody there"])
+@pytest.mark.parametrize("cause", ["unknown host", "closed port"])
 @pytest.mark.parametrize("base_url", [None, "https://api.rybbit.io/"])
 async def test_no_connection_to_the_default_host(
     monkeypatch: pytest.MonkeyPatch, clock: FakeClock, cause: str, base_url: str | None
 ) -> None:
-    lost = OSError(None, "Name or service not known")
-    asked = resolve_to(monkeypatch, lost if cause == "no such name" else closed_port())
+    unknown = OSError(None, "Name or service not known")
+    asked = resolve_to(monkeypatch, unknown if cause == "unknown host" else closed_port())
     async with RybbitClient("rb_key", base_url=base_url, retry=Retry(attempts=2)) as client:
         clock.drive(client)
         with pytest.raises(APIConnectionError, match=r"base_url.*RYBBIT_BASE_URL") as caught:
@@ -262,7 +262,7 @@ async def test_no_connection_to_the_default_host(
     assert set(asked) == {"api.rybbit.io"}
 
 
-async def test_no_connection_to_a_host_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_connection_to_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
     resolve_to(monkeypatch, OSError(None, "Name or service not known"))
     async with RybbitClient("rb_key", base_url="https://a.example", retry=ONCE) as client:
         with pytest.raises(APIConnectionError, match="no connection could be made") as caught:
@@ -270,7 +270,7 @@ async def test_no_connection_to_a_host_of_ones_own(monkeypatch: pytest.MonkeyPat
     assert "RYBBIT_BASE_URL" not in str(caught.value)
 
 
-# --- refusals and what may be behind them -------------------------------------------------------
+# --- rejected requests and their likely causes --------------------------------------------------
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.4", "2.14"])
@@ -295,11 +295,11 @@ async def test_a_key_that_worked_a_moment_ago(
     server.disable_key(server.api_key)
     with pytest.raises(APIStatusError) as caught:
         await client.goals.list(1)
-    assert "This key worked 3 s ago, so it is probably used up" in str(caught.value)
+    assert "The key worked 3 s ago, so it is probably used up" in str(caught.value)
     assert "rate_limit=RateLimit(500, per=600)" in str(caught.value)
 
 
-async def test_what_anybody_may_ask_says_nothing_about_a_key(
+async def test_public_endpoints_do_not_show_that_a_key_works(
     serve: Serve, connect: Connect
 ) -> None:
     client = connect(await serve(), "rb_wrong")
@@ -310,12 +310,14 @@ async def test_what_anybody_may_ask_says_nothing_about_a_key(
     assert "worked" not in str(caught.value)
 
 
-async def test_no_key_at_all(serve: Serve, connect: Connect) -> None:
-    with pytest.raises(PermissionDeniedError, match=r"No key was sent \(api_key, RYBBIT_API_KEY\)"):
+async def test_a_request_without_a_key(serve: Serve, connect: Connect) -> None:
+    with pytest.raises(
+        PermissionDeniedError, match=r"No key was sent \(see api_key and RYBBIT_API_KEY\)"
+    ):
         await connect(await serve(), auth=None).goals.list(1)
 
 
-async def test_an_account_that_may_not(serve: Serve, connect: Connect, world: World) -> None:
+async def test_an_account_without_permission(serve: Serve, connect: Connect, world: World) -> None:
     server = await serve()
     client = connect(server, auth=login(server))
     with pytest.raises(PermissionDeniedError, match="The account may not do this") as caught:
@@ -323,7 +325,9 @@ async def test_an_account_that_may_not(serve: Serve, connect: Connect, world: Wo
     assert "key" not in str(caught.value)
 
 
-async def test_other_refusals_have_no_hint(serve: Serve, connect: Connect, store: Store) -> None:
+async def test_other_errors_have_no_hint_about_keys(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
     server = await serve("2.14", store)
     with pytest.raises(APIStatusError) as caught:
         await connect(server, routes="sites").goals.list(UNKNOWN_ID)

@@ -1,4 +1,4 @@
-"""Rate limits of the embedded server, met by a client that lives in the same moved time."""
+"""Rate limits of the embedded server, and a client that shares its clock."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def refused(server: RybbitServer) -> int:
 PAUSE = {"error": "x", "scope": "burst", "retryAfter": 30}
 
 
-# --- a bucket that is told ----------------------------------------------------------------------
+# --- a bucket that the server announces ---------------------------------------------------------
 
 
-async def test_one_caller_is_never_refused(
+async def test_sequential_calls_are_never_refused(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve(clock=clock.now, rate_limit=BucketLimit())
@@ -46,11 +46,11 @@ async def test_one_caller_is_never_refused(
         await client.goals.list(1, page_size=1)
     assert refused(server) == 0
     assert client.stats == Stats(requests=100, bytes=client.stats.bytes)
-    assert 10 <= clock.time() <= 15  # fifty requests had to wait for a fifth of a second each
+    assert 10 <= clock.time() <= 15  # fifty requests waited for a fifth of a second each
     assert max(clock.slept) <= 0.2
 
 
-async def test_fifty_walks_at_once_cost_no_error_and_one_pause(
+async def test_fifty_concurrent_walks_cause_no_error_and_one_pause(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve(clock=clock.now, rate_limit=BucketLimit())
@@ -60,12 +60,12 @@ async def test_fifty_walks_at_once_cost_no_error_and_one_pause(
     assert {len(found) for found in goals} == {14}
     assert refused(server) == client.stats.retries
     assert client.stats.pauses <= 1
-    # The first fifty went before anything was known; of the rest the bucket has the say.
+    # The first fifty were sent before the limit was known.
     assert refused(server) <= 50
     assert clock.time() >= (len(server.requests) - refused(server) - 50) / 5 - 1
 
 
-async def test_a_burst_that_nobody_foresaw_costs_one_pause_and_no_error(
+async def test_a_bucket_emptied_by_another_client_causes_one_pause_and_no_error(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     """Another client of the same owner has emptied the bucket."""
@@ -79,7 +79,7 @@ async def test_a_burst_that_nobody_foresaw_costs_one_pause_and_no_error(
     assert client.stats.pauses == 1
 
 
-async def test_the_budget_is_all_views_and_all_walks(
+async def test_views_and_walks_share_one_budget(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve(clock=clock.now, rate_limit=BucketLimit(burst=10, refill=2))
@@ -92,7 +92,9 @@ async def test_the_budget_is_all_views_and_all_walks(
     assert clock.time() > 10
 
 
-async def test_what_is_left(serve: Serve, connect: Connect, clock: FakeClock) -> None:
+async def test_the_status_shows_what_is_left(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
     server = await serve(clock=clock.now, rate_limit=BucketLimit(daily=100))
     client = connect(server, routes="sites")
     assert client.rate_limit == RateLimitStatus()
@@ -108,7 +110,7 @@ async def test_what_is_left(serve: Serve, connect: Connect, clock: FakeClock) ->
     assert client.stats.pauses == 1
 
 
-async def test_a_server_without_a_limit_tells_nothing(serve: Serve, connect: Connect) -> None:
+async def test_a_server_without_a_limit_has_an_empty_status(serve: Serve, connect: Connect) -> None:
     client = connect(await serve(), routes="sites")
     await client.goals.list(1)
     assert client.rate_limit == RateLimitStatus(None, None, 0.0)
@@ -141,7 +143,7 @@ async def paused(client: RybbitClient, server: RybbitServer) -> None:
     server.requests.clear()
 
 
-async def test_a_pause_stops_everybody_who_has_not_gone(
+async def test_a_pause_stops_every_request_that_was_not_sent(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve()
@@ -153,7 +155,7 @@ async def test_a_pause_stops_everybody_who_has_not_gone(
     await until(lambda: clock.sleeping)
     await turns(200)
     assert server.requests == []
-    assert clock.sleeping == 1  # for everybody
+    assert clock.sleeping == 1  # one sleeps for all
     clock.move(29.9)
     await turns()
     assert server.requests == []
@@ -163,10 +165,10 @@ async def test_a_pause_stops_everybody_who_has_not_gone(
     assert client.stats.pauses == 1
 
 
-async def test_waiting_holds_no_connection(
+async def test_waiting_for_a_turn_holds_no_connection(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
-    """One of two connections is busy; the other is free although many wait."""
+    """The only connection is free although many requests wait."""
     server = await serve()
     client = connect(server, routes="sites", max_connections=1)
     await paused(client, server)
@@ -174,7 +176,7 @@ async def test_waiting_holds_no_connection(
     calls = [asyncio.create_task(client.goals.list(1)) for _ in range(5)]
     await until(lambda: clock.sleeping)
     assert client._transport.http._slots._value == 1
-    assert client._transport._pacer._under_way == 0
+    assert client._transport._turns._pacer._in_flight == 0
     clock.move(30)
     await asyncio.gather(*calls)
 
@@ -192,7 +194,7 @@ async def test_first_come_first_served(serve: Serve, connect: Connect, clock: Fa
     assert order == list(range(1, 21))
 
 
-async def test_one_that_comes_late_does_not_overtake(
+async def test_a_late_request_does_not_overtake_those_that_wait(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve()
@@ -201,13 +203,15 @@ async def test_one_that_comes_late_does_not_overtake(
     clock.stopped = True
     calls = [asyncio.create_task(client.goals.list(1, page=number)) for number in (1, 2, 3)]
     await until(lambda: clock.sleeping)
-    clock.move(30)  # the pause is over, and none of those who waited has noticed yet
+    clock.move(30)  # the pause is over, but those that waited have not run yet
     calls.append(asyncio.create_task(client.goals.list(1, page=4)))
     await asyncio.gather(*calls)
     assert [request.query["page"] for request in server.requests] == ["1", "2", "3", "4"]
 
 
-async def test_cancelling_one_that_waits(serve: Serve, connect: Connect, clock: FakeClock) -> None:
+async def test_a_request_may_be_cancelled_while_it_waits(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
     server = await serve()
     client = connect(server, routes="sites")
     await paused(client, server)
@@ -222,11 +226,13 @@ async def test_cancelling_one_that_waits(serve: Serve, connect: Connect, clock: 
     clock.move(30)
     await calls[2]
     assert [request.query["page"] for request in server.requests] == ["3"]
-    # Nothing is left of them: the next call goes at once.
+    # They leave nothing behind: the next call is sent at once.
     assert len(await client.goals.list(1)) == 10
 
 
-async def test_closing_while_many_wait(serve: Serve, connect: Connect, clock: FakeClock) -> None:
+async def test_closing_while_requests_wait(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
     server = await serve()
     client = connect(server, routes="sites")
     await paused(client, server)
@@ -243,7 +249,7 @@ async def test_closing_while_many_wait(serve: Serve, connect: Connect, clock: Fa
     await until(lambda: server.connections == 0)
 
 
-async def test_closing_while_one_waits_to_try_again(
+async def test_closing_while_a_request_waits_for_its_retry(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve()
@@ -269,7 +275,7 @@ async def test_a_second_429_after_a_pause_pauses_again(
     assert clock.time() == 6
 
 
-# --- a limit that is not told -------------------------------------------------------------------
+# --- a limit that the server does not announce --------------------------------------------------
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.4"])
@@ -299,10 +305,10 @@ async def test_a_key_that_is_not_paced_is_used_up(
         await client.goals.list(1)
 
 
-async def test_the_rest_is_waited_for_however_long(
+async def test_the_rest_is_waited_for_whatever_its_length(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
-    """It is the caller's own wish, and counts against no deadline."""
+    """The caller asked for it, so that it does not count towards the deadline."""
     server = await serve()
     client = connect(server, routes="sites", rate_limit=RateLimit(2, per=600), retry=ONCE)
     clock.move(10)
@@ -324,7 +330,7 @@ async def test_failed_requests_count_too(serve: Serve, connect: Connect, clock: 
     assert clock.time() == 600
 
 
-# --- what it has done ---------------------------------------------------------------------------
+# --- statistics ---------------------------------------------------------------------------------
 
 
 async def test_stats(serve: Serve, connect: Connect, clock: FakeClock) -> None:
@@ -353,7 +359,7 @@ async def test_a_deadline_does_not_run_while_a_call_waits_for_its_turn(
     client = connect(server, routes="sites", retry=Retry(timeout=35, wait_initial=10, wait_max=10))
     await paused(client, server)
     server.inject(faults.Status(503), times=2)
-    await client.goals.list(1)  # 30 s for its turn, and then twice 10 s
+    await client.goals.list(1)  # 30 s for its turn, and two waits of 10 s
     assert clock.time() == 50
     gaps = [b - a for a, b in itertools.pairwise(clock.slept)]
     assert gaps == [-20, 0]

@@ -1,8 +1,8 @@
-"""The contract's tables of common parameters and filters, against the client.
+"""Common parameters and filters that servers answer wrongly, and what the client does about them.
 
-Whatever a server answers wrongly, with data of all time or with a bare 500, is either refused
-before anything is sent, or sent in the form that works on every release. Each line is first shown
-to be as bad as the contract says, by sending it raw.
+Whatever a server answers with data of all time or with a bare 500 is either rejected before
+anything is sent, or sent in a form that works on every release. Each case is first sent raw, to
+show that the server does answer it wrongly.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ OLD = ("2.2", "2.4")
 
 MARCH: dict[str, Any] = {"start_date": "2026-03-01", "end_date": "2026-03-31"}
 
-# Each line: what is given; what 2.2 says to it raw ("all" is 200 with data of all time, silently).
+# What is given, and how 2.2 answers it when it is sent raw: "all" is 200 with data of all time,
+# a small number is 200 with so many conversions, and 500 is the status.
 TIME_LINES: list[tuple[str, dict[str, Any], Any]] = [
     ("only start_date", {"start_date": "2026-03-01", "time_zone": "UTC"}, "all"),
     ("only end_date", {"end_date": "2026-03-31", "time_zone": "UTC"}, "all"),
@@ -88,7 +89,7 @@ def timed(store: Store) -> Store:
     [(given, said) for _, given, said in TIME_LINES],
     ids=[name for name, _, _ in TIME_LINES],
 )
-async def test_what_a_server_would_take_for_something_else_is_not_sent(
+async def test_windows_that_a_server_misreads_are_not_sent(
     serve: Serve, connect: Connect, timed: Store, given: dict[str, Any], said: Any
 ) -> None:
     server = await serve("2.2", timed)
@@ -134,7 +135,7 @@ async def test_dates_without_a_zone_are_sent_with_one(
 
 
 @every_release
-async def test_dates_with_a_zone_mean_its_days(
+async def test_dates_are_days_of_their_zone(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
     store.add_goal(1, "path", {"pathPattern": "/"})
@@ -184,24 +185,38 @@ BAD_FILTERS: list[tuple[str, dict[str, Any]]] = [
     ("null in the value", {"parameter": "country", "type": "equals", "value": [None]}),
     ("a boolean in the value", {"parameter": "country", "type": "equals", "value": [True]}),
     ("an object in the value", {"parameter": "country", "type": "equals", "value": [{}]}),
-    ("a regex that is none", {"parameter": "pathname", "type": "regex", "value": ["("]}),
+    ("an invalid regex", {"parameter": "pathname", "type": "regex", "value": ["("]}),
     ("a regex of over 500", {"parameter": "pathname", "type": "regex", "value": ["a" * 501]}),
     ("a regex with look-ahead", {"parameter": "pathname", "type": "regex", "value": ["a(?=b)"]}),
     ("a regex with a reference", {"parameter": "pathname", "type": "regex", "value": [r"(a)\1"]}),
-    ("more than a word", {"parameter": "lat", "type": "greater_than", "value": ["north"]}),
+    ("more than a text", {"parameter": "lat", "type": "greater_than", "value": ["north"]}),
 ]
 
 
-@pytest.mark.parametrize("bad", [b for _, b in BAD_FILTERS], ids=[n for n, _ in BAD_FILTERS])
+# The validator of 2.14, whose error handling fails, finds the others.
+FOUND_BY_THE_DATABASE = {
+    "no value",
+    "an invalid regex",
+    "a regex of over 500",
+    "a regex with look-ahead",
+    "a regex with a reference",
+    "more than a text",
+}
+
+
+@pytest.mark.parametrize(("name", "bad"), BAD_FILTERS, ids=[name for name, _ in BAD_FILTERS])
 @every_release
 async def test_a_filter_that_servers_answer_with_500_is_not_sent(
-    serve: Serve, connect: Connect, release: str, bad: dict[str, Any]
+    serve: Serve, connect: Connect, release: str, name: str, bad: dict[str, Any]
 ) -> None:
     server = await serve(release)
     client = connect(server)
     with pytest.raises(ServerError) as said:
         await raw(client, raw_path(release, 1), filters=json.dumps([bad]))
-    assert said.value.message == "Failed to fetch goals data"
+    if release == "2.14" and name not in FOUND_BY_THE_DATABASE:
+        assert said.value.message.startswith("Cannot set property errors of")
+    else:
+        assert said.value.message == "Failed to fetch goals data"
     server.requests.clear()
     with pytest.raises(InvalidParameterError, match="Filter"):
         await client.goals.list(1, filters=[Filter(**bad)])
@@ -211,7 +226,7 @@ async def test_a_filter_that_servers_answer_with_500_is_not_sent(
 @pytest.mark.parametrize(
     "bad", ["[]", '[{"parameter":"country"}]', {"country": "US"}, Filter.equals("country", "US"), 5]
 )
-async def test_filters_that_are_no_list_of_filters_are_not_sent(
+async def test_invalid_lists_of_filters_are_not_sent(
     serve: Serve, connect: Connect, bad: Any
 ) -> None:
     server = await serve()
@@ -234,10 +249,10 @@ async def test_a_url_that_is_too_long_is_not_sent(serve: Serve, connect: Connect
 
 
 @pytest.mark.parametrize("parameter", ["event_name", "entry_page", "exit_page"])
-async def test_regex_on_what_belongs_to_a_whole_session(
+async def test_regex_on_a_property_of_the_whole_session(
     serve: Serve, connect: Connect, parameter: str
 ) -> None:
-    """500 on 2.2, works on 2.14: the client cannot know the release, so it warns or lets it be."""
+    """500 on 2.2, works on 2.14: the client does not know the release, so it sends them."""
     one = Filter.regex(parameter, "^/?s")
     new = await connect(await serve("2.14")).goals.list(1, filters=[one])
     assert len(new) == 10
@@ -308,14 +323,14 @@ async def test_not_equals_with_several_values_means_none_of_them(
     client = connect(await serve("2.2"))
     everything = (await raw(client, "/api/goals/1"))["data"][0]["total_sessions"]
     said = (await raw(client, "/api/goals/1", filters=in_one))["data"][0]["total_sessions"]
-    assert said == everything  # ORed, it matches everything
+    assert said == everything  # combined by OR, they match every session
     none_of = _same(await _on_each(serve, connect, [Filter.not_equals("country", *values)]))
     any_of = _same(await _on_each(serve, connect, [Filter.equals("country", *values)]))
     assert none_of[0][1] + any_of[0][1] == everything
     assert none_of[0][1] > 0
 
 
-async def test_several_filters_are_anded(serve: Serve, connect: Connect) -> None:
+async def test_all_of_several_filters_must_hold(serve: Serve, connect: Connect) -> None:
     us, chrome = Filter.equals("country", "US"), Filter.equals("browser", "Chrome")
     both = _same(await _on_each(serve, connect, [us, chrome]))[0][1]
     one = _same(await _on_each(serve, connect, [us]))[0][1]
@@ -326,7 +341,7 @@ async def test_several_filters_are_anded(serve: Serve, connect: Connect) -> None
 async def test_contains_with_a_wildcard_character(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
-    """``%`` and ``_`` are wildcards before 2.14; the documentation says so, nothing can be done."""
+    """``%`` and ``_`` are wildcards before 2.14, as the documentation says."""
     store.add_goal(1, "path", {"pathPattern": "/**"})
     store.add_session(1, end=END, pages=("/100%_off",))
     store.add_session(1, end=END, pages=("/100x_off",))
@@ -373,7 +388,9 @@ async def test_a_slash_in_a_query_value_is_encoded(serve: Serve, connect: Connec
     assert sent["value"] == ["/a b&c=d?e#f+g%2F/"]
 
 
-async def test_the_servers_hole_is_there(serve: Serve, connect: Connect) -> None:
+async def test_a_path_in_a_query_makes_a_server_skip_authentication(
+    serve: Serve, connect: Connect
+) -> None:
     server = await serve("2.2")
     async with aiohttp.ClientSession() as session:
         async with session.get(server.url + "/api/goals/1") as answer:

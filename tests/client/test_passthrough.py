@@ -1,4 +1,4 @@
-"""What goes through to aiohttp: headers, proxy, TLS, tracing; and what is logged."""
+"""What is passed to aiohttp (headers, proxy, TLS, tracing), and what is logged."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_headers(serve: Serve, connect: Connect, store: Store) -> None:
         assert request.headers["User-Agent"] == "mine/1.0"
 
 
-async def test_headers_are_taken_as_they_are_now(serve: Serve, connect: Connect) -> None:
+async def test_headers_are_copied(serve: Serve, connect: Connect) -> None:
     server = await serve()
     mine = {"X-Mine": "1"}
     client = connect(server, routes="sites", headers=mine)
@@ -74,7 +74,7 @@ async def test_headers_are_taken_as_they_are_now(serve: Serve, connect: Connect)
         {"X": None},
     ],
 )
-def test_headers_that_are_refused(headers: Mapping[Any, Any]) -> None:
+def test_invalid_headers(headers: Mapping[Any, Any]) -> None:
     with pytest.raises(InvalidParameterError, match="headers"):
         RybbitClient("rb_key", headers=headers)
 
@@ -84,7 +84,7 @@ def test_headers_that_are_refused(headers: Mapping[Any, Any]) -> None:
 
 @asynccontextmanager
 async def a_proxy() -> AsyncIterator[tuple[str, list[str]]]:
-    """A proxy for plain HTTP, and the heads of the requests that it got."""
+    """A proxy for plain HTTP, and the heads of the requests that it received."""
     heads: list[str] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -126,7 +126,7 @@ async def test_proxy(serve: Serve, connect: Connect, passed_in: bool) -> None:
 
 
 @pytest.mark.parametrize("base_url", [None, "https://a.example"])
-async def test_a_proxy_that_is_not_there(
+async def test_a_proxy_that_does_not_listen(
     serve: Serve, connect: Connect, base_url: str | None
 ) -> None:
     server = await serve()
@@ -142,7 +142,7 @@ async def test_a_proxy_that_is_not_there(
 
 
 async def test_a_proxy_that_refuses_to_connect() -> None:
-    """Before TLS there is a CONNECT; what it refuses has never been sent."""
+    """A CONNECT precedes TLS; if the proxy refuses it, the request was not sent."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -169,15 +169,15 @@ async def test_a_proxy_that_refuses_to_connect() -> None:
 
 
 @pytest.mark.parametrize("proxy", ["", "proxy.example", "http://", "http://me:hunter2@", 5, b"x"])
-def test_proxies_that_make_no_sense(proxy: Any) -> None:
-    with pytest.raises(InvalidParameterError, match="proxy: an address") as caught:
+def test_invalid_proxies(proxy: Any) -> None:
+    with pytest.raises(InvalidParameterError, match="proxy must be an address") as caught:
         RybbitClient("rb_key", proxy=proxy)
     assert "hunter2" not in str(caught.value)
 
 
 # --- TLS ----------------------------------------------------------------------------------------
 
-# Nobody's but these tests', for localhost, until 2126.
+# Used by these tests only, for localhost, valid until 2126.
 CERTIFICATE = """\
 -----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgsJdd4IvEse26nwSN
@@ -200,7 +200,7 @@ zj0EAwIDSAAwRQIhAOGACH7Mlid0Omu8C67iogvuWj7NIi5TQ+3x6zF9877EAiA2
 
 @pytest.fixture
 async def secure_url(tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
-    """A server that speaks TLS, with a certificate that nobody has signed."""
+    """A TLS server with a self-signed certificate."""
     file = tmp_path / "localhost.pem"
     file.write_text(CERTIFICATE)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -218,7 +218,7 @@ async def secure_url(tmp_path: Path) -> AsyncIterator[tuple[str, Path]]:
 async def test_ssl(secure_url: tuple[str, Path]) -> None:
     url, file = secure_url
     mine = ssl.create_default_context()
-    # The extensions that newer Pythons ask for are not what this is about.
+    # The certificate lacks the extensions that newer Pythons require.
     mine.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
     mine.load_verify_locations(file)
     der = ssl.PEM_cert_to_DER_cert(CERTIFICATE[CERTIFICATE.index("-----BEGIN CERT") :])
@@ -264,7 +264,7 @@ def logged(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
     ]
 
 
-async def test_one_line_an_attempt_at_debug(
+async def test_each_attempt_is_logged_at_debug(
     serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = await serve()
@@ -283,7 +283,7 @@ async def test_one_line_an_attempt_at_debug(
             ] == [True] * 3  # fmt: skip
 
 
-async def test_retries_and_pauses_at_info(
+async def test_retries_and_pauses_are_logged_at_info(
     serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = await serve()
@@ -304,7 +304,7 @@ async def test_retries_and_pauses_at_info(
     }
 
 
-async def test_giving_up_is_no_retry(
+async def test_giving_up_is_not_logged_as_a_retry(
     serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = await serve()

@@ -1,4 +1,4 @@
-"""The table of what is tried again, over the socket, with time that moves by itself."""
+"""What is tried again, over the socket, with a clock that moves by itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .conftest import Connect, Serve
 from .helpers import ONCE, lines, login, settled, turns, until, writes
 
 WAITS = [0.1, 0.2, 0.4, 0.8]
-"""Of the default policy, when chance makes them as long as they get."""
+"""The waits of the default policy without jitter."""
 METHODS = ("GET", "PUT", "DELETE", "POST")
 
 
@@ -44,14 +44,14 @@ def deletes(request: RecordedRequest) -> bool:
 
 
 async def ask(client: RybbitClient, method: str) -> Any:
-    """One request of that method, which the server would answer."""
+    """One request with that method, which the server would answer."""
     path = "/api/sites/1/goals" if method in ("GET", "POST") else "/api/sites/1/goals/7"
     return await client.request(method, path, json={} if method in ("PUT", "POST") else None)
 
 
 # --- the table ----------------------------------------------------------------------------------
 
-# How many requests a fault that stays is worth: for GET, PUT and DELETE, and for POST.
+# How many requests are made if the fault stays: for GET, PUT and DELETE, and for POST.
 TABLE = [
     (faults.Reset(), 5, 1),
     (faults.Drop(), 5, 1),
@@ -105,7 +105,7 @@ async def test_the_table(
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_a_connection_that_is_not_made(
+async def test_a_connection_that_cannot_be_made(
     serve: Serve, connect: Connect, clock: FakeClock, method: str
 ) -> None:
     server = await serve()
@@ -117,7 +117,7 @@ async def test_a_connection_that_is_not_made(
     assert "carried out" not in str(caught.value)
     assert client.stats.requests == 5
     assert clock.slept == WAITS
-    # A deploy: the server comes back while the client waits.
+    # The server comes back while the client waits, as after a deployment.
     clock.stopped = True
     call = asyncio.create_task(ask(client, method))
     await until(lambda: clock.sleeping)
@@ -128,7 +128,7 @@ async def test_a_connection_that_is_not_made(
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_an_answer_that_does_not_come_in_time(
+async def test_a_response_that_does_not_arrive_in_time(
     serve: Serve, connect: Connect, method: str
 ) -> None:
     server = await serve()
@@ -140,7 +140,7 @@ async def test_an_answer_that_does_not_come_in_time(
 
 
 @pytest.mark.parametrize("fault", [faults.ResetInBody(), faults.DropInBody()])
-async def test_an_answer_that_breaks_off_is_asked_for_again(
+async def test_a_response_that_breaks_off_is_requested_again(
     serve: Serve, connect: Connect, fault: faults.Fault
 ) -> None:
     server = await serve()
@@ -149,9 +149,7 @@ async def test_an_answer_that_breaks_off_is_asked_for_again(
     assert len(server.requests) == 5
 
 
-async def test_a_body_that_makes_no_sense_is_not_asked_for_again(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_an_invalid_body_is_not_requested_again(serve: Serve, connect: Connect) -> None:
     server = await serve()
     server.inject(faults.TruncatedJSON(), times=None)
     with pytest.raises(APIResponseError):
@@ -167,7 +165,7 @@ async def test_full_jitter(serve: Serve, connect: Connect, clock: FakeClock) -> 
     assert clock.slept == [0.1 * 0.25, 0.2 * 0.25]
 
 
-async def test_the_deadline_is_over_all_attempts(
+async def test_the_deadline_covers_all_attempts(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve()
@@ -176,7 +174,7 @@ async def test_the_deadline_is_over_all_attempts(
     client = connect(server, routes="sites", retry=Retry(attempts=100, timeout=30))
     with pytest.raises(ServerError):
         await client.goals.list(1)
-    assert len(server.requests) == 5  # the fifth begins at 29.5 s
+    assert len(server.requests) == 5  # the fifth starts at 29.5 s
     assert clock.time() == 36.5
 
 
@@ -196,7 +194,7 @@ async def test_with_options(serve: Serve, connect: Connect) -> None:
         assert len(server.requests) == attempts
 
 
-async def test_a_walk_is_over_pages_that_are_tried_again(serve: Serve, connect: Connect) -> None:
+async def test_a_walk_retries_its_pages(serve: Serve, connect: Connect) -> None:
     server = await serve()
     chaos = server.chaos(seed=3, rate=0.4, kinds=[faults.Reset(), faults.Status(503)])
     client = connect(server, retry=Retry(attempts=20))
@@ -206,7 +204,7 @@ async def test_a_walk_is_over_pages_that_are_tried_again(serve: Serve, connect: 
     assert chaos.hits - 14 >= client.stats.retries > 0
 
 
-async def test_signing_in_is_tried_again_though_it_is_a_post(
+async def test_a_sign_in_is_retried_although_it_is_a_post(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     server = await serve("2.2", store)
@@ -219,7 +217,7 @@ async def test_signing_in_is_tried_again_though_it_is_a_post(
     assert len(writes(server)) == 1
 
 
-# --- a POST is never doubled --------------------------------------------------------------------
+# --- a POST is never sent twice -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -233,20 +231,20 @@ async def test_signing_in_is_tried_again_though_it_is_a_post(
     ],
     ids=repr,
 )
-async def test_a_create_whose_answer_is_lost_is_not_repeated(
+async def test_a_create_without_a_response_is_not_repeated(
     serve: Serve, connect: Connect, store: Store, fault: faults.Fault
 ) -> None:
     server = await serve("2.14", store)
     client = connect(server, routes="sites")
     server.inject(fault, when=posts)
-    with pytest.raises(APIConnectionError, match="may have been carried out all the same") as lost:
+    with pytest.raises(APIConnectionError, match="may have been carried out nevertheless") as lost:
         await client.with_options(timeout=0.2).goals.create(1, PathGoal("/a"))
     assert lost.value.sent
     await turns()
     assert len(store.goals(1)) == len(server.requests) == 1
 
 
-async def test_a_create_that_was_put_off_is_made_once(
+async def test_a_create_after_a_429_is_made_once(
     serve: Serve, connect: Connect, store: Store, clock: FakeClock
 ) -> None:
     server = await serve("2.14", store)
@@ -259,7 +257,7 @@ async def test_a_create_that_was_put_off_is_made_once(
 # --- PUT and DELETE -----------------------------------------------------------------------------
 
 
-async def test_an_update_whose_answer_was_lost_is_repeated(
+async def test_an_update_without_a_response_is_repeated(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     goal = store.add_goal(1, "path", {"pathPattern": "/"}, name="old")
@@ -273,7 +271,7 @@ async def test_an_update_whose_answer_was_lost_is_repeated(
 
 
 @pytest.mark.parametrize("release", ["2.4", "2.14"])
-async def test_a_delete_whose_answer_was_lost_has_succeeded(
+async def test_a_delete_without_a_response_has_succeeded(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
     goal = store.add_goal(1, "path", {"pathPattern": "/"})
@@ -290,10 +288,10 @@ async def test_a_delete_whose_answer_was_lost_has_succeeded(
     [faults.Status(429), faults.Status(408), faults.After(lambda: None)],
     ids=["429", "408", "answered"],
 )
-async def test_a_delete_of_what_another_has_deleted_is_not_found(
+async def test_a_goal_that_someone_else_deleted_is_not_found(
     serve: Serve, connect: Connect, store: Store, first: faults.Fault
 ) -> None:
-    """Nothing of this client's can have arrived before."""
+    """No earlier attempt of this client can have arrived."""
     goal = store.add_goal(1, "path", {"pathPattern": "/"})
     server = await serve("2.14", store)
     server.inject(first, when=deletes)
@@ -304,7 +302,7 @@ async def test_a_delete_of_what_another_has_deleted_is_not_found(
     assert len(store.goals(1)) == 1
 
 
-async def test_a_delete_that_is_refused_after_a_lost_answer(
+async def test_a_delete_that_is_refused_after_a_lost_response(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     goal = store.add_goal(1, "path", {"pathPattern": "/"})
@@ -357,7 +355,7 @@ async def test_retry_after(
     assert clock.slept == [wait]
 
 
-async def test_a_date_that_is_past_is_no_wait(
+async def test_a_retry_after_in_the_past_means_no_wait(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve()
@@ -367,7 +365,7 @@ async def test_a_date_that_is_past_is_no_wait(
     assert clock.time() == 60
 
 
-async def test_a_wait_beyond_the_deadline_is_an_error_at_once(
+async def test_a_wait_beyond_the_deadline_fails_at_once(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve()
@@ -378,19 +376,19 @@ async def test_a_wait_beyond_the_deadline_is_an_error_at_once(
     assert (caught.value.retry_after, caught.value.scope) == (61, "burst")
     assert clock.time() == 0
     assert len(server.requests) == 1
-    # Another call would only wait for the same; it is not sent.
+    # Another call would have to wait, too; it is not sent.
     with pytest.raises(RateLimitError, match=r"not sent.*burst limit.*Try again in 61 s") as again:
         await client.goals.list(1)
     assert (again.value.retry_after, again.value.scope) == (61, "burst")
     assert len(server.requests) == 1
-    # One that may wait so long does.
+    # A call with a longer deadline waits.
     patient = client.with_options(retry=Retry(timeout=120))
     assert len(await patient.goals.list(1)) == 10
     assert clock.time() == 61
     assert len(await client.goals.list(1)) == 10
 
 
-async def test_what_was_waited_before_counts(
+async def test_earlier_waits_count_towards_the_deadline(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve()
@@ -434,7 +432,7 @@ async def test_a_daily_429_just_before_midnight(
 # --- the budget ---------------------------------------------------------------------------------
 
 
-async def test_a_dead_server_is_not_hammered(
+async def test_a_server_that_is_down_gets_few_retries(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve()
@@ -454,7 +452,7 @@ async def test_a_dead_server_is_not_hammered(
     assert len(server.requests) == 5
 
 
-async def test_waiting_as_told_takes_nothing_from_the_budget(
+async def test_retries_that_the_server_asks_for_do_not_use_the_budget(
     serve: Serve, connect: Connect
 ) -> None:
     server = await serve()
@@ -486,9 +484,7 @@ async def test_cancelling_a_wait(
     assert len(await client.goals.list(1)) == 10
 
 
-async def test_cancelling_an_attempt_is_not_a_failure_to_be_repeated(
-    serve: Serve, connect: Connect
-) -> None:
+async def test_a_cancelled_attempt_is_not_repeated(serve: Serve, connect: Connect) -> None:
     server = await serve()
     client = connect(server, routes="sites")
     with server.hold() as held:
@@ -520,7 +516,7 @@ CONFIGS = [PathGoal("/a"), EventGoal("e"), EventGoal("e", "k", 5)]
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-async def test_ensure_makes_what_is_not_there_and_finds_what_is(
+async def test_ensure_creates_a_goal_once_and_then_finds_it(
     serve: Serve, connect: Connect, store: Store, config: Any
 ) -> None:
     server = await serve("2.14", store)
@@ -545,7 +541,7 @@ async def test_ensure_makes_what_is_not_there_and_finds_what_is(
      faults.TruncatedJSON()],
     ids=repr,
 )  # fmt: skip
-async def test_ensure_after_an_answer_that_was_lost(
+async def test_ensure_after_a_lost_response(
     serve: Serve, connect: Connect, store: Store, fault: faults.Fault
 ) -> None:
     server = await serve("2.14", store)
@@ -559,7 +555,7 @@ async def test_ensure_after_an_answer_that_was_lost(
 @pytest.mark.parametrize(
     ("fault", "error"), [(faults.Reset(), APIConnectionError), (faults.Status(500), ServerError)]
 )
-async def test_ensure_says_so_if_it_was_not_made(
+async def test_ensure_fails_if_the_goal_was_not_created(
     serve: Serve, connect: Connect, store: Store, fault: faults.Fault, error: type[Exception]
 ) -> None:
     server = await serve("2.14", store)
@@ -579,7 +575,9 @@ async def test_ensure_that_is_refused(serve: Serve, connect: Connect, store: Sto
     assert lines(server)[-1] == "POST /api/sites/1/goals"
 
 
-async def test_concurrent_ensures_make_one(serve: Serve, connect: Connect, store: Store) -> None:
+async def test_concurrent_ensures_create_one_goal(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
     server = await serve("2.14", store)
     client = connect(server)
     calls: list[Awaitable[Any]] = [
@@ -589,7 +587,7 @@ async def test_concurrent_ensures_make_one(serve: Serve, connect: Connect, store
     assert len(set(results)) == len(store.goals(1)) == 1
 
 
-async def test_concurrent_ensures_of_views_make_one(
+async def test_concurrent_ensures_of_views_create_one_goal(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     server = await serve("2.14", store)
@@ -600,7 +598,7 @@ async def test_concurrent_ensures_of_views_make_one(
     assert len(store.goals(1)) == 1
 
 
-async def test_a_cancelled_ensure_lets_the_next_one_go(
+async def test_a_cancelled_ensure_does_not_block_the_next_one(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     server = await serve("2.14", store)

@@ -30,7 +30,7 @@ from .helpers import (
 
 
 def _five(layout: str, goal: int) -> list[str]:
-    """The five endpoints of site 1, as the contract's table has them."""
+    """The five endpoints of site 1 in a layout."""
     if layout == "goals":
         return [
             "GET /api/goals/1",
@@ -50,7 +50,7 @@ def _five(layout: str, goal: int) -> list[str]:
 
 @pytest.mark.parametrize("fixed", [False, True], ids=["auto", "fixed"])
 @pytest.mark.parametrize("release", RELEASES)
-async def test_five_endpoints_in_the_layout_of_the_server(
+async def test_all_endpoints_use_the_layout_of_the_server(
     serve: Serve, connect: Connect, store: Store, release: str, fixed: bool
 ) -> None:
     server = await serve(release, store)
@@ -70,9 +70,7 @@ async def test_five_endpoints_in_the_layout_of_the_server(
 
 
 @pytest.mark.parametrize("release", RELEASES)
-async def test_auto_finds_out_once_and_remembers(
-    serve: Serve, connect: Connect, release: str
-) -> None:
+async def test_auto_finds_the_layout_once(serve: Serve, connect: Connect, release: str) -> None:
     server = await serve(release)
     client = connect(server)
     await client.goals.list(1)
@@ -84,9 +82,7 @@ async def test_auto_finds_out_once_and_remembers(
     assert lines(server) == [*probing, listing, listing, listing]
 
 
-async def test_any_read_can_be_the_one_that_finds_out(
-    serve: Serve, connect: Connect, world: World
-) -> None:
+async def test_any_read_can_find_the_layout(serve: Serve, connect: Connect, world: World) -> None:
     server = await serve("2.14")
     client = connect(server)
     goal = world.goal("Pricing seen")
@@ -112,7 +108,9 @@ async def test_many_concurrent_first_calls_cost_one_probe(serve: Serve, connect:
     assert lines(server) == ["GET /api/goals/1"] + ["GET /api/sites/1/goals"] * 20
 
 
-async def test_the_call_that_finds_out_may_be_cancelled(serve: Serve, connect: Connect) -> None:
+async def test_the_call_that_finds_the_layout_may_be_cancelled(
+    serve: Serve, connect: Connect
+) -> None:
     server = await serve("2.14")
     client = connect(server)
     with server.hold() as held:
@@ -126,7 +124,7 @@ async def test_the_call_that_finds_out_may_be_cancelled(serve: Serve, connect: C
     assert first.cancelled()
 
 
-async def test_the_call_that_finds_out_may_fail(serve: Serve, connect: Connect) -> None:
+async def test_the_call_that_finds_the_layout_may_fail(serve: Serve, connect: Connect) -> None:
     server = await serve("2.14")
     server.inject(faults.Reset())
     client = connect(server, retry=ONCE)
@@ -135,7 +133,7 @@ async def test_the_call_that_finds_out_may_fail(serve: Serve, connect: Connect) 
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.14"])
-async def test_a_write_made_first_is_preceded_by_a_read(
+async def test_a_first_write_is_preceded_by_a_probe(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
     server = await serve(release, store)
@@ -157,7 +155,7 @@ async def test_a_write_made_first_is_preceded_by_a_read(
     assert len(store.goals(1)) == 2
 
 
-async def test_many_writes_made_first_are_preceded_by_one_probe(
+async def test_concurrent_first_writes_are_preceded_by_one_probe(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     server = await serve("2.14", store)
@@ -168,10 +166,10 @@ async def test_many_writes_made_first_are_preceded_by_one_probe(
     assert len(store.goals(1)) == 8
 
 
-async def test_a_key_that_may_only_write_writes_first(
+async def test_a_first_write_with_a_key_that_may_not_read(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
-    """The read that finds the layout is refused, and yet it tells."""
+    """The read that finds the layout is refused, which shows the layout, too."""
     server = await serve("2.14", store)
     client = connect(server, server.add_key(scopes=["goals:write"]))
     result = await client.goals.create(1, PathGoal("/a"))
@@ -179,12 +177,12 @@ async def test_a_key_that_may_only_write_writes_first(
     assert len(writes(server)) == 1
 
 
-# --- answers that look like the other layout's ---------------------------------------------------
+# --- responses that look like those of the other layout ------------------------------------------
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["first", "later"])
 @pytest.mark.parametrize("release", RELEASES)
-async def test_a_genuine_site_not_found(
+async def test_a_site_that_does_not_exist(
     serve: Serve, connect: Connect, release: str, known: bool
 ) -> None:
     server = await serve(release)
@@ -203,7 +201,7 @@ async def test_a_genuine_site_not_found(
 
 @pytest.mark.parametrize("known", [False, True], ids=["first", "later"])
 @pytest.mark.parametrize("release", RELEASES)
-async def test_a_genuine_goal_not_found(
+async def test_a_goal_that_does_not_exist(
     serve: Serve, connect: Connect, release: str, known: bool
 ) -> None:
     server = await serve(release)
@@ -219,7 +217,7 @@ async def test_a_genuine_goal_not_found(
     assert lines(server) == [_five(LAYOUT[release], 0)[0]]
 
 
-async def test_a_site_not_found_is_no_reason_to_write_in_the_other_layout(
+async def test_a_write_to_a_missing_site_is_not_repeated_in_the_other_layout(
     serve: Serve, connect: Connect
 ) -> None:
     server = await serve("2.14")
@@ -231,7 +229,7 @@ async def test_a_site_not_found_is_no_reason_to_write_in_the_other_layout(
 
 
 @pytest.mark.parametrize("release", SITES_RELEASES)
-async def test_an_answer_that_refuses_tells_the_layout_too(
+async def test_a_refused_read_shows_the_layout(
     serve: Serve, connect: Connect, world: World, release: str
 ) -> None:
     server = await serve(release)
@@ -243,7 +241,7 @@ async def test_an_answer_that_refuses_tells_the_layout_too(
 
 
 @pytest.mark.parametrize("release", SITES_RELEASES)
-async def test_a_goal_that_is_not_found_tells_the_layout_too(
+async def test_a_goal_that_is_not_found_shows_the_layout(
     serve: Serve, connect: Connect, release: str
 ) -> None:
     server = await serve(release)
@@ -254,7 +252,7 @@ async def test_a_goal_that_is_not_found_tells_the_layout_too(
     assert lines(server).count("GET /api/goals/999999/sessions/1") == 1
 
 
-async def test_a_refusal_of_the_documented_layout_is_not_asked_twice(
+async def test_a_refusal_in_the_documented_layout_is_not_asked_twice(
     serve: Serve, connect: Connect, world: World
 ) -> None:
     server = await serve("2.2")
@@ -264,7 +262,7 @@ async def test_a_refusal_of_the_documented_layout_is_not_asked_twice(
     assert len(server.requests) == 1
 
 
-# --- a layout that the caller names -------------------------------------------------------------
+# --- a layout that the caller chooses -----------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -287,12 +285,12 @@ async def test_an_unknown_layout_is_refused_by_the_constructor(
     serve: Serve, connect: Connect
 ) -> None:
     server = await serve()
-    with pytest.raises(ValueError, match="routes='v2': one of auto, goals, sites"):
+    with pytest.raises(ValueError, match="routes must be 'auto', 'goals' or 'sites', got 'v2'"):
         connect(server, routes="v2")
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.14"])
-async def test_neither_layout_names_the_base_url(
+async def test_a_server_with_neither_layout_is_told_as_a_wrong_base_url(
     serve: Serve, connect: Connect, release: str
 ) -> None:
     server = await serve(release)
@@ -339,9 +337,13 @@ async def test_a_write_notices_another_release(
     server.requests.clear()
     await client.goals.create(1, PathGoal("/new"))
     assert [goal.config["pathPattern"] for goal in store.goals(1)] == ["/old", "/new"]
-    # Refused for its route, a read in either layout, and then the write that counts.
-    assert [request.method for request in server.requests] == ["POST", "GET", "GET", "POST"]
-    assert lines(server)[-1] == _five(LAYOUT[new], 0)[2]
+    # The refused write, the probe, which starts with the layout "goals", and the write.
+    probe = ["GET /api/goals/1", "GET /api/sites/1/goals"][: 2 if LAYOUT[new] == "sites" else 1]
+    assert lines(server) == [
+        _five(LAYOUT[old], 0)[2],
+        *probe,
+        _five(LAYOUT[new], 0)[2],
+    ]
 
 
 async def test_a_walk_goes_on_across_an_upgrade(serve: Serve, connect: Connect) -> None:

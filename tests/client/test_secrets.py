@@ -1,4 +1,4 @@
-"""A key is in the ``Authorization`` header, and nowhere else at all."""
+"""A key is in the ``Authorization`` header and nowhere else."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ from ..conftest import KEY
 from .conftest import Connect, Serve
 from .helpers import ONCE, World, login, settled
 
-BAD = "rb_" + "0123456789abcdef" * 2  # the shape of a key, and no server's
+BAD = "rb_" + "0123456789abcdef" * 2  # it has the shape of a key, but no server knows it
 CONFTEST = Path(__file__).parent.parent / "conftest.py"
 
 
 def with_locals(error: BaseException) -> str:
-    """A traceback as error reporters make it, with what each frame held."""
+    """A traceback with the local variables of each frame, as error reporters write it."""
     return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
 
 
 def below(text: str) -> str:
-    """Such a traceback without the frames of this file, which have the key of course."""
+    """Such a traceback without the frames of this file, which contain the key."""
     return "\n".join(part for part in text.split('  File "') if not part.startswith(__file__))
 
 
 def everything(error: BaseException) -> str:
-    """All that could end up in a log."""
+    """Everything about an error that could be logged."""
     clone = pickle.loads(pickle.dumps(error))
     texts = [str(error), repr(error), repr(vars(error)), repr(error.args), str(copy.copy(error))]
     texts += [str(clone), repr(vars(clone)), pickle.dumps(error, 0).decode("latin1")]
@@ -63,7 +63,7 @@ def everything(error: BaseException) -> str:
 
 @pytest.fixture
 def logged() -> Iterator[io.StringIO]:
-    """Everything that anybody logs, at every level."""
+    """Everything that is logged, at every level."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(logging.Formatter("%(message)s %(args)s"))
@@ -79,7 +79,7 @@ def logged() -> Iterator[io.StringIO]:
         logger.setLevel(level)
 
 
-# --- what can be looked at ----------------------------------------------------------------------
+# --- reprs --------------------------------------------------------------------------------------
 
 
 async def test_reprs(serve: Serve, connect: Connect) -> None:
@@ -95,7 +95,7 @@ async def test_reprs(serve: Serve, connect: Connect) -> None:
         assert server.api_key not in f"{vars(thing) if hasattr(thing, '__dict__') else thing!r}"
 
 
-def test_a_secret_is_text_that_does_not_show() -> None:
+def test_the_repr_of_a_secret_does_not_show_it() -> None:
     secret = Secret("rb_abc")
     assert secret == "rb_abc"
     assert repr(secret) == repr([secret])[1:-1] == "'***'"
@@ -138,7 +138,7 @@ FAULTS = [
 async def test_errors_and_their_tracebacks(
     serve: Serve, connect: Connect, fault: faults.Fault, way: str
 ) -> None:
-    """With what every frame of ours and of aiohttp's held."""
+    """Including the local variables of every frame, ours and aiohttp's."""
     server = await serve()
     more: dict[str, Any] = {} if way == "key" else {"auth": login(server)}
     client = connect(
@@ -158,8 +158,8 @@ async def test_errors_and_their_tracebacks(
         assert "rybbit_async" in text
         for secret in (server.api_key, server.password):
             assert secret not in text
-        if client._transport._signed_in is not None:
-            assert client._transport._signed_in.secrets[0] not in text
+        for hidden in client._transport._auth.secrets:
+            assert hidden not in text
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ async def test_the_password_in_errors_of_a_sign_in(
 async def test_a_connection_that_closes_while_the_headers_are_written(
     serve: Serve, connect: Connect
 ) -> None:
-    """The frame of aiohttp that fails holds them, as they go over the wire."""
+    """The frame of aiohttp that fails contains the headers as bytes."""
     server = await serve()
 
     async def cut(_: Any, context: Any, params: Any) -> None:
@@ -221,13 +221,13 @@ def failing_to_make(**options: Any) -> str:
         {"session": 5},
     ],
 )
-def test_a_client_that_could_not_be_made(options: dict[str, Any]) -> None:
+def test_a_failed_constructor_does_not_show_the_key(options: dict[str, Any]) -> None:
     text = failing_to_make(**options)
     assert "api_key" in text  # the frame of the constructor is there
     assert BAD not in text
 
 
-# --- what is refused ----------------------------------------------------------------------------
+# --- invalid values -----------------------------------------------------------------------------
 
 STRAY = ["\r", "\n", "\0", "\r\nX-Evil: 1", " ", "\t", "\x7f", "é"]
 
@@ -272,7 +272,7 @@ def test_a_key_in_the_environment_with_stray_white_space(monkeypatch: pytest.Mon
 
 
 async def work(server: RybbitServer, client: RybbitClient, world: World) -> None:
-    """Some of everything, successes and failures."""
+    """Calls of every kind, with successes and failures."""
     goal = world.goal("Pricing seen")
     await client.goals.iter(1, page_size=5).collect()
     await client.goals.sessions.iter_all(1, page_size=500, limit=900).collect()
@@ -320,12 +320,12 @@ async def test_logs_of_a_login(
     server = await serve("2.4")
     client = connect(server, auth=login(server))
     await work(server, client, world)
-    signed_in = client._transport._signed_in
-    assert signed_in is not None
+    password, cookie = client._transport._auth.secrets
+    assert password == server.password
     text = logged.getvalue()
     assert "sign-in" in text
     assert server.password not in text
-    assert signed_in.secrets[0] not in text
+    assert cookie not in text
 
 
 HOOKS = [name for name in dir(aiohttp.TraceConfig) if name.startswith("on_")]
@@ -359,7 +359,7 @@ async def test_trace_hooks(serve: Serve, connect: Connect, world: World) -> None
     assert all("Authorization" in one.headers for one in seen["on_request_headers_sent"])
 
 
-# --- what the suite says ------------------------------------------------------------------------
+# --- the test suite itself ----------------------------------------------------------------------
 
 
 SHOWN = """
@@ -376,7 +376,7 @@ def test_fine(): print("rb_key", "rb_org_"), RybbitError("rb_***")
 
 
 def test_a_test_that_shows_a_key_fails(tmp_path: Path) -> None:
-    """The hook of ``tests/conftest.py``, which looks at every test of the suite."""
+    """The hook in ``tests/conftest.py``, which checks every test of the suite."""
     shutil.copy(CONFTEST, tmp_path)
     (tmp_path / "test_it.py").write_text(SHOWN)
     run = subprocess.run(

@@ -20,6 +20,8 @@ from rybbit_async import (
 )
 from rybbit_async.testing import Goal as StoredGoal
 from rybbit_async.testing import Store, faults
+from rybbit_async.testing.queries.cache import PageOf
+from rybbit_async.testing.queries.sessions import goal_sessions_page
 from rybbit_async.testing.windows import ALL_TIME
 
 from .conftest import Connect, Serve
@@ -27,7 +29,7 @@ from .helpers import END, RELEASES, World, raw, raw_path
 
 every_release = pytest.mark.parametrize("release", RELEASES)
 
-# What is stored, what the wire makes of it, and what the client gives.
+# The stored text, the value in the response, and the value that the client returns.
 TEXTS: list[tuple[str, Any, str | None]] = [
     ("404", 404, "404"),
     ("00123", 123, "123"),
@@ -62,7 +64,7 @@ def goal(store: Store) -> int:
 
 
 @pytest.mark.parametrize(("stored", "wire", "given"), TEXTS, ids=[repr(t[0]) for t in TEXTS])
-async def test_text_that_arrives_as_a_number_is_text_again(
+async def test_text_that_is_sent_as_a_number_becomes_text_again(
     serve: Serve,
     connect: Connect,
     store: Store,
@@ -92,7 +94,7 @@ async def test_pages_that_look_numeric(
 
 
 @every_release
-async def test_identifiers_stay_as_they_are(
+async def test_identifiers_that_look_numeric_are_unchanged(
     serve: Serve, connect: Connect, store: Store, goal: int, release: str
 ) -> None:
     store.add_session(1, end=END, session_id="00123", user_id="1e5")
@@ -101,7 +103,7 @@ async def test_identifiers_stay_as_they_are(
 
 
 @every_release
-async def test_an_unknown_country_is_empty(
+async def test_an_unknown_country_is_an_empty_string(
     serve: Serve, connect: Connect, store: Store, goal: int, release: str
 ) -> None:
     store.add_session(1, end=END, country="\0\0")
@@ -139,11 +141,13 @@ async def test_every_field_of_a_session(
     assert (session.entry_page, session.exit_page) == ("/", "/b")
     assert (session.lat, session.lon, session.ip) == (-24.16, 151.88, "192.0.2.1")
     assert (session.screen_width, session.country) == (390, "AU")
-    assert session.tag == ("" if release == "2.14" else None)
+    assert session.tag == ("" if release in {"2.4", "2.14"} else None)
     assert session.extra == {}
 
 
-async def test_times_as_documented_and_fields_that_are_new(serve: Serve, connect: Connect) -> None:
+async def test_times_in_the_documented_format_and_unknown_fields(
+    serve: Serve, connect: Connect
+) -> None:
     server = await serve("2.2")
     row = {"session_id": "s", "session_end": "2024-01-10T12:00:00.000Z", "score": 7}
     server.inject(faults.Status(200, {"data": [row]}))
@@ -153,7 +157,7 @@ async def test_times_as_documented_and_fields_that_are_new(serve: Serve, connect
 
 
 @every_release
-async def test_two_rows_with_one_session_id_are_two(
+async def test_two_rows_with_one_session_id_are_two_sessions(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
     goal = store.add_goal(1, "path", {"pathPattern": "/**"})
@@ -170,7 +174,7 @@ async def test_two_rows_with_one_session_id_are_two(
 async def test_page_and_limit_are_always_sent(
     serve: Serve, connect: Connect, world: World, release: str
 ) -> None:
-    """Without ``page`` older servers answer 500."""
+    """Without ``page``, older servers return 500."""
     server = await serve(release)
     client = connect(server)
     page = await client.goals.sessions.list(1, world.goal("Pricing seen"))
@@ -210,20 +214,20 @@ async def test_a_goal_of_another_site(
 
 
 @every_release
-async def test_filters_are_ignored_by_the_server_and_the_caller_is_told(
+async def test_filters_that_the_server_ignores_cause_a_warning(
     serve: Serve, connect: Connect, world: World, release: str
 ) -> None:
     server = await serve(release)
     client = connect(server)
     goal = world.goal("Pricing seen")
     us = [Filter.equals("country", "US")]
-    with pytest.warns(RybbitWarning, match="filters.*ignores") as told:
+    with pytest.warns(RybbitWarning, match="filters.*ignores") as caught:
         page = await client.goals.sessions.list(1, goal, filters=us)
-    assert [Path(one.filename).name for one in told] == [Path(__file__).name]
+    assert [Path(one.filename).name for one in caught] == [Path(__file__).name]
     assert len({session.country for session in page}) > 1
-    with pytest.warns(RybbitWarning, match="filters.*ignores") as told:
+    with pytest.warns(RybbitWarning, match="filters.*ignores") as caught:
         walk = client.goals.sessions.iter(1, goal, filters=us)
-    assert [Path(one.filename).name for one in told] == [Path(__file__).name]
+    assert [Path(one.filename).name for one in caught] == [Path(__file__).name]
     assert len({session.country async for session in walk}) > 1
     assert all("filters" not in request.query for request in server.requests)
     with warnings.catch_warnings():
@@ -232,15 +236,15 @@ async def test_filters_are_ignored_by_the_server_and_the_caller_is_told(
         await client.goals.sessions.list(1, goal, filters=None)
 
 
-async def test_the_warning_points_at_the_line_of_the_call(serve: Serve, connect: Connect) -> None:
+async def test_the_warning_has_the_line_of_the_call(serve: Serve, connect: Connect) -> None:
     client = connect(await serve("2.2"))
-    with pytest.warns(RybbitWarning) as told:
+    with pytest.warns(RybbitWarning) as caught:
         client.goals.sessions.iter(1, 101, filters=[Filter.equals("country", "US")])
-    assert "client.goals.sessions.iter(1, 101, filters" in getline(__file__, told[0].lineno)
+    assert "client.goals.sessions.iter(1, 101, filters" in getline(__file__, caught[0].lineno)
 
 
 @every_release
-async def test_a_window_cuts_the_session(
+async def test_a_session_is_cut_off_at_the_edge_of_the_window(
     serve: Serve, connect: Connect, store: Store, goal: int, release: str
 ) -> None:
     midnight = datetime(2026, 3, 31, tzinfo=UTC)
@@ -256,13 +260,13 @@ async def test_a_window_cuts_the_session(
 
 @pytest.mark.parametrize("page_size", [7, 100, 1_000])
 @every_release
-async def test_a_walk_gives_what_the_store_says(
+async def test_a_walk_yields_the_sessions_of_the_store(
     serve: Serve, connect: Connect, world: World, release: str, page_size: int
 ) -> None:
-    """Each row once, for all that ties are shuffled; in the list's order as far as it has one."""
+    """Each row comes once although ties are shuffled, in the order of the list except for ties."""
     client = connect(await serve(release))
     goals = world.store.goals(world.site)
-    again = 0
+    requests = 0
     for goal in goals if page_size == 100 else goals[:2]:
         truth = _truth(world.store, goal)
         walk = client.goals.sessions.iter(1, goal.goal_id, page_size=page_size)
@@ -273,18 +277,18 @@ async def test_a_walk_gives_what_the_store_says(
             ends = [s.session_end for s in sessions if s.session_end is not None]
             assert ends == sorted(ends, reverse=True)
         else:
-            again += walk.report.requests
-    assert (again > 0) is (page_size == 7), "ties met an edge"
+            requests += walk.report.requests
+    assert (requests > 0) is (page_size == 7), "some ties straddle two pages"
 
 
 def _truth(store: Store, goal: StoredGoal) -> list[tuple[str, str]]:
-    within = store.within(store.sites()[0], ALL_TIME)
-    rows = store.sessions_page(within, goal.condition, limit=10**6, page=1, shuffle_ties=False)
+    within = store.queries.within(store.sites()[0], ALL_TIME)
+    rows = goal_sessions_page(store.queries, within, goal.condition, PageOf(1, 10**6))
     return [(row[0], row[1]) for row in rows]
 
 
-async def test_the_data_have_every_quirk(serve: Serve, connect: Connect, world: World) -> None:
-    """What the walks above are worth: numeric text, unknown countries, ties, two users."""
+async def test_the_sessions_have_every_quirk(serve: Serve, connect: Connect, world: World) -> None:
+    """The walks above read numeric text, unknown countries, ties, and sessions of two users."""
     client = connect(await serve("2.2"))
     sessions = []
     for name in ("Pricing seen", "Any product"):
@@ -299,7 +303,7 @@ async def test_the_data_have_every_quirk(serve: Serve, connect: Connect, world: 
 @pytest.mark.parametrize(
     "wrong", [{"page": 0}, {"page": "1"}, {"limit": 0}, {"limit": -1}, {"limit": 2.0}]
 )
-async def test_pages_and_limits_are_checked_before_sending(
+async def test_invalid_pages_and_limits_are_not_sent(
     serve: Serve, connect: Connect, wrong: dict[str, Any]
 ) -> None:
     server = await serve()
@@ -319,7 +323,7 @@ async def test_pages_and_limits_are_checked_before_sending(
         ({"session_id": "s", "lat": []}, "data[0].lat"),
     ],
 )
-async def test_a_wrong_shape_is_named_by_its_path(
+async def test_the_error_for_an_invalid_row_names_the_path(
     serve: Serve, connect: Connect, row: dict[str, Any], path: str
 ) -> None:
     server = await serve("2.2")

@@ -1,4 +1,4 @@
-"""Walks end to end: the window as the server sees it, and that nothing is left behind."""
+"""Walks against the embedded server: requests in flight, number of requests, cleanup."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from .conftest import Connect, Serve
 from .helpers import ONCE, client_tasks, take, turns, until
 
 LAST = datetime(2024, 3, 31, 12, tzinfo=UTC)
-"""When the latest session ended."""
+"""The end of the latest session."""
 PAST: Any = {"start_date": "2024-03-01", "end_date": "2024-03-31"}
-"""Nothing moves in this window. One that reaches the present is read from its head again."""
+"""A window in which nothing changes, so that the head of the list is not read again."""
 
 
 @pytest.fixture(scope="module")
 def rows() -> Any:
-    """Goal ``/`` of site 1 with 95 sessions that end at different times, and 23 goals."""
+    """Site 1 with 23 goals; goal ``/`` has 95 sessions that end at different times."""
     with Store() as store:
         site = store.add_site("one")
         store.add_goal(site, "path", {"pathPattern": "/"}, created_at=LAST)
@@ -84,8 +84,8 @@ def beyond(number: int) -> Any:
     return when
 
 
-async def nothing_is_left(server: RybbitServer, client: RybbitClient) -> None:
-    """No task of the client, no request under way, and a client that still works."""
+async def assert_nothing_is_left(server: RybbitServer, client: RybbitClient) -> None:
+    """Wait until no task and no request is left, and check that the client still works."""
     await until(lambda: not client_tasks())
     await until(lambda: server.in_flight == 0)
     if not client.closed:
@@ -93,12 +93,12 @@ async def nothing_is_left(server: RybbitServer, client: RybbitClient) -> None:
         assert len(await client.goals.list(1)) == 10
 
 
-# --- the window ---------------------------------------------------------------------------------
+# --- requests in flight -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("concurrency", [1, 2, 5, 8])
-async def test_known_total_in_flight(
+async def test_requests_in_flight_with_a_known_total(
     server: RybbitServer, client: RybbitClient, concurrency: int, ordered: bool
 ) -> None:
     walk = client.goals.iter(1, page_size=1, concurrency=concurrency, ordered=ordered)
@@ -115,7 +115,7 @@ async def test_known_total_in_flight(
 
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("concurrency", [1, 3, 8])
-async def test_unknown_total_in_flight(
+async def test_requests_in_flight_without_a_known_total(
     server: RybbitServer, client: RybbitClient, concurrency: int, ordered: bool
 ) -> None:
     walk = client.goals.sessions.iter(
@@ -124,29 +124,31 @@ async def test_unknown_total_in_flight(
     found = [session.session_id for session in await walk.collect()]
     assert sorted(found) == ALL
     assert server.peak_in_flight <= concurrency
-    # 48 pages, the last one short; what had been asked for beyond it is the most that is lost.
+    # 48 pages, the last of them short, and at most the pages requested ahead of it.
     assert 48 <= len(server.requests) <= 48 + concurrency - 1
     assert walk.report.complete is True
 
 
-async def test_the_window_of_an_unknown_total_opens_by_doubling(
+async def test_without_a_known_total_the_requests_in_flight_double(
     server: RybbitServer, client: RybbitClient
 ) -> None:
     walk = client.goals.sessions.iter(1, GOAL, page_size=1, concurrency=8)
-    for number, wide in ((0, 1), (1, 2), (2, 4), (3, 8), (7, 8)):
+    for number, in_flight in ((0, 1), (1, 2), (2, 4), (3, 8), (7, 8)):
         server.requests.clear()
         with server.hold(beyond(number)) as held:
             task = asyncio.create_task(walk.collect())
-            await held.reached(wide)
+            await held.reached(in_flight)
             await turns(200)
-            assert held.waiting == wide
+            assert held.waiting == in_flight
             task.cancel()
             await asyncio.wait([task])
         server.clear_faults()
         await until(lambda: server.in_flight == 0)
 
 
-async def test_concurrency_1_never_reads_ahead(server: RybbitServer, client: RybbitClient) -> None:
+async def test_concurrency_1_does_not_read_ahead(
+    server: RybbitServer, client: RybbitClient
+) -> None:
     for walk in (
         client.goals.iter(1, page_size=2, concurrency=1),
         client.goals.sessions.iter(1, GOAL, page_size=20, concurrency=1),
@@ -161,7 +163,7 @@ async def test_concurrency_1_never_reads_ahead(server: RybbitServer, client: Ryb
             assert server.in_flight == 0
 
 
-async def test_a_consumer_that_stops_taking_stops_the_requests(
+async def test_no_requests_while_the_consumer_takes_no_items(
     server: RybbitServer, client: RybbitClient
 ) -> None:
     async with client.goals.iter(1, page_size=1, concurrency=4) as walk:
@@ -169,13 +171,15 @@ async def test_a_consumer_that_stops_taking_stops_the_requests(
         await anext(iterator)
         await until(lambda: server.in_flight == 0 and len(server.requests) >= 4)
         await turns(200)
-        assert len(server.requests) == 4  # the one it works on, and three ahead
+        assert len(server.requests) == 4  # the current page, and three pages ahead
         await anext(iterator)
         await turns(200)
         assert len(server.requests) == 5
 
 
-async def test_two_walks_have_a_window_each(server: RybbitServer, client: RybbitClient) -> None:
+async def test_each_walk_has_its_own_limit_of_requests_in_flight(
+    server: RybbitServer, client: RybbitClient
+) -> None:
     walk = client.goals.iter(1, page_size=1, concurrency=3)
     with server.hold(beyond(1)) as held:
         tasks = [asyncio.create_task(walk.collect()) for _ in range(2)]
@@ -187,14 +191,14 @@ async def test_two_walks_have_a_window_each(server: RybbitServer, client: Rybbit
     assert len(first) == 23
 
 
-# --- how many requests --------------------------------------------------------------------------
+# --- number of requests -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize(
     ("page_size", "requests"), [(100, 1), (23, 1), (22, 2), (12, 2), (11, 3), (5, 5), (1, 23)]
 )
-async def test_requests_for_a_known_total(
+async def test_number_of_requests_with_a_known_total(
     server: RybbitServer, client: RybbitClient, page_size: int, requests: int, concurrency: int
 ) -> None:
     walk = client.goals.iter(1, page_size=page_size, concurrency=concurrency)
@@ -206,7 +210,7 @@ async def test_requests_for_a_known_total(
 @pytest.mark.parametrize(
     ("page_size", "requests"), [(1000, 1), (96, 1), (95, 2), (50, 2), (40, 3), (20, 5), (19, 6)]
 )
-async def test_requests_for_an_unknown_total_one_at_a_time(
+async def test_number_of_requests_without_a_known_total_one_at_a_time(
     server: RybbitServer, client: RybbitClient, page_size: int, requests: int
 ) -> None:
     walk = client.goals.sessions.iter(1, GOAL, page_size=page_size, concurrency=1, **PAST)
@@ -219,10 +223,10 @@ async def test_requests_for_an_unknown_total_one_at_a_time(
 @pytest.mark.parametrize(
     ("page_size", "further"), [(1000, 0), (96, 0), (95, 0), (94, 1), (20, 1), (2, 1), (1, 2)]
 )
-async def test_a_window_that_reaches_the_present_is_read_from_its_head_again(
+async def test_the_head_of_a_window_that_reaches_the_present_is_read_again(
     server: RybbitServer, client: RybbitClient, page_size: int, further: int, concurrency: int
 ) -> None:
-    """Until a row is older than its head was; not at all where one page was the answer."""
+    """Until a row is older than the first head was. A list of one page is not read again."""
     walk = client.goals.sessions.iter(1, GOAL, page_size=page_size, concurrency=concurrency)
     assert [session.session_id for session in await walk.collect()] == ALL
     numbers = [int(request.query["page"]) for request in server.requests]
@@ -234,7 +238,7 @@ async def test_a_window_that_reaches_the_present_is_read_from_its_head_again(
     assert (walk.report.complete, walk.report.reason) == (True, None)
 
 
-async def test_an_answer_of_one_page_is_one_request(
+async def test_a_list_of_one_page_is_one_request(
     server: RybbitServer, client: RybbitClient
 ) -> None:
     await client.goals.sessions.iter(1, GOAL, concurrency=32).collect()
@@ -243,7 +247,7 @@ async def test_an_answer_of_one_page_is_one_request(
 
 
 @pytest.mark.parametrize("page_size", [10, 12, 30, 50, 94, 96, 1000])
-async def test_a_goal_is_a_hint_that_saves_requests(
+async def test_the_total_of_a_goal_saves_requests(
     server: RybbitServer, client: RybbitClient, page_size: int
 ) -> None:
     goal = await client.goals.get(1, GOAL, **PAST)
@@ -254,7 +258,9 @@ async def test_a_goal_is_a_hint_that_saves_requests(
     assert len(server.requests) == math.ceil(95 / page_size)
 
 
-async def test_a_hint_opens_the_window_at_once(server: RybbitServer, client: RybbitClient) -> None:
+async def test_with_the_total_of_a_goal_all_requests_start_at_once(
+    server: RybbitServer, client: RybbitClient
+) -> None:
     goal = await client.goals.get(1, GOAL, **PAST)
     with server.hold() as held:
         task = asyncio.create_task(
@@ -264,10 +270,10 @@ async def test_a_hint_opens_the_window_at_once(server: RybbitServer, client: Ryb
     assert len(await task) == 95
 
 
-async def test_a_hint_does_not_open_the_window_of_a_list_that_moves(
+async def test_in_a_live_window_the_first_page_is_requested_alone(
     server: RybbitServer, client: RybbitClient
 ) -> None:
-    """All else is measured against its head, so the head comes first."""
+    """The walk compares all other pages with the head of the list, so it reads the head first."""
     goal = await client.goals.get(1, GOAL)
     walk = client.goals.sessions.iter(1, goal, page_size=10, concurrency=8)
     with server.hold() as held:
@@ -285,7 +291,7 @@ async def test_a_hint_does_not_open_the_window_of_a_list_that_moves(
 
 @pytest.mark.parametrize("hint", [0, 1, 20, 94, 96, 500])
 @pytest.mark.parametrize("concurrency", [1, 8])
-async def test_a_hint_is_never_a_truth(
+async def test_a_wrong_total_of_a_goal_loses_nothing(
     server: RybbitServer, client: RybbitClient, hint: int, concurrency: int
 ) -> None:
     goal = attrs.evolve(await client.goals.get(1, GOAL), total_conversions=hint)
@@ -298,7 +304,7 @@ async def test_a_hint_is_never_a_truth(
 @pytest.mark.parametrize(
     ("limit", "requests"), [(0, 0), (1, 1), (5, 1), (6, 2), (10, 2), (23, 5), (24, 5)]
 )
-async def test_limit(
+async def test_limit_with_a_known_total(
     server: RybbitServer, client: RybbitClient, limit: int, requests: int, concurrency: int
 ) -> None:
     walk = client.goals.iter(1, page_size=5, concurrency=concurrency, limit=limit)
@@ -311,7 +317,7 @@ async def test_limit(
         assert f"limit={limit}" in str(walk.report.reason)
 
 
-async def test_limit_of_an_unknown_total(server: RybbitServer, client: RybbitClient) -> None:
+async def test_limit_without_a_known_total(server: RybbitServer, client: RybbitClient) -> None:
     walk = client.goals.sessions.iter(1, GOAL, page_size=10, limit=25)
     assert [session.session_id for session in await walk.collect()] == ALL[:25]
     assert len(server.requests) == 3
@@ -327,9 +333,9 @@ async def test_max_pages(server: RybbitServer, client: RybbitClient, concurrency
     sessions = client.goals.sessions.iter(1, GOAL, page_size=10, max_pages=3)
     assert [session.session_id for session in await sessions.collect()] == ALL[:30]
     assert len(server.requests) == 5
-    enough = client.goals.iter(1, page_size=5, max_pages=5)
-    assert len(await enough.collect()) == 23
-    assert enough.report.complete is True
+    sufficient = client.goals.iter(1, page_size=5, max_pages=5)
+    assert len(await sufficient.collect()) == 23
+    assert sufficient.report.complete is True
 
 
 async def test_first(server: RybbitServer, client: RybbitClient) -> None:
@@ -361,11 +367,11 @@ async def test_a_paginator_is_a_value(server: RybbitServer, client: RybbitClient
             pass
 
 
-# --- ordered and not ----------------------------------------------------------------------------
+# --- ordered and unordered ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 8, 32])
-async def test_ordered_and_unordered_give_the_same_set(
+async def test_ordered_and_unordered_yield_the_same_items(
     client: RybbitClient, concurrency: int
 ) -> None:
     found = {}
@@ -378,7 +384,9 @@ async def test_ordered_and_unordered_give_the_same_set(
     assert sorted(found[False]) == ALL
 
 
-async def test_unordered_gives_what_comes_first(server: RybbitServer, client: RybbitClient) -> None:
+async def test_unordered_yields_pages_as_they_arrive(
+    server: RybbitServer, client: RybbitClient
+) -> None:
     with server.hold(page(2)) as held:
         found = []
         async for goal in client.goals.iter(1, page_size=5, ordered=False):
@@ -389,7 +397,7 @@ async def test_unordered_gives_what_comes_first(server: RybbitServer, client: Ry
     assert found[-5:] == list(range(106, 111))
 
 
-async def test_ordered_waits(server: RybbitServer, client: RybbitClient) -> None:
+async def test_ordered_waits_for_the_next_page(server: RybbitServer, client: RybbitClient) -> None:
     with server.hold(page(2)) as held:
         found: list[Goal] = []
         task = asyncio.create_task(take(client.goals.iter(1, page_size=5, concurrency=8), found))
@@ -401,8 +409,8 @@ async def test_ordered_waits(server: RybbitServer, client: RybbitClient) -> None
     assert [goal.goal_id for goal in found] == list(range(101, 124))
 
 
-async def test_rows_that_come_twice_are_given_once(serve: Serve, connect: Connect) -> None:
-    """A session that begins between two pages moves all others by one, and is found last."""
+async def test_duplicate_rows_are_yielded_once(serve: Serve, connect: Connect) -> None:
+    """A session that begins between two pages shifts all others by one, and comes last."""
     with Store() as store:
         site = store.add_site("one")
         goal = store.add_goal(site, "path", {"pathPattern": "/"})
@@ -420,7 +428,7 @@ async def test_rows_that_come_twice_are_given_once(serve: Serve, connect: Connec
     assert (walk.report.duplicates, walk.report.passes) == (1, 2)
 
 
-# --- ends ---------------------------------------------------------------------------------------
+# --- ending a walk early ------------------------------------------------------------------------
 
 
 def _walks(client: RybbitClient) -> list[Paginator[Any]]:
@@ -444,11 +452,13 @@ async def test_break_in_async_with(server: RybbitServer, client: RybbitClient, w
                     break
         assert not client_tasks()
         assert walk.report.complete is False
-        await nothing_is_left(server, client)
+        await assert_nothing_is_left(server, client)
 
 
 @pytest.mark.parametrize("which", range(4))
-async def test_a_bare_break(server: RybbitServer, client: RybbitClient, which: int) -> None:
+async def test_break_without_async_with(
+    server: RybbitServer, client: RybbitClient, which: int
+) -> None:
     with server.hold(beyond(3)) as held:
         at = 0
         async for _ in _walks(client)[which]:
@@ -457,11 +467,11 @@ async def test_a_bare_break(server: RybbitServer, client: RybbitClient, which: i
                 await held.reached(1)
                 break
         gc.collect()
-        await nothing_is_left(server, client)
+        await assert_nothing_is_left(server, client)
 
 
 @pytest.mark.parametrize("which", range(4))
-async def test_a_break_with_the_iterator_still_held_ends_with_close(
+async def test_close_ends_a_walk_whose_iterator_is_still_referenced(
     server: RybbitServer, client: RybbitClient, which: int
 ) -> None:
     with server.hold(beyond(3)) as held:
@@ -487,7 +497,7 @@ async def test_cancellation(server: RybbitServer, client: RybbitClient, which: i
         with pytest.raises(asyncio.CancelledError):
             await task
         assert not client_tasks()
-        await nothing_is_left(server, client)
+        await assert_nothing_is_left(server, client)
 
 
 @pytest.mark.parametrize("which", range(4))
@@ -507,10 +517,10 @@ async def test_an_exception_in_the_consumer(
         with pytest.raises(ValueError, match="mine"):
             await consume()
         assert not client_tasks()
-        await nothing_is_left(server, client)
+        await assert_nothing_is_left(server, client)
 
 
-async def test_an_iterator_of_a_block_that_has_ended(
+async def test_an_iterator_after_its_async_with_block(
     server: RybbitServer, client: RybbitClient
 ) -> None:
     async with client.goals.iter(1, page_size=1) as walk:
@@ -518,7 +528,7 @@ async def test_an_iterator_of_a_block_that_has_ended(
         await anext(iterator)
     with pytest.raises(RybbitError, match="async with"):
         await anext(iterator)
-    await nothing_is_left(server, client)
+    await assert_nothing_is_left(server, client)
 
 
 async def test_aclose_of_the_iterator(server: RybbitServer, client: RybbitClient) -> None:
@@ -528,7 +538,7 @@ async def test_aclose_of_the_iterator(server: RybbitServer, client: RybbitClient
         await held.reached(1)
         await iterator.aclose()
         assert not client_tasks()
-        await nothing_is_left(server, client)
+        await assert_nothing_is_left(server, client)
 
 
 # --- errors in the middle -----------------------------------------------------------------------
@@ -559,44 +569,42 @@ async def test_an_error_in_the_middle(
         assert [goal.goal_id for goal in found] == list(range(101, 111))
     assert not client_tasks()
     assert walk.report.complete is False
-    await nothing_is_left(server, client)
+    await assert_nothing_is_left(server, client)
     assert len(await walk.collect()) == 23
 
 
-async def test_an_error_of_a_page_that_is_not_there_is_the_walks_too(
-    server: RybbitServer, client: RybbitClient
-) -> None:
-    """Asked for ahead of the consumer, it comes up when its turn comes."""
+async def test_an_error_of_the_last_page(server: RybbitServer, client: RybbitClient) -> None:
+    """The page is requested ahead, but its error is raised after the items of the pages before."""
     server.inject(faults.Status(500), when=page(5))
     found: list[Goal] = []
     with pytest.raises(ServerError):
         await take(client.goals.iter(1, page_size=5), found)
     assert len(found) == 20
-    await nothing_is_left(server, client)
+    await assert_nothing_is_left(server, client)
 
 
-async def test_an_error_beyond_the_end_is_nobodys(
+async def test_an_error_beyond_the_end_is_ignored(
     server: RybbitServer, client: RybbitClient
 ) -> None:
-    """A page that was asked for in vain may fail: the list is whole without it."""
+    """A page after the end of the list may fail, because the list is complete without it."""
     server.inject(faults.Status(500), when=beyond(10), times=None)
     walk = client.goals.sessions.iter(1, GOAL, page_size=10, concurrency=8)
     assert [session.session_id for session in await walk.collect()] == ALL
     assert walk.report.complete is True
-    await nothing_is_left(server, client)
+    await assert_nothing_is_left(server, client)
 
 
 async def test_an_error_of_the_first_page(server: RybbitServer, client: RybbitClient) -> None:
     server.inject(faults.Status(500))
     with pytest.raises(ServerError):
         await client.goals.sessions.iter(1, GOAL).collect()
-    await nothing_is_left(server, client)
+    await assert_nothing_is_left(server, client)
 
 
 # --- inside a web application -------------------------------------------------------------------
 
 
-async def test_a_leaving_client_of_a_web_application(
+async def test_a_disconnected_client_of_a_web_application(
     server: RybbitServer, client: RybbitClient
 ) -> None:
     ended = asyncio.Event()
@@ -636,7 +644,7 @@ async def test_a_leaving_client_of_a_web_application(
         await runner.cleanup()
 
 
-async def test_many_requests_of_a_web_application_share_a_client(
+async def test_concurrent_requests_of_a_web_application_share_a_client(
     server: RybbitServer, client: RybbitClient
 ) -> None:
     async def one() -> list[str]:
@@ -650,7 +658,7 @@ async def test_many_requests_of_a_web_application_share_a_client(
 
 
 async def test_a_walk_within_a_walk(server: RybbitServer, client: RybbitClient) -> None:
-    """The first lines of the README."""
+    """As in the first sample of the README."""
     found = 0
     async for goal in client.goals.iter(1, **PAST):
         async for _ in client.goals.sessions.iter(1, goal, **PAST):

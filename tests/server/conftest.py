@@ -1,4 +1,4 @@
-"""A server with a clock that tests move, and a plain HTTP client to look at what it answers."""
+"""A server whose clock the tests set, and a plain HTTP client for its responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
 
 class Clock:
-    """The time of day, which stands still until it is moved."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -43,7 +43,7 @@ class Reply:
 
 
 class Rig:
-    """A running server, its first site, and requests to it by whoever `key` is."""
+    """A running server, its first site, and requests to it with `key`."""
 
     def __init__(self, server: RybbitServer, http: aiohttp.ClientSession, clock: Clock) -> None:
         self.server = server
@@ -73,6 +73,14 @@ class Rig:
             return f"/api/goals/{goal}/sessions/{site}"
         return f"/api/sites/{site}/goals/{goal}/sessions"
 
+    def all_sessions(self, site: object = None) -> str:
+        site = self.site.site_id if site is None else site
+        return f"/api/sessions/{site}" if self.goals_layout else f"/api/sites/{site}/sessions"
+
+    def users(self, site: object = None) -> str:
+        site = self.site.site_id if site is None else site
+        return f"/api/users/{site}" if self.goals_layout else f"/api/sites/{site}/users"
+
     async def send(
         self,
         method: str,
@@ -95,14 +103,14 @@ class Rig:
         return await self.send("GET", path, query, **more)
 
     async def sign_in(self) -> str:
-        """The cookie of a new session, as a header value."""
+        """The cookie of a new sign-in session, as a header value."""
         credentials = {"email": self.server.email, "password": self.server.password}
         reply = await self.send("POST", "/api/auth/sign-in/email", json=credentials)
         assert reply.status == 200
         return reply.headers["Set-Cookie"].partition(";")[0]
 
     async def as_user(self) -> dict[str, str]:
-        """Headers that write on every release."""
+        """Headers of a signed-in user, who may write on every release."""
         self.key = None
         return {"Cookie": await self.sign_in()}
 
@@ -117,16 +125,16 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def serve(clock: Clock) -> AsyncIterator[Serve]:
-    """Starts servers, each with a site; they end with the test."""
+    """Start servers, each with a site. They are stopped after the test."""
     rigs: list[Rig] = []
 
     async def start(release: str = "2.14", **options: Any) -> Rig:
         server = RybbitServer(release, clock=clock, **options)
         await server.start()
-        # Cookies are sent by hand: they are Secure, and this is plain HTTP.
+        # Tests send cookies themselves, because Secure cookies are not sent over plain HTTP.
         jar = aiohttp.DummyCookieJar()
         http = aiohttp.ClientSession(cookie_jar=jar, timeout=aiohttp.ClientTimeout(10))
-        # One request of a test is one on the wire.
+        # One request of a test must be one request to the server.
         http._retry_connection = False
         rigs.append(Rig(server, http, clock))
         return rigs[-1]

@@ -1,4 +1,4 @@
-"""The table of authentication, and the limits."""
+"""Authentication, sign-in and rate limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REFUSALS = {
 GOAL = {"goalType": "path", "config": {"pathPattern": "/"}}
 
 
-def refused(rig: Rig) -> tuple[int, object]:
+def forbidden(rig: Rig) -> tuple[int, object]:
     return REFUSALS[rig.server.release]
 
 
@@ -33,13 +33,13 @@ async def test_organisation_keys_begin_with_rb_org(rig: Rig) -> None:
     assert (await rig.get(rig.goals())).status == 200
 
 
-async def test_a_key_in_the_query_reads_and_a_bad_bearer_beats_it(rig: Rig) -> None:
+async def test_a_key_in_the_query_reads_but_a_bad_bearer_key_wins(rig: Rig) -> None:
     query = {"api_key": rig.server.api_key}
     rig.key = None
     assert (await rig.get(rig.goals(), query)).status == 200
     rig.key = "rb_wrong"
     reply = await rig.get(rig.goals(), query)
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_a_session_cookie_reads_and_writes(rig: Rig) -> None:
@@ -49,7 +49,7 @@ async def test_a_session_cookie_reads_and_writes(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("case", ["none", "bad", "expired", "disabled", "foreign", "other site"])
-async def test_who_is_nobody_is_refused(rig: Rig, case: str) -> None:
+async def test_no_valid_key_is_forbidden(rig: Rig, case: str) -> None:
     server = rig.server
     other = rig.store.add_site("second")
     keys = {
@@ -67,19 +67,19 @@ async def test_who_is_nobody_is_refused(rig: Rig, case: str) -> None:
     server.disable_key(str(keys["disabled"]))
     for method, path in (("GET", rig.goals()), ("POST", rig.goals()), ("DELETE", rig.goal(101))):
         reply = await rig.send(method, path)
-        assert (reply.status, reply.json) == refused(rig)
+        assert (reply.status, reply.json) == forbidden(rig)
 
 
-async def test_an_unknown_numeric_site_is_refused(rig: Rig) -> None:
+async def test_an_unknown_numeric_site_is_forbidden(rig: Rig) -> None:
     reply = await rig.get(rig.goals(9999))
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
-async def test_another_organisations_site_is_refused(rig: Rig) -> None:
+async def test_a_site_of_another_organisation_is_forbidden(rig: Rig) -> None:
     site = rig.store.add_site("theirs", organisation="theirs")
     for identifier in (site.site_id, site.string_id):
         reply = await rig.get(rig.goals(identifier))
-        assert (reply.status, reply.json) == refused(rig)
+        assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_an_unknown_string_identifier_is_404(rig: Rig) -> None:
@@ -129,20 +129,20 @@ async def test_a_public_site_is_read_without_a_key(rig: Rig) -> None:
     rig.key = None
     assert (await rig.get(rig.goals(site.site_id))).status == 200
     reply = await rig.send("POST", rig.goals(site.site_id), json=GOAL)
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
 @pytest.mark.parametrize("header", ["bearer {}", "BEARER {}", "{}", "Token {}"])
 async def test_bearer_is_case_sensitive(rig: Rig, header: str) -> None:
     value = header.format(rig.server.api_key)
     reply = await rig.get(rig.goals(), headers={"Authorization": value})
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_x_api_key_is_not_read(rig: Rig) -> None:
     key, rig.key = rig.server.api_key, None
     reply = await rig.get(rig.goals(), headers={"x-api-key": key})
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
 async def test_api_health_in_a_query_value_skips_authentication_on_2_2(rig: Rig) -> None:
@@ -150,7 +150,7 @@ async def test_api_health_in_a_query_value_skips_authentication_on_2_2(rig: Rig)
     raw = await rig.get(rig.goals(), "x=/api/health")
     assert raw.status == (200 if rig.server.release == "2.2" else 403)
     encoded = await rig.get(rig.goals(), "x=%2Fapi%2Fhealth")
-    assert (encoded.status, encoded.json) == refused(rig)
+    assert (encoded.status, encoded.json) == forbidden(rig)
 
 
 # Sign-in
@@ -192,7 +192,7 @@ async def test_sign_ins_are_limited_to_a_few_in_ten_seconds(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("how", ["expire_sessions", "a week"])
-async def test_a_session_runs_out(rig: Rig, how: str) -> None:
+async def test_a_session_expires(rig: Rig, how: str) -> None:
     cookie = await rig.as_user()
     if how == "a week":
         rig.clock.move(seconds=604_799)
@@ -201,10 +201,10 @@ async def test_a_session_runs_out(rig: Rig, how: str) -> None:
     else:
         rig.server.expire_sessions()
     reply = await rig.get(rig.goals(), headers=cookie)
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
 
 
-async def test_a_foreign_origin_on_a_write_is_refused_on_2_14(rig: Rig) -> None:
+async def test_a_write_from_another_origin_is_forbidden_on_2_14(rig: Rig) -> None:
     cookie = await rig.as_user()
     foreign = {**cookie, "Origin": "https://elsewhere.example"}
     reply = await rig.send("POST", rig.goals(), json=GOAL, headers=foreign)
@@ -228,7 +228,7 @@ async def test_self_hosted_has_no_limit_and_no_headers(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.4"])
-async def test_the_older_limit_refuses_a_used_up_key_without_a_word(
+async def test_the_older_limit_answers_a_used_up_key_like_a_bad_key(
     serve: Serve, release: str
 ) -> None:
     rig = await serve(release, rate_limit=KeyLimit(requests=3, seconds=600))
@@ -236,9 +236,9 @@ async def test_the_older_limit_refuses_a_used_up_key_without_a_word(
         rig.clock.move(seconds=100)
         assert (await rig.get(rig.goals())).status == 200
     reply = await rig.get(rig.goals())
-    assert (reply.status, reply.json) == refused(rig)
+    assert (reply.status, reply.json) == forbidden(rig)
     assert not [name for name in reply.headers if "rate" in name.lower() or name == "Retry-After"]
-    # Free again ten minutes after the last request that succeeded, refused ones not counted.
+    # It works again ten minutes after the last success. Requests that failed do not count.
     rig.clock.move(seconds=599)
     assert (await rig.get(rig.goals())).status == reply.status
     rig.clock.move(seconds=1)
@@ -254,7 +254,7 @@ async def test_the_older_limit_is_500_and_per_key(serve: Serve) -> None:
     assert (await rig.get(rig.goals())).status == 200
 
 
-async def test_the_bucket_empties_says_so_and_refills_five_a_second(serve: Serve) -> None:
+async def test_the_bucket_is_used_up_and_refills_five_a_second(serve: Serve) -> None:
     rig = await serve("2.14", rate_limit=True)
     for left in range(49, -1, -1):
         reply = await rig.get(rig.goals())
@@ -281,7 +281,7 @@ async def test_the_bucket_is_per_owner_shared_by_all_its_keys(serve: Serve) -> N
     assert (await rig.get(rig.goals(theirs.site_id))).status == 200
 
 
-async def test_every_keyed_answer_carries_the_headers(serve: Serve) -> None:
+async def test_every_response_to_a_key_has_the_headers(serve: Serve) -> None:
     rig = await serve("2.14", rate_limit=True)
     for path in (rig.goals(), rig.sessions(999), rig.goals(999)):
         reply = await rig.get(path)
@@ -290,7 +290,7 @@ async def test_every_keyed_answer_carries_the_headers(serve: Serve) -> None:
                 assert reply.headers[f"{prefix}-{word}"].isdigit()
     assert reply.headers["X-RateLimit-Burst-Limit"] == "50"
     assert reply.headers["X-RateLimit-Daily-Limit"] == "5000"
-    # The tighter of the two.
+    # RateLimit-* is the limit that is used up first.
     assert reply.headers["RateLimit-Limit"] == "50"
     assert reply.headers["RateLimit-Remaining"] == "47"
     assert reply.headers["X-RateLimit-Daily-Reset"] == str(12 * 3600)

@@ -1,4 +1,4 @@
-"""Every fault, as a client meets it."""
+"""Every fault, as a client sees it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def ok(rig: Rig) -> bool:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until something is so."""
+    """Run the event loop until a condition is true."""
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - the server has no event for this
             await asyncio.sleep(0)
@@ -74,7 +74,7 @@ async def test_latency_of_every_request(one: Rig) -> None:
 
 
 @pytest.mark.parametrize("fault", [faults.Reset(), faults.Drop()])
-async def test_no_byte_of_an_answer(one: Rig, fault: faults.Fault) -> None:
+async def test_no_response_at_all(one: Rig, fault: faults.Fault) -> None:
     await ok(one)
     one.server.inject(fault)
     with pytest.raises(NO_ANSWER):
@@ -92,7 +92,7 @@ async def test_reset_is_a_tcp_reset(one: Rig) -> None:
 
 
 @pytest.mark.parametrize("kind", [faults.Reset, faults.Drop])
-async def test_an_answer_lost_after_the_request_took_effect(one: Rig, kind: Any) -> None:
+async def test_a_response_lost_after_the_request_took_effect(one: Rig, kind: Any) -> None:
     one.server.inject(kind(handled=True))
     body = {"goalType": "path", "config": {"pathPattern": "/new"}}
     with pytest.raises(NO_ANSWER):
@@ -113,7 +113,7 @@ async def test_a_body_that_ends_early(one: Rig, fault: faults.Fault) -> None:
     assert await ok(one)
 
 
-async def test_stall_until_the_client_leaves(one: Rig) -> None:
+async def test_stall_until_the_client_disconnects(one: Rig) -> None:
     stall = one.server.inject(faults.Stall())
     with pytest.raises(TimeoutError):
         await one.get(one.goals(), timeout=aiohttp.ClientTimeout(total=0.05))
@@ -226,7 +226,7 @@ async def test_before_writes_between_two_pages(one: Rig) -> None:
     assert totals == ["1", "2", "2"]
 
 
-async def test_after_is_called_when_the_answer_was_sent(one: Rig) -> None:
+async def test_after_is_called_when_the_response_was_sent(one: Rig) -> None:
     called = asyncio.Event()
 
     async def write() -> None:
@@ -284,7 +284,7 @@ async def test_times_skip_and_when(one: Rig) -> None:
     assert posts.hits == 1
 
 
-async def test_faults_are_met_in_order_and_waiting_ones_pass_on(one: Rig) -> None:
+async def test_faults_apply_in_order_and_those_that_wait_let_later_ones_apply(one: Rig) -> None:
     server = one.server
     for status in (500, 502, 503):
         server.inject(faults.Status(status))
@@ -297,14 +297,14 @@ async def test_faults_are_met_in_order_and_waiting_ones_pass_on(one: Rig) -> Non
     assert await ok(one)
 
 
-async def test_wrong_use_is_clear(one: Rig) -> None:
-    with pytest.raises(TypeError, match="a fault is needed"):
+async def test_invalid_arguments(one: Rig) -> None:
+    with pytest.raises(TypeError, match=r"must be a fault such as .*, got '503'"):
         one.server.inject("503")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="probability"):
+    with pytest.raises(ValueError, match="rate must be between 0 and 1, got 2"):
         one.server.chaos(rate=2)
 
 
-async def test_chaos_is_a_seeded_mixture(one: Rig) -> None:
+async def test_chaos_is_a_mixture_with_a_seed(one: Rig) -> None:
     async def outcomes() -> list[int]:
         kinds = [faults.Status(500), faults.Status(503), faults.Html(502)]
         chaos = one.server.chaos(seed=7, rate=0.5, kinds=kinds)

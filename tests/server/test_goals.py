@@ -28,7 +28,7 @@ async def ids(rig: Rig, **query: object) -> list[int]:
     return [goal["goalId"] for goal in reply.json["data"]]
 
 
-async def test_the_shape_of_an_answer(rig: Rig) -> None:
+async def test_the_shape_of_a_response(rig: Rig) -> None:
     goal = rig.store.add_goal(
         rig.site,
         "path",
@@ -98,7 +98,7 @@ async def test_a_bad_page_is_400(rig: Rig, page: str) -> None:
     assert (reply.status, reply.json) == (400, {"error": "Invalid page number"})
 
 
-async def test_a_page_beyond_the_end_has_its_meta(rig: Rig) -> None:
+async def test_a_page_beyond_the_end_has_meta(rig: Rig) -> None:
     add(rig, 3)
     reply = await rig.get(rig.goals(), {"page": 9, "page_size": 2})
     meta = {"total": "3", "page": 9, "pageSize": 2, "totalPages": 2}

@@ -1,4 +1,4 @@
-"""Start, stop, restart, what is recorded; the command line; the fixtures."""
+"""Start, stop and restart, recorded requests, the command line, the fixtures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rybbit_async.testing import RybbitServer, Store, faults
 from .conftest import NOW, Serve
 
 
-def test_making_one_does_nothing() -> None:
+def test_creating_a_server_does_no_io() -> None:
     server = RybbitServer()
     with pytest.raises(RuntimeError, match="no URL"):
         assert server.url
@@ -27,7 +27,7 @@ def test_making_one_does_nothing() -> None:
     assert server.connections == 0
 
 
-def test_an_unknown_release_is_refused() -> None:
+def test_an_unknown_release() -> None:
     with pytest.raises(ValueError, match=r"2\.2, 2\.4, 2\.14"):
         RybbitServer("3.0")
 
@@ -45,7 +45,7 @@ async def test_start_and_stop_twice() -> None:
     server.store.close()
 
 
-async def test_nothing_remains() -> None:
+async def test_no_task_and_no_connection_remains() -> None:
     before = asyncio.all_tasks()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -58,7 +58,7 @@ async def test_nothing_remains() -> None:
         gc.collect()
 
 
-async def test_stop_cuts_every_connection_and_start_comes_back_on_the_port(serve: Serve) -> None:
+async def test_stop_closes_every_connection_and_start_uses_the_same_port(serve: Serve) -> None:
     rig = await serve()
     rig.store.add_goal(rig.site, "path", {"pathPattern": "/"})
     assert (await rig.get(rig.goals())).status == 200
@@ -97,11 +97,11 @@ async def test_the_release_is_switched_while_it_runs(serve: Serve) -> None:
     rig.key = None
     rig.server.release = "2.14"
     assert (await rig.get("/api/version")).json == {"version": "2.14.0"}
-    with pytest.raises(ValueError, match="release="):
+    with pytest.raises(ValueError, match="release must be one of"):
         rig.server.release = "1"
 
 
-async def test_requests_are_recorded_as_they_came(serve: Serve) -> None:
+async def test_requests_are_recorded_as_received(serve: Serve) -> None:
     rig = await serve()
     await rig.get(rig.goals(), "filters=%5B%5D&x=a%2Fb+c&page=1&page=2")
     await rig.send("POST", rig.goals(), json={"a": 1})
@@ -148,7 +148,7 @@ async def test_pages_are_cached_until_events_are_written(serve: Serve) -> None:
         rig.store.add_session(rig.site, start=NOW)
 
 
-# By hand
+# The command line
 
 
 def command(*arguments: str) -> subprocess.Popen[str]:
@@ -179,7 +179,7 @@ async def test_the_command_serves_until_a_signal(number: signal.Signals, tmp_pat
         assert len(store.sites()) == 2
 
 
-async def test_the_command_speaks_to_people_too() -> None:
+async def test_the_command_prints_text() -> None:
     with command("--sessions", "10", "--release", "2.2") as process:
         assert process.stdout is not None
         lines = [await asyncio.to_thread(process.stdout.readline) for _ in range(7)]
@@ -190,6 +190,63 @@ async def test_the_command_speaks_to_people_too() -> None:
     assert told["release"] == "2.2"
     assert told["api key"].startswith("rb_")
     assert "12 goals" in told["site"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--port", "65536"), "must be an integer of at least 0 and at most 65535, got '65536'"),
+        (("--port", "-1"), "must be an integer of at least 0 and at most 65535, got '-1'"),
+        (("--sites", "0"), "must be an integer of at least 1, got '0'"),
+        (("--sessions", "many"), "must be an integer of at least 0, got 'many'"),
+        (("--latency", "-0.5"), "must be a number of at least 0, got '-0.5'"),
+        (("--days", "nan"), "must be a number of at least 0.001, got 'nan'"),
+        (("--release", "3.0"), "invalid choice: '3.0'"),
+    ],
+)
+def test_invalid_arguments_of_the_command(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rybbit_async.testing.__main__ import main
+
+    with pytest.raises(SystemExit) as caught:
+        main([f"{arguments[0]}={arguments[1]}"])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err
+    assert arguments[0] in error
+    assert message in error
+
+
+def test_arguments_of_the_command_that_do_not_fit_one_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from rybbit_async.testing.__main__ import main
+
+    assert main(["--distinct-ends", "--sessions=1000", "--days=0.01"]) == 2
+    assert "distinct ends" in capsys.readouterr().err
+
+
+WITHOUT_DUCKDB = "import runpy, sys; sys.modules['duckdb'] = None; "
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("runpy.run_module('rybbit_async.testing', run_name='__main__')", 1),
+        ("import rybbit_async.testing as testing; testing.RybbitServer", 1),
+        ("import rybbit_async.testing as testing; testing.RELEASES, testing.missing", 1),
+    ],
+)
+def test_without_duckdb_the_error_names_the_extra(code: str, status: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_DUCKDB + code], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == status
+    last = done.stderr.strip().splitlines()[-1]
+    if "missing" in code:
+        assert last.startswith("AttributeError")
+    else:
+        assert last.endswith("pip install 'rybbit_async[testing]'")
 
 
 async def test_the_server_fixture(rybbit_server: RybbitServer) -> None:

@@ -1,4 +1,4 @@
-"""Routes, and how the two layouts are told apart."""
+"""Routes, and the differences between the two layouts."""
 
 from __future__ import annotations
 

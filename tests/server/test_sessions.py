@@ -94,7 +94,7 @@ async def test_the_documented_example(rig: Rig) -> None:
         "lat": -24.16,
         "lon": 151.88,
     }
-    if rig.server.release == "2.14":
+    if rig.server.release != "2.2":
         assert session.pop("tag") == ""
     assert session == expected
     assert list(session) == KEYS
@@ -166,7 +166,7 @@ async def test_every_text_field_but_two_is_coerced(rig: Rig) -> None:
             assert session[name] == 7, name
 
 
-async def test_what_a_session_says_of_its_events(rig: Rig) -> None:
+async def test_a_session_is_the_sum_of_its_events(rig: Rig) -> None:
     goal = everything(rig)
     start = NOW - timedelta(hours=1)
     rig.store.add_session(
@@ -263,11 +263,11 @@ async def test_a_walk_loses_and_doubles_rows_where_ties_straddle_pages(
     counts = Counter(row["session_id"] for row in rows)
     assert len(rows) == 600
     assert len(counts) < 600
-    # Each position holds the session_end that it should,
+    # Each place has the session_end that it must have,
     (reply,) = [await read(rig, goal, limit=1000)]
     assert [row["session_end"] for row in rows] == [row["session_end"] for row in reply]
     assert len({row["session_id"] for row in reply}) == 600
-    # and outside of the groups that straddle a page nothing is lost.
+    # and only rows of groups that cross the end of a page are lost.
     lost = {row["session_id"] for row in reply} - counts.keys()
     assert {int(name[1:]) for name in lost} <= set(range(350))
 
@@ -303,7 +303,7 @@ async def test_no_page(rig: Rig) -> None:
     goal = everything(rig)
     rig.store.add_session(rig.site, start=NOW)
     reply = await rig.get(rig.sessions(goal))
-    if rig.server.release == "2.14":
+    if rig.server.release != "2.2":
         assert len(reply.json["data"]) == 1
     else:
         assert reply.status == 500
@@ -331,16 +331,34 @@ async def test_limits_are_as_asked_and_25_by_default(rig: Rig) -> None:
         "page=1&limit=x",
         "page=x",
         "page=1.5",
-        "page=",
         "page=1&page=2",
-        "page=0",
-        "page=-1",
-        "page=1&limit=-1",
+        "page=1&limit=1.5",
+        "page=1&limit=1&limit=2",
     ],
 )
-async def test_a_page_or_limit_that_is_no_number_is_500(rig: Rig, query: str) -> None:
+async def test_an_invalid_page_or_limit_is_500(rig: Rig, query: str) -> None:
     goal = everything(rig)
     assert (await rig.get(rig.sessions(goal), query)).status == 500
+
+
+async def test_unusual_pages(rig: Rig) -> None:
+    goal = everything(rig)
+    for at in range(30):
+        end = NOW - timedelta(seconds=at)
+        rig.store.add_session(rig.site, end=end, session_id=f"s{at}")
+
+    async def ranks(query: str) -> list[int]:
+        reply = await rig.get(rig.sessions(goal), query)
+        assert reply.status == 200, reply.body
+        return [int(row["session_id"][1:]) for row in reply.json["data"]]
+
+    first = list(range(25))
+    assert await ranks("page=") == first
+    assert await ranks("page=0") == first
+    assert await ranks("page=-1") == first
+    assert await ranks("page=1&limit=") == first
+    assert await ranks("page=1.5&limit=10") == list(range(5, 15))
+    assert await ranks("page=1&limit=-1") == [29]
 
 
 async def test_a_goal_of_another_site(rig: Rig) -> None:
@@ -350,13 +368,13 @@ async def test_a_goal_of_another_site(rig: Rig) -> None:
     assert (reply.status, reply.json) == (403, {"error": "Goal does not belong to this site"})
 
 
-async def test_an_unknown_goal_and_one_that_is_no_number(rig: Rig) -> None:
+async def test_an_unknown_goal_and_a_goal_id_that_is_not_a_number(rig: Rig) -> None:
     reply = await rig.get(rig.sessions(99_999), {"page": 1})
     assert (reply.status, reply.json) == (404, {"error": "Goal not found"})
     assert (await rig.get(rig.sessions("abc"), {"page": 1})).status == 500
 
 
-async def test_events_written_are_in_the_next_answer(rig: Rig) -> None:
+async def test_new_events_are_in_the_next_response(rig: Rig) -> None:
     goal = everything(rig)
     window = {"start_date": "2026-11-24", "end_date": "2026-11-24", "time_zone": "UTC"}
     for at in range(4):

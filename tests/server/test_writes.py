@@ -70,7 +70,7 @@ async def test_unknown_keys_are_dropped(writer: Writer) -> None:
 
 
 @pytest.mark.parametrize("extra", [{"name": "a\0b"}, {"config": {"pathPattern": "/\0"}}])
-async def test_a_nul_in_text_is_500(writer: Writer, extra: dict[str, Any]) -> None:
+async def test_nul_in_text_is_500(writer: Writer, extra: dict[str, Any]) -> None:
     assert (await writer.post({**PATH, **extra})).status == 500
     assert writer.rig.store.goals(writer.rig.site) == []
 
@@ -100,7 +100,7 @@ INVALID: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", INVALID)
-async def test_what_does_not_validate(writer: Writer, case: str) -> None:
+async def test_invalid_bodies(writer: Writer, case: str) -> None:
     goal = writer.add()
     ids = writer.ids(goal)
     for reply in (
@@ -162,7 +162,7 @@ async def test_put_is_a_full_replacement(writer: Writer) -> None:
     assert (held.name, held.goal_type, held.config) == (None, "event", EVENT["config"])
 
 
-async def test_put_wants_integer_ids_in_the_body_before_2_14(writer: Writer) -> None:
+async def test_put_requires_integer_ids_in_the_body_before_2_14(writer: Writer) -> None:
     goal = writer.add()
     reply = await writer.put(goal, PATH)
     if writer.rig.server.release == "2.14":
@@ -193,7 +193,7 @@ async def test_put_of_an_unknown_goal(writer: Writer) -> None:
 # Delete
 
 
-async def test_delete_and_again(writer: Writer) -> None:
+async def test_deleting_twice(writer: Writer) -> None:
     goal = writer.add()
     assert (await writer.delete(goal)).json == {"success": True}
     reply = await writer.delete(goal)
@@ -214,7 +214,7 @@ async def test_the_site_in_the_url_of_a_delete_is_ignored_on_2_2(writer: Writer)
         assert (put.status, put.json) == (403, wrong)
 
 
-async def test_a_goal_of_somebody_elses_site_stays(writer: Writer) -> None:
+async def test_a_goal_of_another_organisation_cannot_be_changed(writer: Writer) -> None:
     theirs = writer.rig.store.add_site("theirs", organisation="theirs")
     goal = writer.add(theirs)
     assert (await writer.delete(goal)).status == 403
@@ -248,6 +248,6 @@ async def test_another_content_type_is_415(writer: Writer) -> None:
     assert reply.status == 415
 
 
-async def test_no_body_at_all_does_not_validate(writer: Writer) -> None:
+async def test_no_body_is_invalid(writer: Writer) -> None:
     reply = await writer.rig.send("POST", writer.rig.goals(), headers=writer.cookie)
     assert reply.status == (500 if writer.rig.server.release == "2.14" else 400)

@@ -1,4 +1,4 @@
-"""How fast to go, against models of what servers count. No server, and time is a number."""
+"""The pacer, tested against models of what servers count. No server, and time is a number."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from rybbit_async import InvalidParameterError, RateLimit, RateLimitStatus
 from rybbit_async.transport.pacing import LOW, Allowance, Pacer
 
-# --- what servers count -------------------------------------------------------------------------
+# --- models of servers --------------------------------------------------------------------------
 
 
 @define
 class Bucket:
-    """The newer limit: a bucket of requests that refills all the time, told with every answer."""
+    """The newer limit: a bucket that refills continuously and is announced in every response."""
 
     burst: int = 50
     refill: float = 5.0
@@ -46,7 +46,7 @@ class Bucket:
 
 @define
 class Count:
-    """The older limit: requests since the key has last rested, and nothing is told."""
+    """The older limit: it counts requests until the key was idle, and announces nothing."""
 
     requests: int
     seconds: float
@@ -77,7 +77,7 @@ def headers(
 
 @define
 class Run:
-    """What came of letting requests go as fast as a pacer allows."""
+    """The outcome of sending requests as fast as a pacer allows."""
 
     sent: list[float] = field(factory=list)
     refused: int = 0
@@ -92,7 +92,7 @@ def drive(
     latency: Callable[[], float],
     idle: Iterator[float] = itertools.repeat(0.0),  # noqa: B008  # without an end
 ) -> Run:
-    """Send ``total`` requests, ``at_once`` of them in flight, their answers in any order.
+    """Send ``total`` requests, ``at_once`` of them in flight, their responses in any order.
 
     ``idle`` is how long each sender rests after an answer.
     """
@@ -112,7 +112,7 @@ def drive(
             later(latency(), "arrives")
             continue
         if not events or now + delay < events[0][0]:
-            now += max(delay, 1e-6)  # as clocks do
+            now += max(delay, 1e-6)  # a clock never stands still
             continue
         now, _, kind, what = heapq.heappop(events)
         if kind == "arrives":
@@ -137,14 +137,14 @@ def at_random(seed: int, longest: float) -> Callable[[], float]:
     return lambda: dice.uniform(0, longest)
 
 
-# --- a bucket that is told ----------------------------------------------------------------------
+# --- a bucket that the server announces ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("latency", [0.0, 0.01, 0.2, 3.0])
-def test_one_at_a_time_is_never_refused(latency: float) -> None:
+def test_sequential_requests_are_never_refused(latency: float) -> None:
     run = drive(Pacer(), Bucket(), 300, 1, lambda: latency / 2)
     assert run.refused == 0
-    # ... and not much slower than the server allows: 250 requests wait for the bucket to refill.
+    # It is not much slower than the server allows: 250 requests wait for the bucket to refill.
     assert run.end <= max(250 / 5 * 1.2, 300 * latency * 1.1)
 
 
@@ -155,7 +155,7 @@ def test_one_at_a_time_is_never_refused(latency: float) -> None:
     st.integers(0, 2**32),
     st.sampled_from([(50, 5.0), (50, 5.0), (10, 1.0), (100, 50.0), (20, 2.5)]),
 )
-def test_no_more_than_the_bucket_allows_beyond_what_is_in_flight(
+def test_refusals_are_limited_to_the_requests_in_flight(
     at_once: int, longest: float, seed: int, limit: tuple[int, float]
 ) -> None:
     burst, refill = limit
@@ -170,11 +170,11 @@ def test_no_more_than_the_bucket_allows_beyond_what_is_in_flight(
 
 @settings(max_examples=100)
 @given(st.integers(1, 30), st.floats(0, 0.5), st.integers(0, 2**32))
-def test_it_is_not_much_slower_than_the_server_allows(
+def test_the_pace_is_close_to_what_the_server_allows(
     at_once: int, longest: float, seed: int
 ) -> None:
     run = drive(Pacer(), Bucket(), 300, at_once, at_random(seed, longest))
-    unlimited = 300 * longest / at_once  # on the average, there and back
+    unlimited = 300 * longest / at_once  # on average, per request
     assert run.end <= (250 / 5 + unlimited) * 1.3 + 2 * longest
 
 
@@ -184,14 +184,14 @@ def test_it_slows_down_before_the_bucket_is_empty() -> None:
     quick = sum(gap == 0 for gap in gaps)
     assert quick == 50 * (1 - LOW)
     slowing = gaps[quick:]
-    # First a part of the time that a token takes, then ever nearer to all of it, never over.
+    # The delay grows towards the time that a token takes, and does not exceed it.
     assert 0 < slowing[0] < 0.05
     assert slowing == pytest.approx(sorted(slowing), abs=1e-6)
     assert slowing[-1] == pytest.approx(0.2, abs=0.01)
     assert run.refused == 0
 
 
-def test_a_pacer_that_knows_nothing_lets_go() -> None:
+def test_a_pacer_without_a_limit_delays_nothing() -> None:
     pacer = Pacer()
     assert pacer.delay(0.0) == pacer.delay(1e9) == 0
     assert pacer.status(0.0) == RateLimitStatus()
@@ -201,8 +201,8 @@ def test_a_pacer_that_knows_nothing_lets_go() -> None:
     assert pacer.delay(0.1) == 0
 
 
-def test_what_others_take_from_the_bucket_is_noticed() -> None:
-    """The limit is the owner's, for all keys and all clients."""
+def test_requests_of_other_clients_are_taken_into_account() -> None:
+    """All keys and all clients of an owner share one limit."""
     pacer = Pacer()
     pacer.take(0.0)
     pacer.learn(headers(50, 0, 10), 0.0)
@@ -233,11 +233,11 @@ def test_headers(wrong: dict[str, str], known: Allowance | None) -> None:
     assert pacer.status(0.0).burst == known
 
 
-def test_both_allowances_are_told() -> None:
+def test_the_status_has_both_allowances() -> None:
     pacer = Pacer()
     pacer.take(0.0)
     daily = headers(5000, 4999, 100, "X-RateLimit-Daily-")
-    # The tighter of the two, which is no third one.
+    # This one repeats the lower of the two.
     tighter = headers(5000, 4999, 100, "RateLimit-")
     pacer.learn({**headers(50, 49, 1), **daily, **tighter}, 0.0)
     assert pacer.status(0.0) == RateLimitStatus(Allowance(50, 49, 1), Allowance(5000, 4999, 100))
@@ -259,7 +259,7 @@ def test_a_429_pauses() -> None:
     assert pacer.delay(13.0) == pacer.paused(13.0) == 0
 
 
-def test_many_429s_are_one_pause_and_the_longest_counts() -> None:
+def test_several_429s_are_one_pause_as_long_as_the_longest() -> None:
     pacer = Pacer()
     assert pacer.pause(3.0, "burst", 10.0)
     assert not pacer.pause(1.0, None, 10.5)
@@ -269,8 +269,8 @@ def test_many_429s_are_one_pause_and_the_longest_counts() -> None:
     assert pacer.pause(1.0, "burst", 1_011.0)
 
 
-def test_after_a_pause_it_begins_slowly() -> None:
-    """All who have waited would otherwise use up at once what has come in."""
+def test_requests_are_spread_out_after_a_pause() -> None:
+    """Otherwise the requests that waited would use up the refilled bucket at once."""
     pacer = Pacer()
     pacer.take(0.0)
     pacer.learn(headers(50, 0, 10), 0.0)
@@ -284,11 +284,11 @@ def test_after_a_pause_it_begins_slowly() -> None:
         pacer.done(at)
         gone.append(at)
     assert gone[0] == 2
-    # Ten tokens have come in by then.
+    # The bucket has ten tokens again.
     assert all(1 + number <= at * 5 + 1e-6 for number, at in enumerate(gone))
 
 
-# --- a limit that is not told -------------------------------------------------------------------
+# --- a limit that the server does not announce --------------------------------------------------
 
 
 @settings(max_examples=200)
@@ -314,16 +314,16 @@ def test_a_key_that_is_paced_is_never_refused(
     assert run.refused == 0
 
 
-def test_five_hundred_and_then_a_rest() -> None:
+def test_a_rest_follows_five_hundred_requests() -> None:
     run = drive(Pacer(RateLimit(500, per=600)), Count(500, 600), 1_200, 8, lambda: 0.05)
     assert run.refused == 0
     rests = [after - before for before, after in itertools.pairwise(run.sent)]
     assert [number for number, rest in enumerate(rests, 1) if rest > 1] == [500, 1_000]
-    assert run.end < 2 * 601 + 20  # and no longer than it has to be
+    assert run.end < 2 * 601 + 20  # not longer than necessary
 
 
-def test_why_it_rests() -> None:
-    """500 in each ten minutes, evenly as from a leaky bucket: half of them would be refused."""
+def test_an_even_pace_would_be_refused() -> None:
+    """Of 500 requests in every ten minutes, evenly spread, half would be refused."""
     server = Count(500, 600)
     answers = [server.request(number * 1.2)[0] for number in range(2_000)]
     assert answers.index(False) == 500
@@ -332,13 +332,13 @@ def test_why_it_rests() -> None:
 
 @pytest.mark.parametrize("wrong", [0, -1, True, "500", None, float("nan")])
 @pytest.mark.parametrize("name", ["requests", "per"])
-def test_limits_that_make_no_sense(name: str, wrong: Any) -> None:
+def test_invalid_limits(name: str, wrong: Any) -> None:
     given = {"requests": 500, "per": 600, name: wrong}
-    with pytest.raises(InvalidParameterError, match=f"RateLimit {name}="):
+    with pytest.raises(InvalidParameterError, match=rf"RateLimit\.{name} must be"):
         RateLimit(**given)
 
 
-def test_a_rest_that_was_had_anyway_is_not_had_again() -> None:
+def test_idle_time_counts_as_rest() -> None:
     pacer = Pacer(RateLimit(2, per=10))
     for at in (0.0, 1.0):
         assert pacer.delay(at) == 0
@@ -351,10 +351,10 @@ def test_a_rest_that_was_had_anyway_is_not_had_again() -> None:
     assert pacer.delay(11.0) == 0
 
 
-def test_the_rest_begins_when_the_last_request_is_over() -> None:
+def test_the_rest_starts_when_the_last_request_has_ended() -> None:
     pacer = Pacer(RateLimit(1, per=10))
     pacer.take(0.0)
-    assert pacer.delay(9.0) == 10  # still under way: at least so long
+    assert pacer.delay(9.0) == 10  # a request is in flight, so this is the minimum
     pacer.done(9.0)
     assert pacer.delay(9.0) == 10
     assert pacer.delay(19.0) == 0

@@ -41,7 +41,7 @@ def status(code: int, **more: Any) -> APIStatusError:
 
 
 def tries(policy: Retry, method: str, error: RybbitError) -> int:
-    """How many requests there are when each of them fails so, and no time passes."""
+    """How many attempts are made if each of them fails like this, and no time passes."""
     attempt = 1
     while policy.wait(method, error, attempt=attempt, elapsed=0, chance=0.5) is not None:
         attempt += 1
@@ -50,7 +50,7 @@ def tries(policy: Retry, method: str, error: RybbitError) -> int:
 
 # --- the table ----------------------------------------------------------------------------------
 
-# Of five attempts, how many a failure that repeats itself is worth: for GET, PUT and DELETE, and
+# How many of five attempts are made if each fails in the same way: for GET, PUT and DELETE, and
 # for POST and PATCH.
 TABLE: list[tuple[str, RybbitError, int, int]] = [
     ("not sent", unsent(), 5, 5),
@@ -87,8 +87,8 @@ def test_the_table(method: str, error: RybbitError, repeatable: int, other: int)
 
 
 @pytest.mark.parametrize("method", READS_AND_IDEMPOTENT)
-def test_a_500_is_worth_a_retry_only_as_the_first_failure(method: str) -> None:
-    """Most 500s are the caller's mistakes, whatever happened before."""
+def test_a_500_is_retried_only_as_the_first_failure(method: str) -> None:
+    """The cause of most 500s is the request, whatever happened before."""
     assert Retry().wait(method, status(500), attempt=1, elapsed=0, chance=0) is not None
     assert Retry().wait(method, status(500), attempt=2, elapsed=0, chance=0) is None
 
@@ -116,7 +116,7 @@ chances = st.floats(0, 1)
 
 
 @given(policies, st.integers(1, 15), seconds, chances)
-def test_waits_are_within_their_bounds(
+def test_waits_are_within_their_limits(
     policy: Retry, attempt: int, elapsed: float, chance: float
 ) -> None:
     wait = policy.wait("GET", lost(), attempt=attempt, elapsed=elapsed, chance=chance)
@@ -132,8 +132,8 @@ def test_waits_are_within_their_bounds(
 
 
 @given(policies, chances, st.floats(0, 3))
-def test_no_attempt_begins_after_the_deadline(policy: Retry, chance: float, takes: float) -> None:
-    """However long attempts take, the last one begins in time, and there are never too many."""
+def test_no_attempt_starts_after_the_deadline(policy: Retry, chance: float, takes: float) -> None:
+    """However long attempts take, the last one starts in time, and there are never too many."""
     elapsed, attempt = 0.0, 1
     while True:
         begun = elapsed
@@ -147,7 +147,7 @@ def test_no_attempt_begins_after_the_deadline(policy: Retry, chance: float, take
     assert begun <= policy.timeout
 
 
-def test_full_jitter_is_anything_from_nothing_to_all_of_it() -> None:
+def test_full_jitter_is_between_zero_and_the_full_wait() -> None:
     policy = Retry(wait_initial=1, wait_max=10, timeout=ALWAYS)
     for attempt, longest in enumerate((1, 2, 4, 8), 1):
         for chance in (0.0, 0.25, 1.0):
@@ -159,7 +159,7 @@ def test_full_jitter_is_anything_from_nothing_to_all_of_it() -> None:
     assert policy.wait("GET", lost(), attempt=1, elapsed=0, chance=1) == 1
 
 
-def test_waits_double_up_to_their_most() -> None:
+def test_waits_double_up_to_the_maximum() -> None:
     policy = Retry(attempts=ALWAYS, timeout=ALWAYS)
     waits = [policy.wait("GET", lost(), attempt=n, elapsed=0, chance=0) for n in range(1, 10)]
     assert waits == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5]
@@ -167,7 +167,7 @@ def test_waits_double_up_to_their_most() -> None:
 
 
 @given(policies, st.floats(0, 1_000), seconds, chances, st.sampled_from([429, 503]))
-def test_what_the_server_asks_for_is_honoured_whole_or_not_at_all(
+def test_a_wait_that_the_server_asks_for_is_not_shortened(
     policy: Retry, told: float, elapsed: float, chance: float, code: int
 ) -> None:
     error = status(code, retry_after=told)
@@ -176,7 +176,7 @@ def test_what_the_server_asks_for_is_honoured_whole_or_not_at_all(
     assert wait == (told if may else None)
 
 
-def test_a_retry_after_of_nothing_is_no_wait() -> None:
+def test_a_retry_after_of_zero_means_no_wait() -> None:
     assert Retry().wait("GET", status(429, retry_after=0.0), attempt=1, elapsed=0, chance=0) == 0
 
 
@@ -212,21 +212,23 @@ def test_a_policy_is_a_value() -> None:
         {"wait_jitter": float("nan")},
     ],
 )
-def test_policies_that_make_no_sense(wrong: dict[str, Any]) -> None:
+def test_invalid_policies(wrong: dict[str, Any]) -> None:
     ((name, value),) = wrong.items()
-    with pytest.raises(InvalidParameterError, match=f"Retry {name}={value!r}: a number"):
+    with pytest.raises(
+        InvalidParameterError, match=rf"Retry\.{name} must be a number.*, got {value!r}"
+    ):
         Retry(**wrong)
 
 
 # --- the budget ---------------------------------------------------------------------------------
 
 
-def test_there_are_always_fifty_retries() -> None:
+def test_fifty_retries_are_always_allowed() -> None:
     budget = RetryBudget()
     assert [budget.retry(0.0) for _ in range(52)] == [True] * 50 + [False] * 2
 
 
-def test_a_fifth_of_the_requests() -> None:
+def test_one_retry_for_every_five_requests() -> None:
     budget = RetryBudget()
     for _ in range(1_000):
         budget.request(0.0)
@@ -238,7 +240,7 @@ def test_old_requests_and_old_retries_do_not_count() -> None:
     for _ in range(1_000):
         budget.request(0.0)
     assert sum(budget.retry(59.0) for _ in range(1_000)) == 200
-    assert not budget.retry(60.0)  # of 50 for want of requests, 200 are used
+    assert not budget.retry(60.0)  # 50 are allowed without requests, and 200 were used
     assert sum(budget.retry(119.0) for _ in range(1_000)) == 50
 
 
@@ -251,7 +253,7 @@ events = st.lists(
 @settings(max_examples=20)
 @given(events)
 def test_the_budget_against_a_model(happened: list[tuple[bool, float]]) -> None:
-    """In any minute: a fifth of the requests of it, and never less than fifty."""
+    """In any minute, one retry for every five requests is allowed, and always fifty."""
     budget, now = RetryBudget(), 0.0
     requests: list[float] = []
     retries: list[float] = []

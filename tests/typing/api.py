@@ -246,6 +246,10 @@ async def anything(client: RybbitClient) -> None:
     assert_type(await client.request("POST", path, json={"a": [1]}), Any)
     assert_type(await client.request("GET", path, cast_to=Series), Series)
     assert_type(await client.request("GET", path, cast_to=list[Point]), list[Point])
+    params: dict[str, str | int] = {"user": "auth0|42", "site": 1}
+    users = "/api/users/{user}/{site}"
+    assert_type(await client.request("GET", users, path_params=params), Any)
+    assert_type(await client.request("GET", users, path_params=params, cast_to=Point), Point)
     raw = await client.request("GET", path, cast_to=RawResponse)
     assert_type(raw, RawResponse)
     assert_type(raw.status, int)

@@ -1,7 +1,7 @@
 """Walks over many lists at once: no HTTP, and lists that answer in the order that the test chooses.
 
 Some outer lists, each of keys; each key has an inner list of its own. What is counted is counted
-from outside, as in ``test_paging``.
+from outside, as in ``test_paginator``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import random
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import pytest
 from attrs import define, field, frozen
@@ -19,11 +18,23 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from rybbit_async import Page, PageMeta, Paginator, Report, RybbitError
-from rybbit_async.walks.multi_walk import Lane, MergedWalk
-from rybbit_async.walks.paginator import Walks
-from rybbit_async.walks.walk import ListWalk, Pass, Resume, Span
+from rybbit_async.walks.multi_walk import MultiWalk, SubWalk
+from rybbit_async.walks.options import WalkOptions
+from rybbit_async.walks.paginator import WalkRegistry
+from rybbit_async.walks.walk import PagedWalk, PageRequest, Position
 
-T = TypeVar("T")
+from .helpers import (
+    FakeOrder,
+    HeldRequests,
+    LoadedPage,
+    OutageError,
+    answering,
+    at_random,
+    in_progress,
+    run,
+    turns,
+)
+
 # The same examples each time. (Thousands more of each passed while this was written.)
 some = settings(max_examples=50, derandomize=True)
 
@@ -31,69 +42,23 @@ Key = tuple[int, int]  # the number of the outer list, and that within it
 Row = tuple[Key, int]
 
 
-class OutageError(Exception):
-    """What a page that fails raises."""
-
-
 @define(eq=False)
-class PlainLedger:
-    """Takes every row as it comes. (See ``test_mending`` for those that do not.)"""
-
-    def take(self, number: int, page: Page[Any], size: int) -> list[Any]:
-        return list(page)
-
-    def lands(self, page: Page[Any], first: int) -> bool:
-        raise NotImplementedError
-
-    def spans(self) -> list[Span]:
-        return []
-
-    def mend(self, span: Span, page: Page[Any], first: int, size: int) -> list[Any]:
-        raise NotImplementedError
-
-    def enough(self) -> bool:
-        return False
-
-    def end_pass(self) -> None:
-        pass
-
-    def next_pass(self) -> Pass | None:
-        return None
-
-    def position(self) -> tuple[int, dict[str, Any]] | None:
-        return None
-
-
-@define(eq=False)
-class Server:
-    """Requests wait here until they are let go; ``inner`` has how many rows each key has."""
+class Server(HeldRequests[str]):
+    """Requests wait here until they are answered; ``inner`` says how many rows each key has."""
 
     inner: list[list[int]]
     outer_size: int = 3
     size: int = 4
     fails: Callable[[str], bool] = lambda _: False
-    asked: list[str] = field(factory=list)
-    answered: set[str] = field(factory=set)
-    waiting: dict[str, asyncio.Future[None]] = field(factory=dict)
     requests: dict[str, Coroutine[Any, Any, Any]] = field(factory=dict)
-    on_ask: Callable[[str], None] = lambda _: None
 
     async def answer(
         self, name: str, items: tuple[Any, ...], meta: PageMeta | None
-    ) -> Callable[[], Page[Any]]:
-        self.waiting[name] = asyncio.get_running_loop().create_future()
-        try:
-            await self.waiting[name]
-        finally:
-            del self.waiting[name]
-        self.answered.add(name)
+    ) -> LoadedPage[Any]:
+        await self.hold(name)
         if self.fails(name):
             raise OutageError(name)
-        return lambda: Page(items, meta)
-
-    def let_go(self, name: str) -> None:
-        if not self.waiting[name].done():
-            self.waiting[name].set_result(None)
+        return LoadedPage(lambda: Page(items, meta))
 
     def rows(self) -> list[Row]:
         return [
@@ -121,27 +86,23 @@ class ListSource:
     page_size: int
     counted: bool
     expected: int | None = None
-    moves: bool = False
+    settled: bool = True
+    note: str | None = None
     state: Mapping[str, str] = field(factory=dict)
 
-    async def prepare(self, resume: Resume | None) -> ListSource:
+    async def prepare(self, state: Mapping[str, str] | None) -> ListSource:
         return self
 
-    def fetch(
-        self, number: int, size: int, stable: bool
-    ) -> Coroutine[Any, Any, Callable[[], Page[Any]]]:
+    def fetch(self, request: PageRequest) -> Coroutine[Any, Any, LoadedPage[Any]]:
+        number, size = request.number, request.size
         name = f"{self.name} {number}"
         assert name not in self.server.asked, "each page once"
-        self.server.asked.append(name)
-        self.server.on_ask(name)
+        self.server.ask(name)
         items = self.items[(number - 1) * size : number * size]
         total = len(self.items)
         meta = PageMeta(total, number, size, -(-total // size)) if self.counted else None
-        self.server.requests[name] = request = self.server.answer(name, items, meta)
-        return request
-
-    def ledger(self, report: Report, concurrency: int, resume: Resume | None) -> PlainLedger:
-        return PlainLedger()
+        self.server.requests[name] = answer = self.server.answer(name, items, meta)
+        return answer
 
 
 @define(eq=False)
@@ -153,85 +114,54 @@ class Merged:
     ordered: bool = True
     hint: Callable[[int], int] = lambda total: total
     limit: int | None = None
-    all_walks: Walks = field(factory=Walks)
+    all_walks: WalkRegistry = field(factory=WalkRegistry)
     finished: int = 0
-    walk: MergedWalk[Any, Any, Row] = field(init=False)
+    walk: MultiWalk[Any, Any, Row] = field(init=False)
+
+    def options(self) -> WalkOptions:
+        return WalkOptions(self.concurrency, self.ordered, self.limit)
 
     def paginator(self) -> Paginator[Row]:
-        return Paginator(self._begin, name="rows", query="", walks=self.all_walks, limit=self.limit)
+        return Paginator(
+            self._begin, name="rows", query="", walks=self.all_walks, options=self.options()
+        )
 
-    def _begin(self, report: Report, _: Resume | None) -> MergedWalk[Any, Any, Row]:
-        def walk(source: ListSource, concurrency: int) -> ListWalk[Any]:
-            return ListWalk(source, report, concurrency=concurrency, ordered=self.ordered)
+    def _begin(self, report: Report, _: Position | None) -> MultiWalk[Any, Any, Row]:
+        def walk(source: ListSource, concurrency: int) -> PagedWalk[Any]:
+            options = WalkOptions(concurrency, self.ordered)
+            return PagedWalk(source, FakeOrder[Any](), report, options)
 
         server = self.server
 
-        def listing(site: int, lists: list[int]) -> tuple[ListWalk[Any], Any]:
-            def lane(key: Key) -> Lane[int, Row] | None:
+        def listing(site: int, lists: list[int]) -> tuple[PagedWalk[Any], Any]:
+            def sub_walk(key: Key) -> SubWalk[int, Row] | None:
                 total = lists[key[1]]
                 hint = self.hint(total)
                 rows = tuple(range(total))
                 inner = ListSource(server, f"inner {key}", rows, server.size, False, hint)
                 pages = max(1, -(-hint // server.size))
-                return Lane(walk(inner, self.concurrency), lambda row: (key, row), pages)
+                return SubWalk(walk(inner, self.concurrency), lambda row: (key, row), pages)
 
             keys = tuple((site, at) for at in range(len(lists)))
             outer = ListSource(server, f"outer {site}", keys, server.outer_size, True)
-            return walk(outer, 1), lane
+            return walk(outer, 1), sub_walk
 
         def finish() -> None:
             self.finished += 1
 
-        self.walk = MergedWalk(
+        self.walk = MultiWalk(
             (listing(site, lists) for site, lists in enumerate(server.inner)),
             report,
+            self.options(),
             page_size=server.size,
-            concurrency=self.concurrency,
-            ordered=self.ordered,
             finish=finish,
         )
         return self.walk
 
 
-async def turns(count: int = 12) -> None:
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-@contextlib.asynccontextmanager
-async def answering(server: Server, seed: int = 0) -> AsyncGenerator[None, None]:
-    """With requests let go one a turn, whichever, or in a turn none."""
-    rng = random.Random(seed)
-
-    async def serve() -> None:
-        while True:
-            await asyncio.sleep(0)
-            ready = sorted(name for name, held in server.waiting.items() if not held.done())
-            if ready and rng.random() < 0.8:
-                server.let_go(rng.choice(ready))
-
-    task = asyncio.create_task(serve())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    async def all_of_it() -> T:
-        async with asyncio.timeout(20):
-            result = await main()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        assert not left, f"tasks are left: {left}"
-        return result
-
-    return asyncio.run(all_of_it())
-
-
 def collect(merged: Merged, seed: int = 0) -> list[Row]:
     async def main() -> list[Row]:
-        async with answering(merged.server, seed):
+        async with answering(merged.server, at_random(seed)):
             return await merged.paginator().collect()
 
     return run(main)
@@ -261,7 +191,7 @@ def test_every_row_comes_once(merged: Merged, seed: int) -> None:
     over = merged.paginator()
 
     async def main() -> list[Row]:
-        async with answering(server, seed):
+        async with answering(server, at_random(seed)):
             return await over.collect()
 
     got = run(main)
@@ -275,12 +205,12 @@ def test_every_row_comes_once(merged: Merged, seed: int) -> None:
     assert report.items == len(got)
     assert report.requests == len(server.asked)
     assert merged.finished == 1
-    assert len(merged.all_walks) == 0
+    assert in_progress(merged.all_walks) == 0
     outer = sum(max(1, -(-len(lists) // server.outer_size)) for lists in server.inner)
     assert server.pages_of("outer") == outer
-    least = sum(total // server.size + 1 for lists in server.inner for total in lists)
-    lanes = sum(map(len, server.inner))
-    assert least <= server.pages_of("inner") <= least + lanes * (merged.concurrency - 1)
+    needed = sum(total // server.size + 1 for lists in server.inner for total in lists)
+    sub_walks = sum(map(len, server.inner))
+    assert needed <= server.pages_of("inner") <= needed + sub_walks * (merged.concurrency - 1)
 
 
 @some
@@ -289,8 +219,8 @@ def test_right_hints_cost_nothing_beyond_the_end(merged: Merged, seed: int) -> N
     merged.hint = lambda total: total
     server = merged.server
     collect(merged, seed)
-    least = sum(total // server.size + 1 for lists in server.inner for total in lists)
-    assert server.pages_of("inner") == least
+    needed = sum(total // server.size + 1 for lists in server.inner for total in lists)
+    assert server.pages_of("inner") == needed
 
 
 def test_nothing_at_all() -> None:
@@ -309,7 +239,7 @@ def test_nothing_at_all() -> None:
 def test_no_more_than_concurrency_in_flight_or_buffered(
     merged: Merged, seed: int, pause: int
 ) -> None:
-    """All lanes and the listing together; what the consumer works on counts."""
+    """All sub-walks and the listing together; what the consumer works on counts."""
     server = merged.server
     taken: set[Row] = set()
     holding: list[str] = []
@@ -332,14 +262,14 @@ def test_no_more_than_concurrency_in_flight_or_buffered(
 
     def on_ask(_: str) -> None:
         assert len(open_pages()) <= merged.concurrency
-        # Lanes that are listed and not begun are no more than a page of the outer list.
+        # Sub-walks that are listed and not started are no more than a page of the outer list.
         assert len(merged.walk._waiting) <= server.outer_size
-        assert len(merged.walk._lanes) <= merged.concurrency
+        assert len(merged.walk._started) <= merged.concurrency
 
     server.on_ask = on_ask
 
     async def main() -> None:
-        async with answering(server, seed):
+        async with answering(server, at_random(seed)):
             async for row in merged.paginator():
                 taken.add(row)
                 holding[:] = [page_of(row)]
@@ -410,7 +340,7 @@ def test_rows_come_while_keys_are_still_listed(ordered: bool) -> None:
 @some
 @given(st.integers(2, 8), st.integers(0, 9), seeds)
 def test_a_huge_list_does_not_starve_small_ones(concurrency: int, at: int, seed: int) -> None:
-    """Out of order, each has a like share of the window, wherever the huge one stands."""
+    """Out of order, each has an equal share of the window, wherever the huge one stands."""
     small = [3] * 9
     lists = [*small[:at], 150, *small[at:]]
     server = Server([lists], outer_size=4, size=1)
@@ -429,7 +359,7 @@ def test_huge_lists_do_not_starve_small_ones_of_a_slow_consumer() -> None:
 
     async def main() -> list[int]:
         got: list[int] = []
-        async with answering(server):
+        async with answering(server, at_random()):
             async for key, _ in Merged(server, 4, ordered=False).paginator():
                 got.append(key[1])
                 await turns(15)
@@ -445,7 +375,7 @@ def test_a_consumer_that_stops_taking_stops_the_requests(ordered: bool) -> None:
     merged = Merged(server, 5, ordered)
 
     async def main() -> None:
-        async with answering(server), merged.paginator() as over:
+        async with answering(server, at_random()), merged.paginator() as over:
             items = aiter(over)
             for _ in range(10):
                 await anext(items)
@@ -501,7 +431,7 @@ def test_a_page_that_fails(merged: Merged, seed: int, which: int) -> None:
     over = merged.paginator()
 
     async def main() -> bool:
-        async with answering(server, seed):
+        async with answering(server, at_random(seed)):
             try:
                 async for row in over:
                     got.append(row)  # noqa: PERF401  # what came before the error counts
@@ -520,13 +450,13 @@ def test_a_page_that_fails(merged: Merged, seed: int, which: int) -> None:
         assert got == server.rows()[: len(got)]
     if not failed:
         assert sorted(got) == server.rows(), "only a page beyond the end may fail in vain"
-    assert len(merged.all_walks) == 0
+    assert in_progress(merged.all_walks) == 0
 
 
 @some
 @given(mergers(), seeds, st.integers(0, 80), st.sampled_from(["cancel", "close", "with", "aclose"]))
 def test_early_exits(merged: Merged, seed: int, at: int, how: str) -> None:
-    """No task is left, whichever way a walk ends, and nothing is asked for any more."""
+    """No task is left, whichever way a walk ends, and nothing further is requested."""
     server = merged.server
     over = merged.paginator()
 
@@ -548,7 +478,7 @@ def test_early_exits(merged: Merged, seed: int, at: int, how: str) -> None:
                 break
 
     async def main() -> None:
-        async with answering(server, seed):
+        async with answering(server, at_random(seed)):
             task = asyncio.create_task(consume())
             if how in ("cancel", "close"):
                 await turns(at)
@@ -574,7 +504,7 @@ def test_there_are_no_positions() -> None:
     server = Server([[9, 9]])
 
     async def main() -> list[Page[Row]]:
-        async with answering(server):
+        async with answering(server, at_random()):
             return [page async for page in Merged(server, 4).paginator().pages()]
 
     pages = run(main)
@@ -582,11 +512,11 @@ def test_there_are_no_positions() -> None:
     assert {(page.position, page.meta) for page in pages} == {(None, None)}
 
 
-def test_listings_are_begun_one_after_another() -> None:
-    """A walk over a thousand sites makes its second listing when the first is at its end."""
+def test_listings_start_one_after_another() -> None:
+    """A walk over a thousand sites lists the second one when it has listed the first."""
     server = Server([[1], [1], [1]])
-    begun: list[str] = []
-    server.on_ask = begun.append
+    asked: list[str] = []
+    server.on_ask = asked.append
     collect(Merged(server, 2))
-    outer = [name for name in begun if name.startswith("outer")]
+    outer = [name for name in asked if name.startswith("outer")]
     assert outer == ["outer 0 1", "outer 1 1", "outer 2 1"]

@@ -1,7 +1,7 @@
 """The walk alone: no HTTP, and a list whose pages arrive in the order that the test chooses.
 
-What is counted is counted by the list, from outside: which pages were asked for, when, and how
-many of them the consumer had not yet done with. Time is turns of the event loop.
+What is counted is counted by the list, from outside: which pages were requested, when, and how
+many of them the consumer had not finished with. Time is turns of the event loop.
 """
 
 from __future__ import annotations
@@ -11,15 +11,7 @@ import contextlib
 import functools
 import gc
 import itertools
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Coroutine,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
 from typing import Any, Literal, TypeVar
 
 import pytest
@@ -28,113 +20,60 @@ from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from rybbit_async import Page, PageMeta, Paginator, Report, RybbitError
-from rybbit_async.walks.paginator import Walks
-from rybbit_async.walks.walk import ListWalk, Pass, Resume, Span
+from rybbit_async.walks.options import WalkOptions
+from rybbit_async.walks.paginator import WalkRegistry
+from rybbit_async.walks.walk import PagedWalk, PageRequest, Position
+
+from .helpers import (
+    FakeOrder,
+    HeldRequests,
+    LoadedPage,
+    OutageError,
+    answering,
+    in_progress,
+    picked,
+    run,
+    turns,
+)
 
 T = TypeVar("T")
 
-# --- a list to walk, and a loop to walk it in --------------------------------------------------
-
-
-class OutageError(Exception):
-    """What a page that fails raises."""
+# --- a list to walk ----------------------------------------------------------------------------
 
 
 @define(eq=False)
-class FakeLedger:
-    """Drops what came before, and asks for nothing to be read again. (See ``test_mending``.)"""
-
-    report: Report
-    same: int | None  # items are told apart modulo this
-    seen: set[int] = field(factory=set)
-
-    def take(self, number: int, page: Page[int], size: int) -> list[int]:
-        fresh: list[int] = []
-        for item in page:
-            kind = item if self.same is None else item % self.same
-            if kind in self.seen:
-                self.report.duplicates += 1
-            else:
-                self.seen.add(kind)
-                fresh.append(item)
-        return fresh
-
-    def lands(self, page: Page[int], first: int) -> bool:
-        raise NotImplementedError
-
-    def spans(self) -> list[Span]:
-        return []
-
-    def mend(self, span: Span, page: Page[int], first: int, size: int) -> list[int]:
-        raise NotImplementedError
-
-    def enough(self) -> bool:
-        return False
-
-    def end_pass(self) -> None:
-        pass
-
-    def next_pass(self) -> Pass | None:
-        return None
-
-    def position(self) -> tuple[int, dict[str, Any]] | None:
-        return None
-
-
-@define(eq=False)
-class FakeSource:
-    """The numbers 0, 1, 2, ... below ``total``, in pages; each waits until it is let go.
+class FakeSource(HeldRequests[int]):
+    """The numbers 0, 1, 2, ... below ``total``, in pages; each waits until the test answers it.
 
     The one place here that knows what a ``Source`` is.
     """
 
     total: int
     page_size: int
-    counted: bool = True  # whether pages say the total
+    counted: bool = True  # whether pages tell the total
     expected: int | None = None
     fails: int | None = None  # the number of a page that is an error
     same: int | None = None  # items are told apart modulo this
-    slow_to_stop: int = 0  # turns that a cancelled request takes to be over
-    stops_badly: bool = False  # whether a cancelled request ends with an error of its own
-    asked: list[int] = field(factory=list)
-    answered: list[int] = field(factory=list)
-    begun: int = 0
-    waiting: dict[int, asyncio.Future[None]] = field(factory=dict)
-    on_ask: Callable[[int], None] = lambda _: None
-    moves: bool = False
+    settled: bool = True
+    note: str | None = None
     state: Mapping[str, str] = field(factory=dict)
 
-    async def prepare(self, resume: Resume | None) -> FakeSource:
+    async def prepare(self, state: Mapping[str, str] | None) -> FakeSource:
         return self
 
-    def fetch(
-        self, number: int, size: int, stable: bool
-    ) -> Coroutine[Any, Any, Callable[[], Page[int]]]:
-        assert (size, stable) == (self.page_size, False)
-        self.asked.append(number)
-        self.on_ask(number)
-        return self._answer(number)
+    def fetch(self, request: PageRequest) -> Coroutine[Any, Any, LoadedPage[int]]:
+        assert (request.size, request.stable) == (self.page_size, False)
+        self.ask(request.number)
+        return self._answer(request.number)
 
-    def ledger(self, report: Report, concurrency: int, resume: Resume | None) -> FakeLedger:
-        return FakeLedger(report, self.same)
-
-    async def _answer(self, page: int) -> Callable[[], Page[int]]:
-        self.begun += 1
-        self.waiting[page] = asyncio.get_running_loop().create_future()
-        try:
-            await self.waiting[page]
-        except asyncio.CancelledError:
-            if self.stops_badly:
-                raise OutageError(page) from None
-            raise
-        finally:
-            del self.waiting[page]
-            for _ in range(self.slow_to_stop):
-                await asyncio.sleep(0)
-        self.answered.append(page)
+    async def _answer(self, page: int) -> LoadedPage[int]:
+        await self.hold(page)
         if page == self.fails:
             raise OutageError(page)
-        return functools.partial(self.page, page)
+        return LoadedPage(functools.partial(self.page, page))
+
+    def order(self) -> FakeOrder[int]:
+        return FakeOrder(lambda item: item if self.same is None else item % self.same)
 
     def page(self, number: int) -> Page[int]:
         first = (number - 1) * self.page_size
@@ -152,58 +91,10 @@ class FakeSource:
         """The number of the page that shows the end of a list without a total."""
         return self.total // self.page_size + 1
 
-    def let_go(self, page: int) -> None:
-        if not self.waiting[page].done():
-            self.waiting[page].set_result(None)
 
-
-async def turns(count: int = 12) -> None:
-    """Let everything that can run without an answer do so."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-async def answer_in_order(source: FakeSource, picks: Sequence[int]) -> None:
-    """Let the pages go, one a turn: of those that wait, the one that the next pick says.
-
-    A pick of 0 is a turn in which none goes.
-    """
-    for pick in itertools.cycle([*picks, 1]):
-        await asyncio.sleep(0)
-        ready = sorted(page for page, held in source.waiting.items() if not held.done())
-        if ready and pick:
-            source.let_go(ready[(pick - 1) % len(ready)])
-
-
-def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """``asyncio.run`` in debug's company: no task may be left, and no exception unlooked at."""
-    tasks: list[asyncio.Task[Any]] = []
-    complaints: list[dict[str, Any]] = []
-
-    def make(loop: asyncio.AbstractEventLoop, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
-        tasks.append(asyncio.Task(coro, loop=loop, **kwargs))
-        return tasks[-1]
-
-    async def all_of_it() -> T:
-        loop = asyncio.get_running_loop()
-        loop.set_task_factory(make)
-        loop.set_exception_handler(lambda _, context: complaints.append(context))
-        result = await main()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        assert not left, f"tasks are left: {left}"
-        return result
-
-    result = asyncio.run(all_of_it())
-    # What asyncio would complain of when the task is collected, said at once.
-    unseen = [task for task in tasks if getattr(task, "_log_traceback", False)]
-    assert not unseen, f"exceptions that nobody looked at: {unseen}"
-    assert not complaints
-    return result
-
-
-async def until_over(task: asyncio.Task[T], most: int = 5000) -> None:
+async def until_over(task: asyncio.Task[T], max_turns: int = 5000) -> None:
     """Wait for a task, and fail rather than hang."""
-    for _ in range(most):
+    for _ in range(max_turns):
         if task.done():
             return
         await asyncio.sleep(0)
@@ -211,42 +102,26 @@ async def until_over(task: asyncio.Task[T], most: int = 5000) -> None:
     pytest.fail("the walk hangs")
 
 
-@contextlib.asynccontextmanager
-async def answering(source: FakeSource, picks: Sequence[int] = ()) -> AsyncGenerator[None, None]:
-    """With a server that answers while the block runs."""
-    server = asyncio.create_task(answer_in_order(source, picks))
-    try:
-        yield
-    finally:
-        server.cancel()
-        await asyncio.wait([server])
-
-
 def paginator(
     source: FakeSource,
-    walks: Walks | None = None,
+    walks: WalkRegistry | None = None,
     *,
     concurrency: int = 4,
     ordered: bool = True,
     max_pages: int | None = None,
     limit: int | None = None,
 ) -> Paginator[int]:
-    def begin(report: Report, resume: Resume | None) -> ListWalk[int]:
-        return ListWalk(
-            source,
-            report,
-            concurrency=concurrency,
-            ordered=ordered,
-            most=max_pages,
-            resume=resume,
-        )
+    options = WalkOptions(concurrency, ordered, limit, max_pages=max_pages)
+
+    def begin(report: Report, position: Position | None) -> PagedWalk[int]:
+        return PagedWalk(source, source.order(), report, options, position)
 
     return Paginator(
         begin,
         name="numbers",
         query="",
-        walks=Walks() if walks is None else walks,
-        limit=limit,
+        walks=WalkRegistry() if walks is None else walks,
+        options=options,
     )
 
 
@@ -276,7 +151,7 @@ class Plan:
             self.total, self.size, self.counted, self.expected, fails=self.fails, **more
         )
 
-    def paginator(self, source: FakeSource, walks: Walks | None = None) -> Paginator[int]:
+    def paginator(self, source: FakeSource, walks: WalkRegistry | None = None) -> Paginator[int]:
         return paginator(
             source,
             walks,
@@ -316,7 +191,7 @@ async def walk(plan: Plan, source: FakeSource, over: Paginator[int]) -> list[int
             got.append(item)
             await turns(next(pauses))
 
-    async with answering(source, plan.picks):
+    async with answering(source, picked(plan.picks)):
         task = asyncio.create_task(consume())
         await until_over(task)
         await task
@@ -418,7 +293,7 @@ def test_the_window_is_never_wider_than_concurrency(plan: Plan) -> None:
     source.on_ask = on_ask
 
     async def main() -> None:
-        async with answering(source, plan.picks):
+        async with answering(source, picked(plan.picks)):
             pauses = itertools.cycle(plan.pauses)
             async for item in plan.paginator(source):
                 taken.append(item)
@@ -578,16 +453,16 @@ def test_max_pages(plan: Plan) -> None:
     source = plan.source()
     over = plan.paginator(source)
     got = run(lambda: walk(plan, source, over))
-    most = plan.max_pages or 0
-    assert set(source.asked) <= set(range(1, most + 1))
-    assert sorted(got) == list(range(min(plan.total, most * plan.size)))
+    max_pages = plan.max_pages or 0
+    assert set(source.asked) <= set(range(1, max_pages + 1))
+    assert sorted(got) == list(range(min(plan.total, max_pages * plan.size)))
     if plan.ordered:
         assert got == sorted(got)
     needed = max(1, source.last) if plan.counted else source.end
-    assert over.report.complete is (most >= needed)
-    assert (over.report.reason is None) is (most >= needed)
-    if most < needed:
-        assert f"max_pages={most}" in (over.report.reason or "")
+    assert over.report.complete is (max_pages >= needed)
+    assert (over.report.reason is None) is (max_pages >= needed)
+    if max_pages < needed:
+        assert f"max_pages={max_pages}" in (over.report.reason or "")
 
 
 def test_a_limit_of_nothing_asks_for_nothing() -> None:
@@ -624,7 +499,7 @@ def test_a_page_that_fails(plan: Plan, by_pages: bool) -> None:
                 got.append(item)  # noqa: PERF401  # what came before the error counts
 
     async def main() -> bool:
-        async with answering(source, plan.picks):
+        async with answering(source, picked(plan.picks)):
             task = asyncio.create_task(consume())
             await until_over(task)
             left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -649,7 +524,7 @@ def test_a_page_that_fails(plan: Plan, by_pages: bool) -> None:
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-def test_the_error_keeps_its_place_in_the_code(ordered: bool) -> None:
+def test_an_error_keeps_its_traceback(ordered: bool) -> None:
     source = FakeSource(10, 2, fails=3)
 
     async def main() -> None:
@@ -661,7 +536,7 @@ def test_the_error_keeps_its_place_in_the_code(ordered: bool) -> None:
     run(main)
 
 
-def test_a_walk_may_be_begun_again_after_an_error() -> None:
+def test_a_walk_can_start_again_after_an_error() -> None:
     source = FakeSource(10, 2, fails=3)
 
     async def main() -> None:
@@ -680,7 +555,7 @@ def test_a_walk_may_be_begun_again_after_an_error() -> None:
 
 
 def requests_left() -> list[asyncio.Task[Any]]:
-    """Requests that are not over. (asyncio itself makes tasks that end generators.)"""
+    """Requests in progress. (asyncio itself makes tasks that end generators.)"""
     return [task for task in asyncio.all_tasks() if "FakeSource" in repr(task.get_coro())]
 
 
@@ -696,7 +571,7 @@ class BodyError(Exception):
 )
 def test_leaving_early(plan: Plan, how: str, after: int, slow: int) -> None:
     source = plan.source(slow_to_stop=slow)
-    walks = Walks()
+    walks = WalkRegistry()
     over = plan.paginator(source, walks)
     got: list[int] = []
 
@@ -711,7 +586,7 @@ def test_leaving_early(plan: Plan, how: str, after: int, slow: int) -> None:
                 break
 
     async def main() -> None:
-        async with answering(source, plan.picks):
+        async with answering(source, picked(plan.picks)):
             try:
                 if how in ("with", "error in with"):
                     async with over:
@@ -733,7 +608,7 @@ def test_leaving_early(plan: Plan, how: str, after: int, slow: int) -> None:
             await turns(20 + 3 * slow)
             asked = len(source.asked)
             assert len(asyncio.all_tasks()) == 2, "this task and the server"
-            assert len(walks) == 0
+            assert in_progress(walks) == 0
             await turns()
             assert len(source.asked) == asked
         if len(got) > after:
@@ -758,7 +633,7 @@ def test_cancelling_the_consumer(plan: Plan, at: int, slow: int) -> None:
                 await turns(next(pauses))
 
     async def main() -> None:
-        async with answering(source, plan.picks):
+        async with answering(source, picked(plan.picks)):
             task = asyncio.create_task(consume())
             await turns(at)
             cancelled = task.cancel()
@@ -785,7 +660,7 @@ def test_cancelling_more_than_once_leaves_no_task(
     over = plan.paginator(source)
 
     async def main() -> None:
-        async with answering(source, plan.picks):
+        async with answering(source, picked(plan.picks)):
             task = asyncio.create_task(over.collect())
             await turns(at)
             while not task.done():
@@ -799,13 +674,13 @@ def test_cancelling_more_than_once_leaves_no_task(
 
 
 class OverError(RybbitError):
-    """What whoever owns the walks ends them with."""
+    """What the owner of the walks ends them with."""
 
 
 @given(plans(), st.integers(0, 60), st.integers(0, 3))
 def test_closing_from_outside(plan: Plan, at: int, slow: int) -> None:
     source = plan.source(slow_to_stop=slow)
-    walks = Walks()
+    walks = WalkRegistry()
     over = plan.paginator(source, walks)
     got: list[int] = []
 
@@ -821,7 +696,7 @@ def test_closing_from_outside(plan: Plan, at: int, slow: int) -> None:
         return asked
 
     async def main() -> None:
-        async with answering(source, plan.picks):
+        async with answering(source, picked(plan.picks)):
             task = asyncio.create_task(consume())
             await turns(at)
             was_over = task.done()
@@ -844,7 +719,7 @@ def test_closing_from_outside(plan: Plan, at: int, slow: int) -> None:
                 with pytest.raises(OverError, match=r"^closed$"):
                     await task
                 assert over.report.complete is False
-            assert len(walks) == 0
+            assert in_progress(walks) == 0
 
     run(main)
     if plan.ordered:
@@ -857,7 +732,7 @@ async def _aclose(items: Any) -> None:
 
 def test_closing_waits_for_a_walk_that_is_ending_already() -> None:
     source = FakeSource(100, 2, slow_to_stop=5)
-    walks = Walks()
+    walks = WalkRegistry()
 
     async def main() -> None:
         pages = paginator(source, walks).pages()
@@ -877,10 +752,10 @@ def test_closing_waits_for_a_walk_that_is_ending_already() -> None:
     run(main)
 
 
-def test_closing_twice_and_of_nothing() -> None:
+def test_closing_twice_and_without_any_walk() -> None:
     async def main() -> None:
-        walks = Walks()
-        assert len(walks) == 0
+        walks = WalkRegistry()
+        assert in_progress(walks) == 0
         await walks.close(OverError, "closed")
         await walks.close(OverError, "closed")
 
@@ -889,7 +764,7 @@ def test_closing_twice_and_of_nothing() -> None:
 
 def test_the_end_of_the_block_ends_every_walk_of_this_paginator_and_no_other() -> None:
     source, other_source = FakeSource(100, 2), FakeSource(100, 2)
-    walks = Walks()
+    walks = WalkRegistry()
 
     async def main() -> None:
         async with answering(source), answering(other_source):
@@ -898,21 +773,21 @@ def test_the_end_of_the_block_ends_every_walk_of_this_paginator_and_no_other() -
             async with paginator(source, walks) as over:
                 one, two = aiter(over), aiter(over)
                 assert [await anext(one), await anext(two)] == [0, 0]
-                assert len(walks) == 3
+                assert in_progress(walks) == 3
             assert not source.waiting
             for items in (one, two):
                 assert await anext(items) == 1  # it is there already
                 with pytest.raises(RybbitError, match="async with"):
                     await anext(items)
             assert [await anext(other) for _ in range(5)] == [1, 2, 3, 4, 5]
-            assert len(walks) == 1
+            assert in_progress(walks) == 1
             await other.aclose()  # type: ignore[attr-defined]
-            assert len(walks) == 0
+            assert in_progress(walks) == 0
 
     run(main)
 
 
-def test_a_walk_that_is_dropped_leaves_nothing_for_asyncio_to_complain_of() -> None:
+def test_a_walk_that_is_dropped_leaves_nothing_for_asyncio_to_log() -> None:
     source = FakeSource(100, 2, fails=3)
     complaints: list[dict[str, Any]] = []
 
@@ -995,12 +870,12 @@ def test_a_limit_counts_what_is_given(plan: Plan, same: int) -> None:
 
 def test_making_one_sends_nothing_and_needs_no_loop() -> None:
     source = FakeSource(10, 2)
-    walks = Walks()
+    walks = WalkRegistry()
     over = paginator(source, walks)
     assert aiter(over) is not None
     assert over.pages() is not None
     assert source.asked == []
-    assert len(walks) == 0
+    assert in_progress(walks) == 0
     assert repr(over) == "<Paginator: numbers>"
     assert over.report.complete is None
 
@@ -1046,7 +921,7 @@ def test_collect(plan: Plan) -> None:
     source = plan.source()
 
     async def main() -> list[int]:
-        async with answering(source, plan.picks):
+        async with answering(source, picked(plan.picks)):
             return await plan.paginator(source).collect()
 
     got = run(main)
@@ -1060,7 +935,7 @@ def test_first_reads_one_page(plan: Plan) -> None:
     over = plan.paginator(source)
 
     async def main() -> int | None:
-        async with answering(source, plan.picks):
+        async with answering(source, picked(plan.picks)):
             return await over.first()
 
     assert run(main) == (0 if plan.total else None)
@@ -1076,7 +951,7 @@ def test_pages(plan: Plan) -> None:
     over = plan.paginator(source)
 
     async def main() -> list[Page[int]]:
-        async with answering(source, plan.picks):
+        async with answering(source, picked(plan.picks)):
             return [page async for page in over.pages()]
 
     pages = run(main)

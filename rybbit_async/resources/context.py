@@ -1,0 +1,31 @@
+"""What every resource works with."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..transport.capabilities import Capabilities
+from ..transport.options import Options
+from ..transport.routing import Router
+from ..walks.paginator import WalkRegistry
+
+__all__ = ["Context"]
+
+
+@frozen
+class Context:
+    """The server, and the options of one view of the client.
+
+    Attributes:
+        router: sends requests to the server's endpoints.
+        capabilities: what the server is able to do, and what time it is there.
+        walks: the walks of the client that have not ended.
+        options: timeouts and retries of this view.
+        concurrency: how many pages a walk may have in flight or buffered, unless it says so itself.
+    """
+
+    router: Router
+    capabilities: Capabilities
+    walks: WalkRegistry
+    options: Options
+    concurrency: int

@@ -1,0 +1,172 @@
+"""``client.goals.sessions``: the sessions that reached a goal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Unpack
+
+from attrs import evolve
+
+from ..errors import NotFoundError
+from ..models import Goal, GoalSession, Session
+from ..pages import Page, Report
+from ..parameters.checks import check_goal, check_int, check_many, check_site
+from ..parameters.common import Common, CommonParameters
+from ..parameters.signature import expand_parameters
+from ..parameters.walk import WalkParameters
+from ..walks.multi_walk import MultiWalk, SubWalk
+from ..walks.options import WalkOptions
+from ..walks.paginator import Paginator
+from ..walks.walk import PagedWalk, Position
+from .endpoints import GOAL_SESSIONS, GOALS
+from .resource import Resource, applied, walk_options
+
+__all__ = ["GoalSessions", "no_goal"]
+
+
+class GoalSessions(Resource):
+    """The sessions that reached a goal, latest ``session_end`` first.
+
+    A goal is given by its id or as a ``Goal``. The endpoint ignores ``filters``: passing any
+    warns, and the rows are those of the unfiltered window.
+    """
+
+    @expand_parameters
+    async def list(
+        self,
+        site: int | str,
+        goal: int | Goal,
+        *,
+        page: int = 1,
+        limit: int = 25,
+        **common: Unpack[CommonParameters],
+    ) -> Page[Session]:
+        """One page of ``limit`` sessions (``GET`` goal sessions); its ``meta`` is ``None``.
+
+        The response has no total: a page that is short, or empty, is the last one.
+        """
+        params = _params(check_site(site), check_goal(goal))
+        return await self._page(GOAL_SESSIONS, params, page, limit, common)
+
+    @expand_parameters
+    def iter(
+        self,
+        site: int | str,
+        goal: int | Goal,
+        *,
+        page_size: int = 1000,
+        **walk: Unpack[WalkParameters],
+    ) -> Paginator[Session]:
+        """Every session that reached a goal.
+
+        Args:
+            site: the site's number, or its identifier of 12 hexadecimal characters.
+            goal: a ``Goal`` that was read with the same common parameters tells how many sessions
+                to expect, which saves requests beyond the end.
+            page_size: how many sessions a request asks for; a page costs the server nearly the
+                same whatever its size.
+            walk: see ``WalkParameters``.
+        """
+        params = _params(check_site(site), check_goal(goal))
+        expected = goal.total_conversions if isinstance(goal, Goal) else None
+        return self._walk(GOAL_SESSIONS, params, page_size, walk, expected=expected)
+
+    @expand_parameters
+    def iter_all(
+        self,
+        sites: int | str | Iterable[int | str],
+        *,
+        goals: Iterable[int | Goal] | None = None,
+        page_size: int = 1000,
+        **walk: Unpack[WalkParameters],
+    ) -> Paginator[GoalSession]:
+        """The sessions of every goal of one site or of many, walked together under one window.
+
+        Sessions begin to arrive while goals are still being listed. A session that reached two
+        goals comes once for each. The pages have no positions: to stop and go on, walk goal by
+        goal.
+
+        Args:
+            sites: a site or several, each by its number or its identifier, and not by both.
+            goals: only these goals, by id or as ``Goal``; for one that none of the sites has,
+                ``NotFoundError`` is raised after the last item.
+            page_size: how many sessions a request asks for.
+            walk: see ``WalkParameters``. ``concurrency`` counts pages of goals and of sessions;
+                ``ordered`` is site by site and goal by goal, by ``goal_id``; without it each goal
+                has an equal share of the requests, and sessions come as their pages arrive.
+        """
+        options, common = walk_options(self._context, walk)
+        common = applied(GOAL_SESSIONS, common)
+        size = check_int("page_size", page_size)
+        many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
+        by_key = {check_site(site): site for site in many}  # each once
+        wanted = None if goals is None else {check_goal(g) for g in check_many("goals", goals)}
+
+        def begin(report: Report, _: Position | None) -> MultiWalk[Goal, Session, GoalSession]:
+            missing = set(wanted or ())
+
+            def open_goal(
+                site: int | str, key: str, goal: Goal
+            ) -> SubWalk[Session, GoalSession] | None:
+                if wanted is not None and goal.goal_id not in wanted:
+                    return None
+                missing.discard(goal.goal_id)
+                return self._sub_walk(site, key, goal, size, common, report, options)
+
+            listings = (
+                (self._goals(key, common, report, options), partial(open_goal, site, key))
+                for key, site in by_key.items()
+            )
+
+            def finish() -> None:
+                if missing:
+                    raise no_goal(min(missing), ", ".join(by_key))
+
+            return MultiWalk(listings, report, options, page_size=size, finish=finish)
+
+        name = f"sessions of all goals of {len(by_key)} sites"
+        return self._paginator(begin, options, name, [*by_key], common.window.query())
+
+    def _goals(
+        self, site: str, common: Common, report: Report, options: WalkOptions
+    ) -> PagedWalk[Goal]:
+        """The walk over the goals of a site, a page at a time."""
+        size = GOALS.max_page_size or 100
+        source = self._source(GOALS, {"site": site}, size, common, GOALS.stable_query)
+        return PagedWalk(source, GOALS.order, report, evolve(options, concurrency=1))
+
+    def _sub_walk(
+        self,
+        site: int | str,
+        key: str,
+        goal: Goal,
+        size: int,
+        common: Common,
+        report: Report,
+        options: WalkOptions,
+    ) -> SubWalk[Session, GoalSession]:
+        """The walk over the sessions of one goal."""
+        expected = goal.total_conversions or 0
+        params = _params(key, goal.goal_id)
+        source = self._source(GOAL_SESSIONS, params, size, common, expected=expected)
+        return SubWalk(
+            PagedWalk(source, GOAL_SESSIONS.order, report, options),
+            lambda session: GoalSession(site, goal, session),
+            max(1, -(-expected // size)),
+        )
+
+
+def _params(site: str, goal: int) -> dict[str, str | int]:
+    return {"site": site, "goal": goal}
+
+
+def no_goal(goal_id: int, site: int | str) -> NotFoundError:
+    """The error for a goal that is not among those of a site."""
+    return NotFoundError(
+        f"goal {goal_id} is not among the goals of site {site}",
+        status=404,
+        message="Goal not found",
+        method="GET",
+        url="",
+    )

@@ -1,0 +1,145 @@
+"""What all resources have in common: one page of a list, and a walk over all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, Final, TypeVar, cast
+
+from ..pages import Page, Report
+from ..parameters.checks import check_bool, check_int, warn
+from ..parameters.common import Common, CommonParameters, parse_common
+from ..parameters.walk import WALK_DEFAULTS, WalkParameters
+from ..walks.options import WalkOptions
+from ..walks.paginator import Paginator
+from ..walks.walk import Order, PagedWalk, PageRequest, Position, Walk
+from .context import Context
+from .endpoints import ListEndpoint
+from .list_source import ListSource
+
+__all__ = ["MAX_CONCURRENCY", "Resource", "applied", "walk_options"]
+
+T = TypeVar("T")
+
+MAX_CONCURRENCY: Final = 1000
+NOTHING: Final[Mapping[str, str]] = {}
+
+
+class Resource:
+    """Something that hangs on the client, such as ``client.goals``."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def _page(
+        self,
+        endpoint: ListEndpoint[T],
+        params: Mapping[str, str | int],
+        page: int,
+        size: int,
+        common: CommonParameters,
+        *,
+        sorting: Mapping[str, str] = NOTHING,
+        query: Mapping[str, str] = NOTHING,
+    ) -> Page[T]:
+        """One page of a list."""
+        parsed = applied(endpoint, parse_common(common))
+        size = check_int(endpoint.size_parameter, size, maximum=endpoint.max_page_size)
+        source = self._source(endpoint, params, size, parsed, sorting, query)
+        raw = await source.fetch(PageRequest(check_int("page", page), source.page_size))
+        return raw.decode()
+
+    def _walk(
+        self,
+        endpoint: ListEndpoint[T],
+        params: Mapping[str, str | int],
+        page_size: int,
+        walk: WalkParameters,
+        *,
+        order: Order[T] | None = None,
+        sorting: Mapping[str, str] = NOTHING,
+        query: Mapping[str, str] = NOTHING,
+        expected: int | None = None,
+    ) -> Paginator[T]:
+        """A walk over all of a list."""
+        options, common = walk_options(self._context, walk)
+        common = applied(endpoint, common)
+        page_size = check_int("page_size", page_size, maximum=endpoint.max_page_size)
+        source = self._source(endpoint, params, page_size, common, sorting, query, expected)
+
+        def begin(report: Report, position: Position | None) -> Walk[T]:
+            return PagedWalk(source, order or endpoint.order, report, options, position)
+
+        name = endpoint.name.format_map(params)
+        return self._paginator(begin, options, name, source.window.query(), source.query, sorting)
+
+    def _source(
+        self,
+        endpoint: ListEndpoint[T],
+        params: Mapping[str, str | int],
+        size: int,
+        common: Common,
+        sorting: Mapping[str, str] = NOTHING,
+        query: Mapping[str, str] = NOTHING,
+        expected: int | None = None,
+    ) -> ListSource[T]:
+        return ListSource(
+            self._context,
+            endpoint,
+            params,
+            common.window,
+            query if common.filters is None else {**query, "filters": common.filters},
+            sorting,
+            size,
+            expected,
+        )
+
+    def _paginator(
+        self,
+        begin: Callable[[Report, Position | None], Walk[T]],
+        options: WalkOptions,
+        name: str,
+        *query: object,
+    ) -> Paginator[T]:
+        """A paginator over the walks that ``begin`` begins; ``query`` is all that was asked for."""
+        return Paginator(
+            begin,
+            name=name,
+            query=sha256(json.dumps([name, *query]).encode()).hexdigest()[:16],
+            walks=self._context.walks,
+            options=options,
+        )
+
+
+def walk_options(context: Context, walk: WalkParameters) -> tuple[WalkOptions, Common]:
+    """The options of a walk, and the common parameters that were passed along with them.
+
+    Raises:
+        InvalidParameterError: one of them cannot be.
+    """
+    given: dict[str, Any] = {**WALK_DEFAULTS, **walk}
+    concurrency = given.pop("concurrency", None)
+    limit, max_pages = given.pop("limit", None), given.pop("max_pages", None)
+    options = WalkOptions(
+        concurrency=context.concurrency
+        if concurrency is None
+        else check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
+        ordered=check_bool("ordered", given.pop("ordered")),
+        limit=None if limit is None else check_int("limit", limit, minimum=0),
+        strict=check_bool("strict", given.pop("strict")),
+        max_pages=None if max_pages is None else check_int("max_pages", max_pages),
+    )
+    own = WalkParameters.__annotations__.keys() - CommonParameters.__annotations__.keys()
+    return options, parse_common(cast("CommonParameters", given), also=sorted(own))
+
+
+def applied(endpoint: ListEndpoint[Any], common: Common) -> Common:
+    """The common parameters that an endpoint applies; warns of filters that it does not."""
+    if endpoint.filtered or common.filters is None:
+        return common
+    warn(
+        "filters: the server ignores them for the sessions of a goal, so these rows are those of "
+        "the unfiltered window; filter them in your program"
+    )
+    return common._replace(filters=None)

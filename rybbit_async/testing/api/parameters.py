@@ -1,0 +1,121 @@
+"""Query parameters that several lists read: numbers, the window, the filters."""
+
+from __future__ import annotations
+
+import re
+
+from ..filters import (
+    Filter,
+    InvalidFilterError,
+    MalformedFiltersError,
+    UnusableFilterError,
+    condition_of,
+    parse_filters,
+)
+from ..queries.cache import PageOf
+from ..windows import ZoneError, resolve
+from ..wire import Response, error_response, integer_prefix, json_response
+from .call import Call, ResponseError
+
+__all__ = [
+    "condition",
+    "crash",
+    "filters",
+    "page_and_limit",
+    "parse_int",
+    "whole_number",
+    "within",
+]
+
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?", re.ASCII)
+
+
+def parse_int(call: Call, name: str, default: int) -> int | None:
+    """A number read as JavaScript's `parseInt` reads it. None if it is not one."""
+    given = call.query.getall(name, [])
+    return integer_prefix(",".join(given)) if given else default
+
+
+def whole_number(call: Call, name: str, failed: Response, default: int | None = None) -> int | None:
+    """An integer. An empty value is the default; anything else ends the call with `failed`."""
+    number = _number(call, name, failed, default)
+    if number is None or isinstance(number, int):
+        return number
+    if not number.is_integer():
+        raise ResponseError(failed)
+    return int(number)
+
+
+def _number(call: Call, name: str, failed: Response, default: int | None) -> float | None:
+    given = call.query.getall(name, [])
+    if not given or given == [""]:
+        return default
+    if len(given) > 1 or not _NUMBER.fullmatch(given[0]):
+        raise ResponseError(failed)
+    return float(given[0]) if "." in given[0] else int(given[0])
+
+
+def page_and_limit(call: Call, failed: Response, limit: int) -> PageOf:
+    """The page that `page` and `limit` ask for.
+
+    Both may be empty. `page` may be a fraction, if only the first row is a whole number: real
+    servers compute with it before their database checks the result.
+    """
+    page = _number(call, "page", failed, 1)
+    size = whole_number(call, "limit", failed, limit)
+    assert page is not None
+    assert size is not None
+    if not float((page - 1) * size).is_integer():
+        raise ResponseError(failed)
+    return call.page_of(page, size)
+
+
+def within(call: Call, failure: str) -> str:
+    """The SQL condition of the site and of the window that the query asks for.
+
+    `failure` is the message of the 500 for a time zone in the wrong case.
+    """
+    try:
+        window = resolve(call.query, call.release, call.service.clock())
+    except ZoneError:
+        raise ResponseError(error_response(500, failure)) from None
+    return call.queries.within(call.site, window)
+
+
+def filters(call: Call, failure: str, *, caught: bool = False) -> list[Filter]:
+    """The filters of the query. Ends the call with a 500 if they are invalid.
+
+    `caught` is for endpoints that, on older releases, catch the validator's error themselves.
+    """
+    failed = error_response(500, failure)
+    try:
+        return parse_filters(call.query.getall("filters", []), call.release)
+    except MalformedFiltersError:
+        crashes = not call.release.validation_crashes and not caught
+        response = _internal_error("Invalid JSON format") if crashes else failed
+    except InvalidFilterError as error:
+        if call.release.validation_crashes:
+            response = crash()
+        else:
+            response = failed if caught else _internal_error(str(error))
+    except UnusableFilterError:
+        response = failed
+    raise ResponseError(response)
+
+
+def condition(call: Call, chosen: list[Filter], within: str, failure: str) -> str:
+    """The SQL condition of these filters."""
+    try:
+        return condition_of(chosen, call.release, within)
+    except UnusableFilterError:
+        raise ResponseError(error_response(500, failure)) from None
+
+
+def crash() -> Response:
+    """How newer releases answer what they find invalid, because their error handling fails."""
+    return _internal_error("Cannot set property errors of [object Object] which has only a getter")
+
+
+def _internal_error(message: str) -> Response:
+    body = {"statusCode": 500, "error": "Internal Server Error", "message": message}
+    return json_response(body, 500)

@@ -1,0 +1,91 @@
+"""Every endpoint of the API as data: its route on each layout, and its handler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from urllib.parse import unquote
+
+import attrs
+
+from ..releases import Release
+from . import goals, sessions, users
+from .call import Handler, RecordedRequest
+
+__all__ = ["ENDPOINTS", "Endpoint", "endpoint_of"]
+
+
+def _every_release(_: Release) -> bool:
+    return True
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template))
+
+
+@attrs.frozen
+class Endpoint:
+    """One endpoint. `{name}` in a template is a parameter of the path."""
+
+    method: str
+    goals: str | None
+    """The path on layout `goals`. None if the layout lacks the endpoint."""
+    sites: str | None
+    """The path on layout `sites`. None if the layout lacks the endpoint."""
+    handler: Handler
+    exists: Callable[[Release], bool] = _every_release
+    """Whether a release that has the layout also has the endpoint."""
+
+    @cached_property
+    def _patterns(self) -> dict[str, re.Pattern[str]]:
+        templates = {"goals": self.goals, "sites": self.sites}
+        return {layout: _pattern(path) for layout, path in templates.items() if path is not None}
+
+    def match(self, request: RecordedRequest, release: Release) -> dict[str, str] | None:
+        """The parameters of the path, percent-decoded. None if it is another endpoint's request."""
+        pattern = self._patterns.get(release.layout)
+        if pattern is None or request.method != self.method or not self.exists(release):
+            return None
+        found = pattern.fullmatch(request.path)
+        return found and {name: unquote(text) for name, text in found.groupdict().items()}
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/api/goals/{site}", "/api/sites/{site}/goals", goals.list_goals),
+    Endpoint("POST", "/api/goals/{site}", "/api/sites/{site}/goals", goals.create_goal),
+    Endpoint(
+        "PUT", "/api/goals/{goal}/{site}", "/api/sites/{site}/goals/{goal}", goals.update_goal
+    ),
+    Endpoint(
+        "DELETE", "/api/goals/{goal}/{site}", "/api/sites/{site}/goals/{goal}", goals.delete_goal
+    ),
+    Endpoint(
+        "GET",
+        None,
+        "/api/sites/{site}/goals/time-series",
+        goals.goal_time_series,
+        exists=lambda release: release.time_series,
+    ),
+    Endpoint(
+        "GET",
+        "/api/goals/{goal}/sessions/{site}",
+        "/api/sites/{site}/goals/{goal}/sessions",
+        sessions.list_goal_sessions,
+    ),
+    Endpoint("GET", "/api/sessions/{site}", "/api/sites/{site}/sessions", sessions.list_sessions),
+    Endpoint("GET", "/api/users/{site}", "/api/sites/{site}/users", users.list_users),
+)
+
+
+def endpoint_of(
+    request: RecordedRequest, release: Release
+) -> tuple[Endpoint, dict[str, str]] | None:
+    """The endpoint of a request and the parameters of its path. None if no route matches."""
+    if release.percent_breaks_route and "%" in request.path:
+        return None
+    for endpoint in ENDPOINTS:
+        params = endpoint.match(request, release)
+        if params is not None:
+            return endpoint, params
+    return None

@@ -1,0 +1,93 @@
+"""One request on its connection, and what faults can do to it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from weakref import WeakSet
+
+from aiohttp import web
+
+from .wire import Response
+
+__all__ = ["AlreadySent", "RequestExchange"]
+
+
+class RequestExchange:
+    """One request and its response, as `faults.Exchange` describes it."""
+
+    def __init__(self, request: web.BaseRequest, closing: WeakSet[asyncio.BaseTransport]) -> None:
+        self._request = request
+        self._closing = closing
+        self.closing = request.transport is not None and request.transport in closing
+        """The connection was to be closed when this request arrived on it."""
+        self.after: list[Callable[[], Awaitable[None]]] = []
+
+    @property
+    def _transport(self) -> asyncio.Transport | None:
+        return self._request.transport
+
+    def reset(self) -> None:
+        """Reset the connection."""
+        transport = self._transport
+        if transport is not None:
+            held: socket.socket | None = transport.get_extra_info("socket")
+            if held is not None:
+                # With no time to linger, closing the socket resets the connection.
+                held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+
+    def drop(self) -> None:
+        """Close the connection."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def close_at_next_request(self) -> None:
+        """Close the connection when another request arrives on it."""
+        if self._transport is not None:
+            self._closing.add(self._transport)
+
+    async def send(self, response: Response) -> None:
+        """Send the response."""
+        sent = web.Response(status=response.status, body=response.body, headers=response.headers)
+        await sent.prepare(self._request)
+        await sent.write_eof()
+
+    async def send_part(self, response: Response, size: int) -> None:
+        """Send the headers and the first bytes of the body."""
+        stream = await self._start(response)
+        await stream.write(response.body[:size])
+
+    async def trickle(self, response: Response, chunk: int, seconds: float) -> None:
+        """Send the body `chunk` bytes at a time, with `seconds` between them."""
+        stream = await self._start(response)
+        for start in range(0, len(response.body), chunk):
+            if start:
+                await asyncio.sleep(seconds)
+            await stream.write(response.body[start : start + chunk])
+        await stream.write_eof()
+
+    async def _start(self, response: Response) -> web.StreamResponse:
+        stream = web.StreamResponse(status=response.status, headers=response.headers)
+        stream.content_length = len(response.body)
+        await stream.prepare(self._request)
+        return stream
+
+
+class AlreadySent(web.Response):
+    """What aiohttp gets for a request whose response has been sent, or never will be."""
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        super().__init__()
+        # aiohttp reads this after the response. prepare(), which does nothing here, would set it.
+        self._keep_alive = keep_alive
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Do nothing."""
+        return
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Do nothing."""
+        return

@@ -1,0 +1,1 @@
+"""The queries behind each list, one module for each family."""

@@ -1,0 +1,82 @@
+"""Turning the exceptions of aiohttp into those of this package."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import aiohttp
+
+from ..errors import APIConnectionError, APITimeoutError
+from ..wire.messages import CLIP, Redact, Request
+from .options import Timeout
+from .single_attempt import ConnectionDroppedError
+
+__all__ = ["DEFAULT_BASE_URL", "connection_error", "forget_frames", "public_cause"]
+
+DEFAULT_BASE_URL: Final = "https://api.rybbit.io"
+
+# The request was not sent. A proxy that refuses to connect, and an unexpected certificate, are
+# among the causes.
+_NOT_SENT: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ServerFingerprintMismatch,
+)
+
+
+def connection_error(
+    error: Exception, request: Request, url: str, timeout: Timeout, redact: Redact
+) -> APIConnectionError:
+    """The error for a request whose response did not arrive.
+
+    Args:
+        error: what aiohttp raised.
+        url: where the request was sent.
+        timeout: of the attempt.
+        redact: removes the client's secrets from a text.
+    """
+    what = f"{request.method} {url}"
+    sent = not isinstance(error, _NOT_SENT)
+    cls: type[APIConnectionError] = APITimeoutError
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        text = f"{what}: no connection was made within {timeout.connect} s (Timeout.connect)"
+    elif isinstance(error, aiohttp.ServerTimeoutError):
+        text = f"{what}: no data arrived for {timeout.read} s (Timeout.read)"
+    elif isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+        text = f"{what}: not finished within {timeout.total} s (Timeout.total)"
+    else:
+        cls = APIConnectionError
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            reason = f"the proxy answered {error.status} {error.message[:CLIP]}"
+        else:
+            reason = redact(str(error))[:CLIP]
+        if isinstance(error, aiohttp.ClientPayloadError):
+            text = f"{what}: the connection was lost in the middle of the response"
+        elif sent:
+            text = f"{what}: the connection was lost before a response arrived ({reason})"
+        else:
+            text = f"{what}: no connection could be made ({reason})"
+    if not sent and url.startswith(f"{DEFAULT_BASE_URL}/"):
+        text += (
+            ". This is the address of Rybbit's cloud. For a server of your own pass base_url, or "
+            "set RYBBIT_BASE_URL"
+        )
+    if sent and request.writes:
+        text += ". The write may have been carried out nevertheless: check before you send it again"
+    return cls(text, method=request.method, url=url, sent=sent)
+
+
+def public_cause(error: Exception) -> BaseException | None:
+    """What to show as the cause of the error: without the words of aiohttp that show a password."""
+    if isinstance(error, (ConnectionDroppedError, aiohttp.ClientHttpProxyError)):
+        return error.__cause__
+    return error
+
+
+def forget_frames(error: BaseException) -> None:
+    """Remove the tracebacks of a chain of errors: aiohttp's frames contain what was sent."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__

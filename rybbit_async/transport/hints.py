@@ -1,0 +1,78 @@
+"""What the caller should know of a refusal in addition to the server's few words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..wire.messages import Response
+from .auth import ApiKey, Credentials, LoginSession, NoAuth
+from .clock import Timer
+from .sign_in import SIGN_IN
+
+__all__ = ["Hints"]
+
+REMEMBERED: Final = 256
+# These are answered whatever the key, so that a success says nothing of it.
+_OPEN_PATHS: Final = frozenset({SIGN_IN, "/api/health", "/api/version"})
+
+_KEY_CAUSES: Final = (
+    "Possible causes: the site does not exist or belongs to another organisation; the key is "
+    "wrong, expired or disabled"
+)
+_KEY_LIMIT: Final = (
+    "used up: servers before 2.14 allow 500 requests, and then need ten minutes without any (see "
+    "rate_limit=RateLimit(500, per=600))"
+)
+
+
+class Hints:
+    """Writes the hints in the errors of one client. It remembers which paths have worked."""
+
+    def __init__(self, timer: Timer) -> None:
+        self._timer = timer
+        self._worked: dict[str, float] = {}  # path -> when it last did
+
+    def succeeded(self, path: str) -> None:
+        """Remember that a request to ``path`` succeeded."""
+        if path in _OPEN_PATHS:
+            return
+        self._worked.pop(path, None)
+        self._worked[path] = self._timer.time()
+        if len(self._worked) > REMEMBERED:
+            del self._worked[next(iter(self._worked))]
+
+    def hint(self, response: Response, credentials: Credentials) -> str:
+        """A hint for a response that is not a success: sentences without the last full stop."""
+        if response.status == 404 and not response.body.data.lstrip().startswith(b"{"):
+            return (
+                "This is not a response of Rybbit's API: check base_url, and the proxy if there "
+                "is one"
+            )
+        if response.status not in (401, 403):
+            return ""
+        if response.status == 403 and response.request.writes and isinstance(credentials, ApiKey):
+            return (
+                "The key may not write: servers before 2.14 let a key only read, and newer ones "
+                "require the scope goals:write. Give the key that scope, or sign in with "
+                "auth=PasswordLogin(email, password)"
+            )
+        if response.request.path == SIGN_IN:
+            return "The e-mail address or the password of PasswordLogin is wrong"
+        if isinstance(credentials, NoAuth):
+            return (
+                "No key was sent (see api_key and RYBBIT_API_KEY); only a public site can be read "
+                "without one"
+            )
+        if isinstance(credentials, LoginSession):
+            return "The account may not do this, or the site does not exist"
+        return self._about_the_key(response)
+
+    def _about_the_key(self, response: Response) -> str:
+        worked = self._worked.get(response.request.path)
+        if worked is not None:
+            ago = self._timer.time() - worked
+            return f"The key worked {ago:.0f} s ago, so it is probably {_KEY_LIMIT}. {_KEY_CAUSES}"
+        causes = f"{_KEY_CAUSES}, or {_KEY_LIMIT}"
+        if response.status == 401:  # only servers up to 2.2 answer so
+            causes += "; or the release of this server does not have the endpoint"
+        return causes

@@ -1,0 +1,100 @@
+"""Waiting for a turn: the requests of one client form a queue at the pace of its rate limits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from ..errors import RateLimitError
+from ..wire.messages import Request
+from .clock import Timer
+from .pacing import Pacer, RateLimit, RateLimitStatus
+from .retry import Retry
+
+__all__ = ["Turns"]
+
+log = logging.getLogger("rybbit_async")
+
+
+class Turns:
+    """Lets one request after the other go, in the order in which they came.
+
+    Those who wait hold neither a connection nor one of the client's ``max_connections``. Every
+    turn that is taken must be ended with ``done``.
+
+    Attributes:
+        pauses: how many times the server's rate limit stopped the client.
+    """
+
+    def __init__(self, limit: RateLimit | None, timer: Timer) -> None:
+        self.pauses = 0
+        self._timer = timer
+        self._pacer = Pacer(limit)
+        self._lock = asyncio.Lock()  # its waiters are served in order
+        self._waiting = 0
+
+    @property
+    def status(self) -> RateLimitStatus:
+        """What is known of the server's limits."""
+        return self._pacer.status(self._timer.time())
+
+    def take_at_once(self) -> None:
+        """Take a turn without waiting."""
+        self._pacer.take(self._timer.time())
+
+    async def take(self, request: Request, url: str, retry: Retry) -> float:
+        """Wait for a turn and take it.
+
+        Returns:
+            How many seconds that took.
+
+        Raises:
+            RateLimitError: the server has asked for a pause that is too long to wait for.
+        """
+        timer, pacer = self._timer, self._pacer
+        if not self._waiting and not pacer.delay(timer.time()):
+            self.take_at_once()
+            return 0.0
+        began = timer.time()
+        self._waiting += 1
+        try:
+            async with self._lock:
+                while delay := pacer.delay(timer.time()):
+                    self._check_pause(request, url, retry)
+                    await timer.sleep(delay)
+                self.take_at_once()
+        finally:
+            self._waiting -= 1
+        return timer.time() - began
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Read the rate limit from the headers of a response; call it before ``done``."""
+        self._pacer.learn(headers, self._timer.time())
+
+    def done(self) -> None:
+        """End a turn, whatever the outcome of its request."""
+        self._pacer.done(self._timer.time())
+
+    def pause(self, error: RateLimitError, wait: float | None) -> None:
+        """Let no request go for as long as the server asks, or for ``wait`` seconds."""
+        seconds = error.retry_after if error.retry_after is not None else wait or 0.0
+        if self._pacer.pause(seconds, error.scope, self._timer.time()):
+            self.pauses += 1
+            log.info("%s rate limit: pausing for %.3f s", error.scope or "the", seconds)
+
+    def _check_pause(self, request: Request, url: str, retry: Retry) -> None:
+        """A pause is waited for completely or not at all; the rest of a day never is."""
+        paused, scope = self._pacer.paused(self._timer.time()), self._pacer.scope
+        if not paused or (paused <= retry.timeout and scope != "daily"):
+            return
+        raise RateLimitError(
+            f"429 for {request.method} {url}: not sent, because the server has asked for a pause "
+            f"({scope or 'rate'} limit). Try again in {paused:g} s",
+            status=429,
+            message="Rate limit exceeded",
+            method=request.method,
+            url=url,
+            retry_after=paused,
+            scope=scope,
+        )

@@ -1,0 +1,125 @@
+"""How a server sorts a list, which decides the strategy that makes a walk over it complete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from attrs import frozen
+
+from ..pages import Report
+from .options import WalkOptions
+from .reconcile.keyed import KeyedList, KeyedWalk
+from .reconcile.live import LiveTimeline, LiveWalk
+from .reconcile.positions import EarlierWalk, KeyPosition, TimePosition, invalid_position
+from .reconcile.reconciler import ReadPage, Reconciler
+from .reconcile.resumed import Resumed
+from .reconcile.settled import SettledTimeline
+from .walk import Order, Position, Source
+
+__all__ = ["ByKey", "ByTime"]
+
+T = TypeVar("T")
+
+
+@frozen
+class ByTime(Order[T], Generic[T]):
+    """A list sorted by a time, newest first, in which rows of one time come in any order.
+
+    Such a list may tell a total or not. Nothing in a settled list can change any more; in any
+    other one, rows go to the head of the list when they change.
+
+    Attributes:
+        key: the time of a row; ``None`` if it has none.
+        identity: what tells rows apart: a text, a number, or a tuple of those.
+    """
+
+    key: Callable[[T], datetime | None]
+    identity: Callable[[T], Hashable]
+
+    def start(self, position: Position) -> int:
+        """See ``Order``."""
+        return TimePosition.parse(position.strategy).rank
+
+    def reconciler(
+        self, source: Source[T], report: Report, options: WalkOptions, position: Position | None
+    ) -> Reconciler[T]:
+        """See ``Order``."""
+        at = None if position is None else TimePosition.parse(position.strategy)
+        # A list that has settled since a walk began may have changed in the meantime. So it is
+        # read as one that still changes.
+        live = not source.settled or (at is not None and at.head is not None)
+        earlier = None if at is None else EarlierWalk(at, self.key, self.identity)
+
+        def begin(rank: int) -> Reconciler[T]:
+            if live:
+                walk = LiveWalk(
+                    report, self.key, self.identity, source.page_size, options.concurrency, earlier
+                )
+                return LiveTimeline(walk, rank)
+            return SettledTimeline(
+                report,
+                self.key,
+                self.identity,
+                concurrency=options.concurrency,
+                earlier=earlier,
+                start=rank,
+            )
+
+        if at is None:
+            return begin(0)
+        if live:
+            if at.head is None:
+                raise invalid_position()
+            report.note("resumed in a window that moves: rows may have come before")
+
+        def still_matches(page: ReadPage[T]) -> bool:
+            index = at.rank - page.first
+            time = self.key(page.rows[index]) if index < len(page.rows) else None
+            return time is not None and (time >= at.time if live else time == at.time)
+
+        return Resumed(begin, at.rank, still_matches)
+
+
+@frozen
+class ByKey(Order[T], Generic[T]):
+    """A list that tells its total, and whose rows have a key of their own.
+
+    Attributes:
+        key: the key of a row: a number, a text, or a tuple of those.
+        rising: whether the list is sorted by that key, from low to high. Only then do its pages
+            have positions.
+        stable: whether equal rows stand the same way on every page.
+        verify: whether to read the list once more than its totals and rows ask for.
+    """
+
+    key: Callable[[T], Any]
+    rising: bool
+    stable: bool
+    verify: bool = False
+
+    def start(self, position: Position) -> int:
+        """See ``Order``."""
+        if not self.rising:
+            raise invalid_position()
+        return KeyPosition.parse(position.strategy).rank
+
+    def reconciler(
+        self, source: Source[T], report: Report, options: WalkOptions, position: Position | None
+    ) -> Reconciler[T]:
+        """See ``Order``."""
+        at = None if position is None else KeyPosition.parse(position.strategy)
+
+        def begin(_: int) -> Reconciler[T]:
+            walk = KeyedWalk(report, self.key, self.rising, self.verify, options.concurrency, at)
+            return KeyedList(walk, stable=self.stable)
+
+        if at is None:
+            return begin(0)
+
+        def still_matches(page: ReadPage[T]) -> bool:
+            # No row that is still to come can be on a page before this one.
+            return bool(page.rows) and not at.is_before(self.key(page.rows[0]))
+
+        return Resumed(begin, at.rank, still_matches)

@@ -1,0 +1,1 @@
+"""What makes the result of a walk complete: one strategy per kind of list. No I/O."""

@@ -1,0 +1,35 @@
+"""How a walk remembers rows without keeping them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from hashlib import blake2b
+from typing import Generic, TypeVar
+
+__all__ = ["Fingerprints", "mark"]
+
+T = TypeVar("T")
+
+
+class Fingerprints(Generic[T]):
+    """The rows that a walk has seen: 64 bits for each, since a long walk sees many."""
+
+    def __init__(self, identity: Callable[[T], Hashable]) -> None:
+        self._identity = identity
+        self._seen: set[int] = set()
+
+    def unseen(self, rows: Sequence[T]) -> list[T]:
+        """The rows that were not seen before; from now on they are."""
+        identity, seen = self._identity, self._seen
+        fresh: list[T] = []
+        for row in rows:
+            fingerprint = hash(identity(row))
+            if fingerprint not in seen:
+                seen.add(fingerprint)
+                fresh.append(row)
+        return fresh
+
+
+def mark(identity: Hashable) -> str:
+    """A fingerprint that is the same in every process, so that a position can hold it."""
+    return blake2b(repr(identity).encode(errors="surrogatepass"), digest_size=8).hexdigest()

@@ -1,0 +1,279 @@
+"""Lists sorted by time in which rows move to the head while they are read.
+
+A session that gains an event goes to the head of its list and pushes the others on. So every row
+is remembered, and the list is read again from its head until nothing has moved.
+
+The first pass reads the whole list. The passes after it are sequential, and read from the head
+until a row is older than the head was at the pass before: everything further down is where it was.
+If the head moved while several pages were in flight, a later page may have been answered before
+an earlier one, and a row may have slipped from the one to the other in between. That leaves no
+trace, so the list is then swept once: read to its end, page after page, in large pages.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field
+
+from ...pages import Report
+from .fingerprints import Fingerprints, mark
+from .positions import EarlierWalk, Head, time_position
+from .reconciler import (
+    CONTINUE,
+    MAX_PASSES,
+    Decision,
+    Done,
+    LoopGuard,
+    NewPass,
+    ReadAgain,
+    ReadPage,
+    Reconciler,
+)
+from .tie_groups import IncompleteGroups, TieGroup, TieGroups
+
+__all__ = ["LiveTimeline", "LiveWalk"]
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class LiveWalk(Generic[T]):
+    """What stays the same in all passes of one walk.
+
+    Attributes:
+        key: the time of a row; ``None`` if it has none.
+        identity: what tells rows apart.
+        page_size: how many rows are requested per page.
+        concurrency: how many pages are read at once in the first pass.
+        earlier: what the walks gave that a resumed one goes on from.
+        seen: every row that came so far.
+    """
+
+    report: Report
+    key: Callable[[T], datetime | None]
+    identity: Callable[[T], Hashable]
+    page_size: int
+    concurrency: int
+    earlier: EarlierWalk[T] | None = None
+    seen: Fingerprints[T] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.seen = Fingerprints(self.identity)
+
+    def unseen(self, rows: Sequence[T]) -> list[T]:
+        """The rows that were not seen before, neither by this walk nor by the ones before it."""
+        earlier = self.earlier
+        if earlier is not None:
+            rows = [row for row in rows if not earlier.gave(row)]
+        return self.seen.unseen(rows)
+
+    def shows_all(self, group: TieGroup, page: ReadPage[T], _: list[int]) -> bool:
+        """Whether a page shows every row of a group, wherever the group is now."""
+        # Rows of other times are on both sides of the group, or the list begins or ends there. It
+        # may be that all of its rows have moved on.
+        first, last = self.key(page.rows[0]), self.key(page.rows[-1])
+        return (page.first == 0 or first is None or first > group.time) and (
+            len(page.rows) < page.size or last is None or last < group.time
+        )
+
+    def marks_of(self, time: datetime | None, rows: Sequence[T]) -> frozenset[str]:
+        """The marks of the rows of one time."""
+        return frozenset(mark(self.identity(row)) for row in rows if self.key(row) == time)
+
+
+class _LivePass(Reconciler[T], Generic[T]):
+    """One pass over a live list.
+
+    Args:
+        sequential: whether no two pages are in flight at once.
+        head: where the list began, if that is known already.
+        start: the rank at which a group of equal times is known to begin.
+    """
+
+    def __init__(
+        self, walk: LiveWalk[T], *, sequential: bool, head: Head | None = None, start: int = 0
+    ) -> None:
+        self._walk = walk
+        self._sequential = sequential
+        self._head = head
+        self._pages = 0
+        self._tail: TieGroup | None = None  # the group that the last page ended in
+        self._ties = TieGroups(walk.key, walk.identity, settled=False, start=start)
+        self._incomplete = IncompleteGroups(walk.report, walk.key, walk.identity, walk.shows_all)
+        self._guard = LoopGuard(walk.concurrency)
+
+    @abstractmethod
+    def _unseen(self, rows: Sequence[T]) -> list[T]:
+        """The rows that this pass is to give."""
+
+    @abstractmethod
+    def _brought_nothing(self, rows: Sequence[T], fresh: Sequence[T]) -> bool:
+        """Whether a page may be one of a loop, for all that its rows show."""
+
+    @abstractmethod
+    def _after(self) -> NewPass[T] | Done:
+        """What comes after this pass."""
+
+    def take(self, page: ReadPage[T]) -> list[T]:
+        """See ``Reconciler``."""
+        if page.span is not None:
+            missing = self._incomplete.repair(page)
+            if self._sequential:
+                self._add_to_head(missing)
+            return self._unseen(missing)
+        self._pages += 1
+        if not page.rows:
+            return []
+        if all(self._walk.key(row) is not None for row in page.rows):
+            self._take_times(page)
+        fresh = self._fresh(page.rows)
+        nothing_new = self._brought_nothing(page.rows, fresh)
+        only_repeats = self._ties.only_repeats(page, self._walk.concurrency)
+        self._guard.check(nothing_new=nothing_new if only_repeats is None else only_repeats)
+        return fresh
+
+    def _fresh(self, rows: Sequence[T]) -> list[T]:
+        """The rows of a page that are new."""
+        return self._unseen(rows)
+
+    def _take_times(self, page: ReadPage[T]) -> None:
+        rows = page.rows
+        self._ties.take(page)
+        self._tail = self._ties.open_group(self._walk.key(rows[-1]))  # kept when the list ends
+        if page.number == 1 and self._head is None:
+            time = self._walk.key(rows[0])
+            assert time is not None
+            self._head = Head(time, frozenset())
+        # Of pages that are read one after another, each shows rows that are in the head's second.
+        if page.number == 1 or self._sequential:
+            self._add_to_head(rows)
+
+    def _add_to_head(self, rows: Sequence[T]) -> None:
+        head = self._head
+        if head is not None and (marks := self._walk.marks_of(head.time, rows)):
+            self._head = Head(head.time, head.marks | marks)
+
+    def decide(self, *, at_end: bool) -> Decision[T]:
+        """See ``Reconciler``."""
+        if at_end:
+            self._ties.finish()
+        self._incomplete.add(self._ties.pop_incomplete())
+        span = self._incomplete.next_span()
+        if span is not None:
+            return ReadAgain(span)
+        return self._after() if at_end else CONTINUE
+
+
+class LiveTimeline(_LivePass[T], Generic[T]):
+    """The first pass over a live list: for a list sorted by a falling time, in which rows move."""
+
+    def __init__(self, walk: LiveWalk[T], start: int = 0) -> None:
+        head = None if walk.earlier is None else walk.earlier.position.head
+        super().__init__(walk, sequential=walk.concurrency == 1, head=head, start=start)
+
+    def _unseen(self, rows: Sequence[T]) -> list[T]:
+        return self._walk.unseen(rows)
+
+    def _fresh(self, rows: Sequence[T]) -> list[T]:
+        fresh = self._unseen(rows)
+        self._walk.report.duplicates += len(rows) - len(fresh)
+        return fresh
+
+    def _brought_nothing(self, rows: Sequence[T], fresh: Sequence[T]) -> bool:
+        return not fresh
+
+    def _after(self) -> NewPass[T] | Done:
+        resumed = self._walk.earlier is not None
+        # A list that is a single page was read at a single moment.
+        if self._head is None or (self._pages == 1 and not resumed):
+            return Done()
+        # Of the walks that a resumed one goes on from, it is not known how they read.
+        swept = self._sequential and not resumed
+        return NewPass(_LaterPass(self._walk, 2, self._head, swept=swept), sequential=True)
+
+    def position(self) -> Mapping[str, Any] | None:
+        """The first row of the group of equal times that the last page ended in."""
+        if self._tail is None or self._head is None:
+            return None
+        return time_position(self._tail, self._walk.earlier, self._head)
+
+
+class _LaterPass(_LivePass[T], Generic[T]):
+    """A further pass, from the head of the list.
+
+    Args:
+        number: which pass it is, counted from 1.
+        since: where the head was at the pass before this one.
+        swept: whether the list has been read to its end page after page.
+        sweeping: whether this pass does that.
+    """
+
+    def __init__(
+        self,
+        walk: LiveWalk[T],
+        number: int,
+        since: Head,
+        *,
+        swept: bool,
+        sweeping: bool = False,
+    ) -> None:
+        super().__init__(walk, sequential=True)
+        self._number = number
+        self._since = since
+        self._swept = swept
+        self._sweeping = sweeping
+        self._moved = False  # whether a row is at the head that was not there before
+        self._reached = False  # whether the rest of the list is known to be where it was
+        self._last_page: set[int] = set()  # fingerprints
+
+    def _unseen(self, rows: Sequence[T]) -> list[T]:
+        # A sweep also looks for rows that slipped past the walks before a resumed one.
+        return self._walk.seen.unseen(rows) if self._sweeping else self._walk.unseen(rows)
+
+    def _brought_nothing(self, rows: Sequence[T], fresh: Sequence[T]) -> bool:
+        before = self._last_page
+        self._last_page = {hash(self._walk.identity(row)) for row in rows}
+        return self._last_page <= before
+
+    def _take_times(self, page: ReadPage[T]) -> None:
+        super()._take_times(page)
+        walk, since = self._walk, self._since
+        for row in page.rows:
+            time = walk.key(row)
+            assert time is not None
+            if time < since.time:
+                self._reached = not self._sweeping
+                break
+            if time > since.time or mark(walk.identity(row)) not in since.marks:
+                self._moved = True
+
+    def decide(self, *, at_end: bool) -> Decision[T]:
+        """See ``Reconciler``."""
+        decision = super().decide(at_end=at_end and not self._reached)
+        return self._after() if self._reached and decision is CONTINUE else decision
+
+    def _after(self) -> NewPass[T] | Done:
+        if self._head is None:
+            return Done()
+        sweep = self._moved and not self._swept
+        # A sweep itself may have been overtaken by rows that it had yet to read.
+        quiet = self._pages == 1 or not (self._moved or self._sweeping)
+        if quiet and not sweep:
+            return Done()
+        if self._number == MAX_PASSES:
+            return Done(
+                doubt=f"rows moved during each of {MAX_PASSES} passes, so some may be missing"
+            )
+        after = _LaterPass(
+            self._walk,
+            self._number + 1,
+            self._head,
+            swept=self._swept or sweep,
+            sweeping=sweep,
+        )
+        size = self._walk.page_size * self._walk.concurrency if sweep else None
+        return NewPass(after, sequential=True, size=size)

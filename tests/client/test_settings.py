@@ -1,0 +1,132 @@
+"""What a client is created with: environment, addresses, keys, options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rybbit_async import (
+    APITimeoutError,
+    InvalidParameterError,
+    RybbitClient,
+    Timeout,
+)
+from rybbit_async.testing import faults
+
+from .conftest import Connect, Serve
+from .helpers import (
+    ONCE,
+)
+
+
+async def test_environment(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = await serve("2.14")
+    monkeypatch.setenv("RYBBIT_API_KEY", f" {server.api_key}\n")
+    monkeypatch.setenv("RYBBIT_BASE_URL", server.url + "/")
+    async with RybbitClient() as client:
+        assert len(await client.goals.list(1)) == 10
+    other = server.add_key()
+    async with RybbitClient(other) as client:
+        await client.goals.list(1)
+    assert server.requests[-1].headers["Authorization"] == f"Bearer {other}"
+    monkeypatch.setenv("RYBBIT_BASE_URL", "http://127.0.0.1:1")
+    async with RybbitClient(base_url=server.url) as client:
+        assert len(await client.goals.list(1)) == 10
+
+
+def test_without_an_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert repr(RybbitClient()) == "<RybbitClient https://api.rybbit.io>"
+    monkeypatch.setenv("RYBBIT_BASE_URL", " ")
+    assert repr(RybbitClient()) == "<RybbitClient https://api.rybbit.io>"
+    monkeypatch.setenv("RYBBIT_BASE_URL", "analytics.example.com")
+    with pytest.raises(InvalidParameterError, match="RYBBIT_BASE_URL"):
+        RybbitClient()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "analytics.example.com",
+        "/api",
+        "ftp://analytics.example.com",
+        "https://",
+        "https:///api",
+        "https://user:password@analytics.example.com",
+        "https://rb_key@analytics.example.com",
+        "https://analytics.example.com?site=1",
+        "https://analytics.example.com#top",
+        "https://analytics.example.com:port",
+        "https://analytics.example.com:99999",
+        "https://analytics example.com",
+        "https://analytics.example.com\r\n",
+        " https://analytics.example.com",
+        "https://аналитика.example",
+        5,
+        b"https://analytics.example.com",
+    ],
+)
+def test_bad_base_urls(url: Any) -> None:
+    with pytest.raises(InvalidParameterError, match="base_url") as caught:
+        RybbitClient("rb_key", base_url=url)
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://analytics.example.com",
+        "http://10.0.0.1:3001",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "http://[2001:db8::1]",
+    ],
+)
+def test_plain_http_to_another_machine(url: str) -> None:
+    with pytest.raises(InvalidParameterError, match="allow_http=True"):
+        RybbitClient("rb_key", base_url=url)
+    assert url in repr(RybbitClient("rb_key", base_url=url, allow_http=True))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://localhost:3001", "http://127.0.0.1", "http://127.9.9.9:1", "http://[::1]:3001",
+     "http://rybbit.localhost", "https://analytics.example.com/base", "HTTPS://EXAMPLE.COM"],
+)  # fmt: skip
+def test_good_base_urls(url: str) -> None:
+    assert url.lower() in repr(RybbitClient("rb_key", base_url=url)).lower()
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", " ", "Bearer rb_key", "rb_key\n", "rb_key\r\nX: y", "rb_ключ", "rb\0key", 5, b"rb_key"],
+)
+def test_bad_keys(key: Any) -> None:
+    with pytest.raises(InvalidParameterError, match="api_key") as caught:
+        RybbitClient(key)
+    assert "rb_key" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"concurrency": 0}, {"concurrency": True},
+                                     {"max_connections": 0}, {"max_connections": "9"},
+                                     {"max_response_bytes": 0}, {"max_depth": 0},
+                                     {"retry": 5}, {"rate_limit": 500}])  # fmt: skip
+def test_bad_options(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidParameterError, match=next(iter(options))):
+        RybbitClient("rb_key", **options)
+
+
+async def test_with_options(serve: Serve, connect: Connect) -> None:
+    server = await serve("2.14")
+    client = connect(server, routes="sites", concurrency=8)
+    view = client.with_options(concurrency=2)
+    assert type(view) is RybbitClient
+    await view.goals.iter(1, page_size=1).collect()
+    assert server.peak_in_flight <= 2
+    server.inject(faults.Stall())
+    with pytest.raises(APITimeoutError):
+        await client.with_options(timeout=Timeout(total=0.05), retry=ONCE).goals.list(1)
+    for wrong in ({"concurrency": 0}, {"timeout": -1}, {"retry": 3}):
+        with pytest.raises(InvalidParameterError):
+            client.with_options(**wrong)
