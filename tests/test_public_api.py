@@ -208,7 +208,7 @@ def test_every_call_of_a_resource_is_documented(resource: type) -> None:
     for call in calls:
         assert call.__doc__, call
         kinds = {parameter.kind for parameter in inspect.signature(call).parameters.values()}
-        assert inspect.Parameter.VAR_KEYWORD not in kinds, f"{call}: see expand_common"
+        assert inspect.Parameter.VAR_KEYWORD not in kinds, f"{call}: see expand_parameters"
 
 
 def test_version() -> None:
