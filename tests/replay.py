@@ -178,6 +178,9 @@ def difference(exchange: Exchange, status: int, body: str, known_goals: set[int]
         expected, got = json.loads(exchange.body), json.loads(body)
     except ValueError:
         return None if exchange.body == body else f"{exchange.body!r} expected, got {body!r}"
+    if isinstance(expected, dict) and str(expected.get("message")).startswith("["):
+        expected["message"] = "..."  # it quotes the validator
+        got = {**got, **({"message": "..."} if "message" in got else {})}
     expected, got = _comparable(expected, known_goals), _comparable(got, known_goals)
     if expected == got:
         return None
@@ -198,8 +201,7 @@ def _comparable(value: Any, known_goals: set[int]) -> Any:
         kept.pop("createdAt", None)
     if "details" in kept:
         kept["details"] = "..."
-    # A message of the validator or of the JSON parser.
-    if kept.get("statusCode") == 400 or str(kept.get("message", "")).startswith("["):
+    if kept.get("statusCode") == 400:  # the message of the JSON parser
         kept["message"] = "..."
     return kept
 
@@ -317,7 +319,9 @@ async def replay(
         known_goals = {goal["goalId"] for goal in recording.goals()}
         jar = aiohttp.DummyCookieJar()
         async with (
-            RybbitServer(release or recording.release, store, clock=lambda: now, record=False) as server,
+            RybbitServer(
+                release or recording.release, store, clock=lambda: now, record=False
+            ) as server,
             aiohttp.ClientSession(cookie_jar=jar, skip_auto_headers=["Content-Type"]) as http,
         ):
             cookie = await _sign_in(server, http)
@@ -364,7 +368,8 @@ async def _send(
     url = URL(server.url + target, encoded=True)
     body = exchange.sent.encode() if exchange.sent is not None else None
     async with http.request(exchange.method, url, headers=headers, data=body) as response:
-        return response.status, await response.text()
+        text = await response.text()
+        return response.status, text.replace(server.api_key, "{key}")
 
 
 # Making a sample
