@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from .sql import goal_condition
+from .conversions import conversion
 
 __all__ = ["EVENT_COLUMNS", "SCHEMA", "Goal", "Site"]
 
@@ -82,7 +82,7 @@ class Site:
     public: bool = False
     organisation: str = "default"
     events_native_numbers: bool = False
-    """Property values of its events keep numbers and booleans as such. On releases before 2.14,
+    """Property values of its events keep numbers and booleans as such. On releases before 2.7,
     a goal with such a value then makes the list of goals fail."""
 
 
@@ -101,4 +101,4 @@ class Goal:
     @cached_property
     def condition(self) -> str:
         """The SQL condition of the events that convert the goal."""
-        return goal_condition(self.goal_type, self.config)
+        return conversion(self.goal_type, self.config)
