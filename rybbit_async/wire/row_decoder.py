@@ -22,7 +22,6 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
-from ..errors import APIResponseError
 from ..pages import Page
 from .converter import structure
 from .envelope import Envelope
@@ -58,9 +57,7 @@ _CONVERTED: Final[Mapping[type, frozenset[type]]] = {
 }  # fmt: skip
 
 # Everything that a page or a row that does not fit may raise.
-_MISFITS: Final = (
-    APIResponseError, ArithmeticError, RecursionError, ValueError, msgspec.MsgspecError,
-)  # fmt: skip
+_MISFITS: Final = (ArithmeticError, RecursionError, ValueError, msgspec.MsgspecError)
 
 
 class PageDecoder(Generic[T]):

@@ -320,7 +320,7 @@ async def test_logs_of_a_login(
     server = await serve("2.4")
     client = connect(server, auth=login(server))
     await work(server, client, world)
-    password, cookie = client._transport._auth.secrets
+    password, cookie, _ = client._transport._auth.secrets
     assert password == server.password
     text = logged.getvalue()
     assert "sign-in" in text

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rybbit_async import APIResponseError, Goal, Page, PathGoal, Session
+from rybbit_async import Goal, Page, PathGoal, Session
 from rybbit_async.models import HOLDS_UNKNOWN, JSON_NAME
 from rybbit_async.wire import row_decoder
 from rybbit_async.wire.json import BadJSONError, Body
 from rybbit_async.wire.page_reader import DATA, DATA_META, Envelope, page_reader, read_leniently
 from rybbit_async.wire.row_decoder import MAX_UNKNOWN, PageDecoder
+from rybbit_async.wire.values import MisfitError
 
 from ..strategies import goal_rows, session_rows
 
@@ -84,7 +85,7 @@ def outcome(read: Any, data: Any) -> object:
     """The rows with the types of everything in them, or the error."""
     try:
         page: Page[Any] = read(data)
-    except (APIResponseError, BadJSONError) as error:
+    except (MisfitError, BadJSONError) as error:
         return type(error), str(error), getattr(error, "path", None)
     assert type(page.items) is tuple
     return page, [typed(row) for row in page]
@@ -195,11 +196,11 @@ def test_what_was_not_sent() -> None:
     assert first.names is not second.names
     for name in list(required):
         kind, text, path = everything.check(body(required, {**required, name: None}))  # type: ignore[misc]
-        assert (kind, path) == (APIResponseError, f"data[1].{name}")
+        assert (kind, path) == (MisfitError, f"data[1].{name}")
         del required[name]
         kind, text, path = everything.check(body(EVERYTHING, required))  # type: ignore[misc]
         assert (kind, text, path) == (
-            APIResponseError, f"data[1].{name}: is missing", f"data[1].{name}"
+            MisfitError, f"data[1].{name}: is missing", f"data[1].{name}"
         )  # fmt: skip
         required[name] = EVERYTHING[name]
 
@@ -219,7 +220,7 @@ def test_a_class_without_a_place_for_unknown_fields() -> None:
     assert reader.read(Body(body({"key": 1, "note": "n", "new": 1}))).items == (Strict("1", "n"),)
     # An optional field without a default is required there.
     assert reader.check(body({"key": "a"})) == (
-        APIResponseError, "data[0].note: is missing", "data[0].note"
+        MisfitError, "data[0].note: is missing", "data[0].note"
     )  # fmt: skip
 
 
@@ -421,7 +422,7 @@ def test_rows_within_an_object() -> None:
                         ({"data": {"data": {}}}, "data.data"),
                         ({"data": {"data": [{}]}}, "data.data[0].session_id")]:  # fmt: skip
         kind, _, found = reader.check(json.dumps(wrong).encode())  # type: ignore[misc]
-        assert (kind, found) == (APIResponseError, path)
+        assert (kind, found) == (MisfitError, path)
 
 
 def test_depth_of_rows_within_an_object() -> None:
