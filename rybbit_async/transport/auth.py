@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from attrs import field, frozen
 
 from ..errors import InvalidParameterError
+from ..parameters.checks import type_name
 
 __all__ = [
     "ApiKey",
@@ -77,7 +78,7 @@ class PasswordLogin:
             value = getattr(self, name)
             if not isinstance(value, str):
                 raise InvalidParameterError(
-                    f"PasswordLogin.{name} must be a str, got {type(value).__name__}"
+                    f"PasswordLogin.{name} must be a str, got {type_name(value)}"
                 )
             if not value:
                 raise InvalidParameterError(f"PasswordLogin.{name} must not be empty")
@@ -102,7 +103,7 @@ class ApiKey:
 
     def __init__(self, key: object) -> None:
         if not isinstance(key, str):
-            raise InvalidParameterError(f"api_key must be a str, got {type(key).__name__}")
+            raise InvalidParameterError(f"api_key must be a str, got {type_name(key)}")
         if not key:
             raise InvalidParameterError(
                 "api_key must not be empty: pass a key (it starts with rb_), or None for no key"
