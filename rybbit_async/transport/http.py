@@ -131,41 +131,11 @@ class Http:
         self, request: Request, url: Secret, credentials: Mapping[str, str], timeout: Timeout
     ) -> Response:
         shown = self._redact(url)  # a redirect may lead to anywhere
-        session, options, headers = self._open_session(), self._options, self._headers
-        if request.body is not None:
-            headers = {**headers, "Content-Type": "application/json"}
-        if self._middleware.credentials is not credentials:  # they seldom change
-            self._middleware = SingleAttemptMiddleware(credentials)
-        # The middlewares of a session that was passed in come after ours, which has to see the
-        # errors that reach aiohttp's own retries.
-        middlewares = (self._middleware, *getattr(session, "_middlewares", ()))
         scope = asyncio.timeout(timeout.total)
         try:
             async with scope:
                 self._in_flight.add(scope)
-                async with session.request(
-                    request.method,
-                    URL(url, encoded=True),
-                    data=request.body,
-                    headers=headers,
-                    timeout=aiohttp.ClientTimeout(
-                        total=None, sock_connect=timeout.connect, sock_read=timeout.read
-                    ),
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    middlewares=middlewares,
-                    proxy=options.proxy,
-                    ssl=options.ssl,
-                ) as response:
-                    return Response(
-                        request,
-                        shown,
-                        response.status,
-                        response.headers,
-                        Body(await self._read(response, request, shown), options.max_depth),
-                        response.headers.getall("Set-Cookie", []),
-                        self._redact,
-                    )
+                return await self._receive(request, url, shown, credentials, timeout)
         except asyncio.CancelledError:
             # aiohttp cancels everyone who waits for a connection of a session that is closed.
             task = asyncio.current_task()
@@ -179,10 +149,53 @@ class Http:
             raise connection_error(error, request, shown, timeout, self._redact) from public_cause(
                 error, self._redact
             )
+        except APIResponseError as error:
+            forget_frames(error)  # they contain aiohttp's response, whose repr shows the headers
+            raise error from None
         finally:
             self._in_flight.discard(scope)
             if not self._in_flight and self._idle is not None:
                 self._idle.set()
+
+    async def _receive(
+        self,
+        request: Request,
+        url: Secret,
+        shown: str,
+        credentials: Mapping[str, str],
+        timeout: Timeout,
+    ) -> Response:
+        session, options, headers = self._open_session(), self._options, self._headers
+        if request.body is not None:
+            headers = {**headers, "Content-Type": "application/json"}
+        if self._middleware.credentials is not credentials:  # they seldom change
+            self._middleware = SingleAttemptMiddleware(credentials)
+        # The middlewares of a session that was passed in come after ours, which has to see the
+        # errors that reach aiohttp's own retries.
+        middlewares = (self._middleware, *getattr(session, "_middlewares", ()))
+        async with session.request(
+            request.method,
+            URL(url, encoded=True),
+            data=request.body,
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=timeout.connect, sock_read=timeout.read
+            ),
+            allow_redirects=False,
+            raise_for_status=False,
+            middlewares=middlewares,
+            proxy=options.proxy,
+            ssl=options.ssl,
+        ) as response:
+            return Response(
+                request,
+                shown,
+                response.status,
+                response.headers,
+                Body(await self._read(response, request, shown), options.max_depth),
+                response.headers.getall("Set-Cookie", []),
+                self._redact,
+            )
 
     async def _read(self, response: aiohttp.ClientResponse, request: Request, url: str) -> bytes:
         maximum, size, chunks = self._options.max_response_bytes, 0, list[bytes]()

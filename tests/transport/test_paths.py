@@ -115,6 +115,8 @@ def test_paths_that_are_accepted_as_they_are(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
+        "/api/%00",
+        "/api/a%00b",
         "/api/50%",
         "/api/%",
         "/api/%7",

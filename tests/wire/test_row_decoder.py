@@ -348,6 +348,26 @@ def test_learning_has_an_end(shapes: list[Any], lenient_calls: list[Any]) -> Non
     reader.check(body({**SESSION, **wide}, SESSION))
 
 
+def test_new_fields_are_learned_again_after_junk(
+    shapes: list[Any], lenient_calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decoder is shared by all clients of a process: one server must not slow down the others."""
+    monkeypatch.setattr(row_decoder, "FORGET_AFTER", 100)
+    reader = Reader(Session)
+    junk = [{"session_id": "a", f"junk_{number}": number} for number in range(MAX_UNKNOWN)]
+    reader.decoder.decode(Body(body(*junk)))
+    real = Body(body(*[{"session_id": "a", "is_bot": 1}] * 150))
+    for _ in range(3):
+        assert outcome(reader.decoder.decode, real) == outcome(reader.lenient, real)
+    assert len(lenient_calls) == 100
+    assert reader.decoder._shape._unknown == ("is_bot",)
+    # Whatever a server sends, shapes are compiled for a part of the rows only.
+    del shapes[:], lenient_calls[:]
+    for number in range(1000):
+        reader.decoder.decode(Body(body({"session_id": "a", f"more_{number}": 1})))
+    assert len(shapes) <= 1000 / (100 + MAX_UNKNOWN) * MAX_UNKNOWN + MAX_UNKNOWN
+
+
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\0", "\x7f", "\ud800", "x" * 101])
 def test_names_that_are_not_learned(name: str, shapes: list[Any]) -> None:
     plain = {"session_id": "a"}
@@ -399,6 +419,40 @@ def test_depth_is_exact_wherever_it_is(name: str, limit: int) -> None:
         row = {**EVERYTHING, "traits": None, "point": None, "names": [], "scores": None}
         found = reader.check(body({**row, name: inner} if depth > 3 else {}), limit)
         assert (found[0] is BadJSONError) == (depth > limit or limit < 4 < depth + 1)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("limit", [2, 3, 5, 64])
+def test_depth_is_exact_in_fields_that_are_skipped(limit: int) -> None:
+    for depth in (limit - 1, limit, limit + 1):
+        beside = json.loads("[" * (depth - 1) + "]" * (depth - 1) or "1")
+        within = json.loads("[" * (depth - 2) + "]" * (depth - 2) or "1")
+        for data, reader in [
+            (body(cursor=beside), Reader()),
+            (body(meta={**META, "cursor": within}), Reader(Goal, DATA_META)),
+            (
+                json.dumps({"data": {"data": [], "cursor": within}}).encode(),
+                Reader(Session, NESTED),
+            ),
+        ]:
+            found = reader.check(data, limit)
+            too_deep = depth > limit or (limit < 3 and reader.envelope is NESTED)
+            assert (found[0] is BadJSONError) == too_deep  # type: ignore[index]
+
+
+@pytest.mark.parametrize("limit", [3, 4])
+@pytest.mark.parametrize("config", [{"pathPattern": "/"}, {}])
+def test_depth_of_a_config(config: dict[str, str], limit: int) -> None:
+    goal = {"goalId": 1, "siteId": 1, "name": None, "goalType": "path", "config": config}
+    found = Reader(Goal, DATA_META).check(body(goal, meta=META), limit)
+    assert (found[0] is BadJSONError) == (limit < 4)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("limit", [3, 4])
+def test_depth_of_an_empty_object(limit: int) -> None:
+    found = Reader(Everything).check(
+        body({**EVERYTHING, "traits": {}, "point": None, "names": 5, "scores": None}), limit
+    )
+    assert (found[0] is BadJSONError) == (limit < 4)  # type: ignore[index]
 
 
 def test_depth_beyond_all_recursion() -> None:
