@@ -1,4 +1,4 @@
-"""The asyncio SDK for the Goals API of Rybbit web analytics."""
+"""The asyncio SDK for Rybbit web analytics: goals, sessions and users."""
 
 from .client import RybbitClient
 from .errors import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from ssl import SSLContext
 from types import TracebackType
@@ -13,7 +14,15 @@ from yarl import URL
 
 from .errors import ClientClosedError, InvalidParameterError, NotFoundError
 from .models import RawResponse
-from .parameters.checks import check_choice, check_int, check_text, query_string
+from .parameters.checks import (
+    check_choice,
+    check_int,
+    check_text,
+    integer_text,
+    invalid,
+    query_string,
+    type_name,
+)
 from .resources.context import Context
 from .resources.endpoints import PROBE
 from .resources.goals import Goals
@@ -43,7 +52,7 @@ from .transport.settings import (
 from .transport.transport import Stats, Transport
 from .walks.paginator import WalkRegistry
 from .walks.tasks import close_all
-from .wire.converter import read
+from .wire.converter import check_structurable, read
 from .wire.json import MAX_DEPTH, Body, dump
 from .wire.messages import Request, Response, decode
 
@@ -223,21 +232,26 @@ class RybbitClient:
                 in braces, as in ``/api/users/{user}/{site}``, is a parameter. Percent-escapes
                 are sent as they are.
             path_params: the values of the path's parameters, which are percent-encoded.
-            params: the query: text, numbers, or booleans (sent as ``true`` and ``false``). A
-                parameter that is ``None`` is left out.
+            params: the query: text, finite numbers, or booleans (sent as ``true`` and ``false``).
+                A parameter that is ``None`` is left out.
             json: the body. ``None`` means no body.
-            cast_to: an attrs class, with the field names used on the wire, to structure the
-                response into, or ``RawResponse``. Without it the result is the decoded JSON, or
-                ``None`` for an empty body.
+            cast_to: what to structure the response into: an attrs class, a dataclass or a
+                ``TypedDict``, with the field names used on the wire, or a list or a dict of these,
+                such as ``list[Thing]``; or ``RawResponse``. Without it the result is the decoded
+                JSON, or ``None`` for an empty body.
 
         Raises:
             EndpointNotFoundError: the server does not have the endpoint.
             InvalidParameterError: the request cannot be sent.
             APIStatusError, APIConnectionError, APIResponseError: see each.
         """
+        if cast_to not in (None, RawResponse):
+            check_structurable("cast_to", cast_to)
+        if isinstance(method, str):
+            method = str.upper(method)
         route = check_template(path)
         request = Request(
-            check_choice("method", str(method).upper(), _METHODS),
+            check_choice("method", method, _METHODS),
             fill_path(route, _path_params(route, path_params)),
             query_string(_params(params or {})),
             None if json is None else dump(json, "json"),
@@ -255,7 +269,7 @@ class RybbitClient:
         except NotFoundError as error:
             if not is_unknown_route(error):
                 raise
-            not_found = endpoint_not_found(error, route)
+            not_found = endpoint_not_found(error, self._transport.redact(route))
         raise not_found
 
     @property
@@ -306,13 +320,12 @@ def _path_params(template: str, params: Mapping[str, str | int] | None) -> Mappi
         return {}
     if not isinstance(params, Mapping):
         raise InvalidParameterError(
-            f"path_params must be a mapping of names to values, got {type(params).__name__}"
+            f"path_params must be a mapping of names to values, got {type_name(params)}"
         )
     unknown = [name for name in params if name not in parameters_of(template)]
     if unknown:
-        raise InvalidParameterError(
-            f"path_params must contain only names that {template} has in braces, got {unknown[0]!r}"
-        )
+        must = f"contain only names that {template} has in braces"
+        raise invalid("path_params", unknown[0], must)
     return params
 
 
@@ -325,26 +338,35 @@ def _params(params: object) -> dict[str, str]:
     """The query as text."""
     if not isinstance(params, Mapping):
         raise InvalidParameterError(
-            f"params must be a mapping of names to values, got {type(params).__name__}"
+            f"params must be a mapping of names to values, got {type_name(params)}"
         )
     query: dict[str, str] = {}
     items: Mapping[Any, Any] = params  # pyright: ignore[reportUnknownVariableType]  # any mapping
     for name, value in items.items():
-        if not isinstance(name, str):
-            raise InvalidParameterError(f"params must have str names, got {name!r}")
+        if not isinstance(name, str) or not name:
+            raise invalid("params", name, "have names that are a str and not empty")
+        name = check_text("the name of a parameter in params", name)
         if name.lower() == "api_key":
             raise InvalidParameterError(
                 "params must not contain api_key, because a key in a URL is easily logged: pass "
                 "it to RybbitClient, which sends it in a header"
             )
-        if value is None:
-            continue
-        if isinstance(value, bool):
-            value = "true" if value else "false"
-        if not isinstance(value, (str, int, float)):
-            raise InvalidParameterError(
-                f"params[{name!r}] must be text, a number, a boolean or None, got "
-                f"{type(value).__name__}"
-            )
-        query[name] = check_text(f"params[{name!r}]", f"{value}")
+        if value is not None:
+            query[name] = _query_text(f"params[{name!r}]", value)
     return query
+
+
+def _query_text(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return check_text(name, value)
+    if isinstance(value, int):
+        return integer_text(name, value)
+    if not isinstance(value, float):
+        raise InvalidParameterError(
+            f"{name} must be text, a number, a boolean or None, got {type_name(value)}"
+        )
+    if not math.isfinite(value):
+        raise invalid(name, value, "be a finite number")
+    return float.__repr__(value)

@@ -259,10 +259,15 @@ class GoalResult:
     extra: Mapping[str, Any] = _extra()
 
 
+def header_names(headers: Mapping[str, str]) -> str:
+    """Headers in a repr: their values may be cookies, or credentials that a server sends back."""
+    return f"<{', '.join(dict.fromkeys(headers))}>"
+
+
 @frozen(weakref_slot=False)
 class RawResponse:
     """An undecoded response, from ``client.request(..., cast_to=RawResponse)``."""
 
     status: int
-    headers: Mapping[str, str] = field(hash=False)
+    headers: Mapping[str, str] = field(hash=False, repr=header_names)
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")

@@ -26,9 +26,12 @@ __all__ = [
     "check_site",
     "check_text",
     "did_you_mean",
+    "integer_text",
     "invalid",
     "is_list",
     "query_string",
+    "shown",
+    "type_name",
     "warn",
     "wrong_type",
 ]
@@ -45,21 +48,27 @@ _T = TypeVar("_T")
 
 def invalid(name: str, value: object, must: str, hint: str = "") -> InvalidParameterError:
     """The error for a value of the right type: ``page must be 1 or more, got 0``."""
-    return InvalidParameterError(f"{name} must {must}, got {_shown(value)}{hint}")
+    return InvalidParameterError(f"{name} must {must}, got {shown(value)}{hint}")
 
 
 def wrong_type(name: str, value: object, expected: str, hint: str = "") -> InvalidParameterError:
     """The error for a value of another type: ``name: expected str, got int (5)``."""
-    got = "None" if value is None else f"{type(value).__name__} ({_shown(value)})"
+    got = "None" if value is None else f"{type_name(value)} ({shown(value)})"
     return InvalidParameterError(f"{name}: expected {expected}, got {got}{hint}")
 
 
-def _shown(value: object) -> str:
+def type_name(value: object) -> str:
+    """What an error says of a value that it must not or cannot show."""
+    return "None" if value is None else type(value).__name__
+
+
+def shown(value: object) -> str:
+    """The repr of a value in an error message, shortened."""
     try:
-        shown = repr(value)
-    except ValueError:  # Python does not write out an integer of thousands of digits
-        return f"<{type(value).__name__}>"
-    return shown if len(shown) <= _MAX_SHOWN else f"{shown[: _MAX_SHOWN - 3]}..."
+        text = repr(value)
+    except Exception:  # Python does not write out an integer of thousands of digits, for example
+        return f"<{type_name(value)}>"
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
 def did_you_mean(value: object, known: Iterable[str]) -> str:
@@ -88,6 +97,7 @@ def warn(text: str) -> None:
 
 def check_text(name: str, value: str) -> str:
     """Text that can be sent: no NUL characters, no lone surrogates."""
+    value = str.__str__(value)  # the value of a member of an enumeration, not its name
     if "\0" in value:
         raise invalid(name, value, "not contain NUL characters (the server answers 500 to them)")
     try:
@@ -95,6 +105,15 @@ def check_text(name: str, value: str) -> str:
     except UnicodeEncodeError:
         raise invalid(name, value, "be text that UTF-8 can encode (no lone surrogates)") from None
     return value
+
+
+def integer_text(name: str, value: int) -> str:
+    """An integer as it is sent; of an enumeration's member its value, not its name."""
+    try:
+        return int.__repr__(value)
+    except ValueError:
+        digits = sys.get_int_max_str_digits()
+        raise invalid(name, value, f"be an integer of at most {digits} digits") from None
 
 
 def check_int(name: str, value: object, *, minimum: int = 1, maximum: int | None = None) -> int:
@@ -195,7 +214,7 @@ def check_config(config: object) -> PathGoal | EventGoal:
     if (key is None) != (value is None):
         raise InvalidParameterError(
             "config.property_key and config.property_value must be given together, "
-            f"got property_key={_shown(key)} and property_value={_shown(value)}"
+            f"got property_key={shown(key)} and property_value={shown(value)}"
         )
     if key is not None:
         _check_filled("config.property_key", key)

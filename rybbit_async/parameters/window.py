@@ -125,7 +125,7 @@ class Window:
         else:
             if self.is_relative and start <= end and len(state) == len(_EXACT):
                 return evolve(self, value=ExactTimes(start, end))
-        raise InvalidParameterError("start must be a string taken from Page.position")
+        raise InvalidParameterError("start must be the position of a page of the same walk")
 
 
 def _minutes_before(now: datetime, minutes: int) -> datetime:

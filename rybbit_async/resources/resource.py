@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 from ..pages import Page, Report
 from ..parameters.checks import check_bool, check_int, warn
@@ -31,6 +31,12 @@ class Resource:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} belongs to a RybbitClient, which holds connections and a key "
+            "and does not pickle: make a client in each process"
+        )
 
     async def _page(
         self,

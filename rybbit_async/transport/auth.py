@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NoReturn, Self
+from urllib.parse import unquote
 
 from attrs import field, frozen
 
 from ..errors import InvalidParameterError
+from ..parameters.checks import type_name
 
 __all__ = [
     "ApiKey",
@@ -31,12 +34,27 @@ _WEEK = 604_800.0
 
 
 class Secret(str):
-    """A str whose repr does not show it, in the locals of a traceback or in a dict of headers."""
+    """A str whose repr does not show it, in the locals of a traceback or in a dict of headers.
+
+    It does not pickle, and so nothing does that contains one.
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "'***'"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "keys, passwords and cookies do not pickle, because a pickle shows them: pass a key "
+            "or a password to another process by itself"
+        )
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
 
 def _secret(value: str) -> str:
@@ -60,7 +78,7 @@ class PasswordLogin:
             value = getattr(self, name)
             if not isinstance(value, str):
                 raise InvalidParameterError(
-                    f"PasswordLogin.{name} must be a str, got {type(value).__name__}"
+                    f"PasswordLogin.{name} must be a str, got {type_name(value)}"
                 )
             if not value:
                 raise InvalidParameterError(f"PasswordLogin.{name} must not be empty")
@@ -85,7 +103,7 @@ class ApiKey:
 
     def __init__(self, key: object) -> None:
         if not isinstance(key, str):
-            raise InvalidParameterError(f"api_key must be a str, got {type(key).__name__}")
+            raise InvalidParameterError(f"api_key must be a str, got {type_name(key)}")
         if not key:
             raise InvalidParameterError(
                 "api_key must not be empty: pass a key (it starts with rb_), or None for no key"
@@ -116,7 +134,8 @@ class LoginSession:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The text that must not be shown anywhere."""
-        return (self.cookie.partition("=")[2],)
+        value = self.cookie.partition("=")[2]
+        return (value, unquote(value))  # servers encode the value of a cookie like that of a URL
 
 
 Credentials = ApiKey | NoAuth | LoginSession

@@ -32,7 +32,7 @@ def connection_error(
 
     Args:
         error: what aiohttp raised.
-        url: where the request was sent.
+        url: where the request was sent, without secrets.
         timeout: of the attempt.
         redact: removes the client's secrets from a text.
     """
@@ -48,7 +48,7 @@ def connection_error(
     else:
         cls = APIConnectionError
         if isinstance(error, aiohttp.ClientHttpProxyError):
-            reason = f"the proxy answered {error.status} {error.message[:CLIP]}"
+            reason = f"the proxy answered {error.status} {redact(error.message)[:CLIP]}"
         else:
             reason = redact(str(error))[:CLIP]
         if isinstance(error, aiohttp.ClientPayloadError):
@@ -67,11 +67,18 @@ def connection_error(
     return cls(text, method=request.method, url=url, sent=sent)
 
 
-def public_cause(error: Exception) -> BaseException | None:
-    """What to show as the cause of the error: without the words of aiohttp that show a password."""
+def public_cause(error: Exception, redact: Redact) -> BaseException | None:
+    """What to show as the cause of the error: an exception of aiohttp without secrets, if any."""
+    cause: BaseException | None = error
     if isinstance(error, (ConnectionDroppedError, aiohttp.ClientHttpProxyError)):
-        return error.__cause__
-    return error
+        cause = error.__cause__  # the words of aiohttp would show the password of the proxy
+    link = cause
+    while link is not None:
+        text = f"{link} {link!r}"
+        if redact(text) != text:
+            return None
+        link = link.__cause__ or link.__context__
+    return cause
 
 
 def forget_frames(error: BaseException) -> None:

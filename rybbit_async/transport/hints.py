@@ -43,6 +43,8 @@ class Hints:
 
     def hint(self, response: Response, credentials: Credentials) -> str:
         """A hint for a response that is not a success: sentences without the last full stop."""
+        if response.status == 404 and response.request.method == "HEAD":
+            return "A response to HEAD does not say what is missing: send a GET to learn it"
         if response.status == 404 and not response.body.data.lstrip().startswith(b"{"):
             return (
                 "This is not a response of Rybbit's API: check base_url, and the proxy if there "

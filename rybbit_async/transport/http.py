@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import aiohttp
 from attrs import field, frozen
@@ -19,6 +19,7 @@ from ..version import __version__
 from ..wire.json import Body
 from ..wire.messages import CLIP, Redact, Request, Response
 from .affinity import Affinity
+from .auth import Secret
 from .clock import closed_error
 from .connection_errors import connection_error, forget_frames, public_cause
 from .options import Timeout
@@ -117,53 +118,24 @@ class Http:
         """
         async with self._slots:
             self.check_usable()
-            url = self.base_url + request.target
+            url = Secret(self.base_url + request.target)
             response = await self._send(request, url, credentials, timeout)
             for _ in range(MAX_REDIRECTS):
                 if not 300 <= response.status < 400:
                     break
-                url = self._redirect_target(response)
+                url = self._redirected(response, url)
                 response = await self._send(request, url, credentials, timeout)
         return response
 
     async def _send(
-        self, request: Request, url: str, credentials: Mapping[str, str], timeout: Timeout
+        self, request: Request, url: Secret, credentials: Mapping[str, str], timeout: Timeout
     ) -> Response:
-        session, options, headers = self._open_session(), self._options, self._headers
-        if request.body is not None:
-            headers = {**headers, "Content-Type": "application/json"}
-        if self._middleware.credentials is not credentials:  # they seldom change
-            self._middleware = SingleAttemptMiddleware(credentials)
-        # The middlewares of a session that was passed in come after ours, which has to see the
-        # errors that reach aiohttp's own retries.
-        middlewares = (self._middleware, *getattr(session, "_middlewares", ()))
+        shown = self._redact(url)  # a redirect may lead to anywhere
         scope = asyncio.timeout(timeout.total)
         try:
             async with scope:
                 self._in_flight.add(scope)
-                async with session.request(
-                    request.method,
-                    URL(url, encoded=True),
-                    data=request.body,
-                    headers=headers,
-                    timeout=aiohttp.ClientTimeout(
-                        total=None, sock_connect=timeout.connect, sock_read=timeout.read
-                    ),
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    middlewares=middlewares,
-                    proxy=options.proxy,
-                    ssl=options.ssl,
-                ) as response:
-                    return Response(
-                        request,
-                        url,
-                        response.status,
-                        response.headers,
-                        Body(await self._read(response, request, url), options.max_depth),
-                        response.headers.getall("Set-Cookie", []),
-                        self._redact,
-                    )
+                return await self._receive(request, url, shown, credentials, timeout)
         except asyncio.CancelledError:
             # aiohttp cancels everyone who waits for a connection of a session that is closed.
             task = asyncio.current_task()
@@ -174,13 +146,56 @@ class Http:
             forget_frames(error)
             if self.closed:
                 raise closed_error() from None
-            raise connection_error(error, request, url, timeout, self._redact) from public_cause(
-                error
+            raise connection_error(error, request, shown, timeout, self._redact) from public_cause(
+                error, self._redact
             )
+        except APIResponseError as error:
+            forget_frames(error)  # they contain aiohttp's response, whose repr shows the headers
+            raise error from None
         finally:
             self._in_flight.discard(scope)
             if not self._in_flight and self._idle is not None:
                 self._idle.set()
+
+    async def _receive(
+        self,
+        request: Request,
+        url: Secret,
+        shown: str,
+        credentials: Mapping[str, str],
+        timeout: Timeout,
+    ) -> Response:
+        session, options, headers = self._open_session(), self._options, self._headers
+        if request.body is not None:
+            headers = {**headers, "Content-Type": "application/json"}
+        if self._middleware.credentials is not credentials:  # they seldom change
+            self._middleware = SingleAttemptMiddleware(credentials)
+        # The middlewares of a session that was passed in come after ours, which has to see the
+        # errors that reach aiohttp's own retries.
+        middlewares = (self._middleware, *getattr(session, "_middlewares", ()))
+        async with session.request(
+            request.method,
+            URL(url, encoded=True),
+            data=request.body,
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=timeout.connect, sock_read=timeout.read
+            ),
+            allow_redirects=False,
+            raise_for_status=False,
+            middlewares=middlewares,
+            proxy=options.proxy,
+            ssl=options.ssl,
+        ) as response:
+            return Response(
+                request,
+                shown,
+                response.status,
+                response.headers,
+                Body(await self._read(response, request, shown), options.max_depth),
+                response.headers.getall("Set-Cookie", []),
+                self._redact,
+            )
 
     async def _read(self, response: aiohttp.ClientResponse, request: Request, url: str) -> bytes:
         maximum, size, chunks = self._options.max_response_bytes, 0, list[bytes]()
@@ -206,25 +221,16 @@ class Http:
             )
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _redirect_target(self, response: Response) -> str:
-        location = response.headers.get("Location", "")
-        try:
-            # An encoded location is requested as the server wrote it. The normal form of URLs is
-            # for the comparison only.
-            is_encoded = re.fullmatch(r"[!-~]+", location) is not None
-            target = URL(response.url, encoded=True).join(URL(location, encoded=is_encoded))
-            is_same_origin = bool(location) and (
-                URL(str(target)).origin() == URL(self.base_url).origin()
-            )
-        except ValueError:
-            target, is_same_origin = None, False
-        if is_same_origin and not response.request.writes:
-            return str(target)
-        where = self._redact(location)[:CLIP] or "nowhere"
+    def _redirected(self, response: Response, url: Secret) -> Secret:
+        """Where the response of ``url`` leads to, if that may be followed."""
+        target = self._same_origin_target(response, url)
+        if target is not None and not response.request.writes:
+            return target
+        where = self._redact(response.headers.get("Location", ""))[:CLIP] or "nowhere"
         reason = (
-            "a write is not sent twice"
-            if is_same_origin
-            else "credentials are not sent to another host"
+            "credentials are not sent to another host"
+            if target is None
+            else "a write is not sent twice"
         )
         raise APIStatusError(
             f"{response.what}: {response.status}, a redirect to {where}, was not followed: "
@@ -234,6 +240,20 @@ class Http:
             method=response.request.method,
             url=response.url,
         )
+
+    def _same_origin_target(self, response: Response, url: Secret) -> Secret | None:
+        # A method of its own: no frame that an error shows has these variables.
+        location = response.headers.get("Location", "")
+        try:
+            # An encoded location is requested as the server wrote it. The normal form of URLs is
+            # for the comparison only.
+            is_encoded = re.fullmatch(r"[!-~]+", location) is not None
+            target = URL(url, encoded=True).join(URL(location, encoded=is_encoded))
+            if location and URL(str(target)).origin() == URL(self.base_url).origin():
+                return Secret(target)
+        except ValueError:
+            pass
+        return None
 
     # --- the session --------------------------------------------------------------------------
 
@@ -257,6 +277,9 @@ class Http:
         if not self._owns_session and self._session is not None:
             names = {cookie.partition("=")[0].strip() for cookie in response.set_cookies}
             self._session.cookie_jar.clear(lambda cookie: cookie.key in names)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("connections do not pickle: make a RybbitClient in each process")
 
     async def close(self) -> None:
         """End the requests in flight with ``ClientClosedError``, and close every connection."""

@@ -43,8 +43,9 @@ def endpoint_not_found(
 
 
 def is_unknown_route(error: NotFoundError) -> bool:
-    """Whether the server says that it has no such route: ``Route GET:/api/x not found``."""
-    return error.message.startswith("Route ") and error.message.endswith(" not found")
+    """Whether the API says that it has no such route: ``Route GET:/api/x not found``."""
+    is_route = error.message.startswith("Route ") and error.message.endswith(" not found")
+    return is_route and is_from_api(error)
 
 
 def contradicts(error: APIStatusError, layout: Layout) -> TypeGuard[NotFoundError]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from ..errors import InvalidParameterError
+from ..parameters.checks import invalid
 from .retry import Retry
 
 __all__ = ["Options", "Timeout"]
@@ -16,10 +16,8 @@ def _check_seconds(_: object, attribute: Any, value: object) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
-        raise InvalidParameterError(
-            f"Timeout.{attribute.name} must be a number of seconds greater than 0, or None for no "
-            f"limit, got {value!r}"
-        )
+        must = "be a number of seconds greater than 0, or None for no limit"
+        raise invalid(f"Timeout.{attribute.name}", value, must)
 
 
 @frozen

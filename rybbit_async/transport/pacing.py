@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
-from ..errors import InvalidParameterError
+from ..parameters.checks import invalid
 
 __all__ = ["Allowance", "Pacer", "RateLimit", "RateLimitStatus"]
 
@@ -23,9 +23,7 @@ DAY: Final = 86_400.0
 
 def _positive(_: object, attribute: Any, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e12:
-        raise InvalidParameterError(
-            f"RateLimit.{attribute.name} must be a number greater than 0, got {value!r}"
-        )
+        raise invalid(f"RateLimit.{attribute.name}", value, "be a number greater than 0")
 
 
 @frozen

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from ..errors import InvalidParameterError
-from ..parameters.checks import check_text
+from ..parameters.checks import check_text, integer_text, invalid, type_name
 
 __all__ = ["check_template", "fill_path", "parameters_of"]
 
@@ -28,14 +28,17 @@ def check_template(path: object) -> str:
 
     Raises:
         InvalidParameterError: the path has an empty segment, one of ``.`` or ``..`` (escaped or
-            not), a query, or a character that must be escaped.
+            not), a query, a character that must be escaped, or an escaped NUL.
     """
     if isinstance(path, str) and _TEMPLATE.fullmatch(path) and not _has_dots(unquote(path)):
+        check_text("path", unquote(path))
         return str.__str__(path)
-    raise InvalidParameterError(
-        "path must be a path such as /api/sites/1/goals, without a host, a query (use params), "
-        "'.' or '..', a slash at its end, or characters that must be escaped (use path_params), "
-        f"got {_shown(path)}"
+    raise invalid(
+        "path",
+        path,
+        "be a path such as /api/sites/1/goals or /api/sites/{site}/goals, where a parameter in "
+        "braces is a whole segment, without a host, a query (use params), '.' or '..', a slash at "
+        "its end, or characters that must be escaped (use path_params)",
     )
 
 
@@ -65,29 +68,22 @@ def _text(name: str, value: object) -> str:
         return str.__str__(value)  # not the name of an enumeration member
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidParameterError(
-            f"path parameter {name} must be a str or an int, got {type(value).__name__}"
+            f"path parameter {name} must be a str or an int, got {type_name(value)}"
         )
-    try:
-        return str(int(value))
-    except ValueError:  # Python converts only so many digits
-        raise InvalidParameterError(f"path parameter {name} has too many digits") from None
+    return integer_text(f"path parameter {name}", value)
 
 
 @lru_cache(maxsize=256)
 def _encoded(name: str, text: str) -> str:
     if not text or _has_dots(text):
         # Encoding does not help: servers and proxies decode a path before they resolve its dots.
-        raise InvalidParameterError(
-            f"path parameter {name} must not be empty and must not contain '.' or '..' as a "
-            f"segment, got {_shown(text)}"
+        raise invalid(
+            f"path parameter {name}",
+            text,
+            "not be empty and must not contain '.' or '..' as a segment",
         )
     return quote(check_text(f"path parameter {name}", text), safe="")
 
 
 def _has_dots(text: str) -> bool:
     return not _DOTS.isdisjoint(re.split(r"[/\\]", text))
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
@@ -18,9 +20,12 @@ def without_secrets(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _forms(secret: str) -> list[str]:
-    """A secret as a server may repeat it: plain, in JSON, in a URL. The longest form is first."""
-    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
-    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    """A secret as text may repeat it: plain, in JSON, a URL, HTML, a repr. Longest form first."""
+    in_urls = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    in_urls.add(quote(secret, safe="!'()*"))  # JavaScript's encodeURIComponent
+    in_urls |= {re.sub("%..", lambda found: found[0].lower(), form) for form in in_urls}
+    in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    forms = {secret, repr(str(secret))[1:-1], html.escape(secret), *in_urls, *in_json}
     return sorted(forms, key=len, reverse=True)

@@ -10,10 +10,10 @@ from attrs import field, frozen
 from ..errors import (
     APIConnectionError,
     APIStatusError,
-    InvalidParameterError,
     RateLimitError,
     RybbitError,
 )
+from ..parameters.checks import invalid
 
 __all__ = ["Retry", "RetryBudget", "may_have_arrived"]
 
@@ -31,7 +31,7 @@ def _number(minimum: float, maximum: float | None = None) -> Any:
     def check(_: object, attribute: Any, value: object) -> None:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not minimum <= value <= highest:  # type: ignore[operator]  # a number
-            raise InvalidParameterError(f"Retry.{attribute.name} must be {allowed}, got {value!r}")
+            raise invalid(f"Retry.{attribute.name}", value, f"be {allowed}")
 
     return check
 

@@ -174,7 +174,7 @@ class Router:
             if not contradicts(error, layout):
                 raise
             refusal = error
-        wrong = f"the server does not know the layout {chosen}"
+        wrong = f"the server does not have the layout of {chosen}"
         if not is_unknown_route(refusal):
             raise with_hint(refusal, f"There is no such site, or {wrong}")
         if call.route != self._probe_route:

@@ -12,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from ..errors import InvalidParameterError
+from ..parameters.checks import invalid, type_name
 from .auth import ApiKey, NoAuth, PasswordLogin, Secret
 from .connection_errors import DEFAULT_BASE_URL
 from .options import Timeout
@@ -41,7 +42,7 @@ def check_credentials(api_key: object, auth: object) -> ApiKey | NoAuth | Passwo
             raise InvalidParameterError("api_key and auth must not both be given")
         if not isinstance(auth, PasswordLogin):
             raise InvalidParameterError(
-                f"auth must be a PasswordLogin, got {type(auth).__name__}; pass a key as api_key"
+                f"auth must be a PasswordLogin, got {type_name(auth)}; pass a key as api_key"
             )
         return auth
     if api_key is None:
@@ -59,18 +60,15 @@ def check_timeout(timeout: object, default: Timeout) -> Timeout:
 def check_retry(retry: object, default: Retry) -> Retry:
     """The retry policy."""
     if retry is not None and not isinstance(retry, Retry):
-        raise InvalidParameterError(
-            f"retry must be a Retry, such as Retry(attempts=1), got {retry!r}"
-        )
+        raise invalid("retry", retry, "be a Retry, such as Retry(attempts=1)")
     return retry or default
 
 
 def check_rate_limit(rate_limit: object) -> RateLimit | None:
     """The rate limit, or ``None``."""
     if rate_limit is not None and not isinstance(rate_limit, RateLimit):
-        raise InvalidParameterError(
-            f"rate_limit must be a RateLimit, such as RateLimit(500, per=600), got {rate_limit!r}"
-        )
+        must = "be a RateLimit, such as RateLimit(500, per=600)"
+        raise invalid("rate_limit", rate_limit, must)
     return rate_limit
 
 
@@ -81,7 +79,7 @@ def check_session(
     if session is None:
         return None
     if not isinstance(session, aiohttp.ClientSession):
-        raise InvalidParameterError(f"session must be an aiohttp.ClientSession, got {session!r}")
+        raise invalid("session", session, "be an aiohttp.ClientSession")
     if trace_configs:
         raise InvalidParameterError(
             "trace_configs and session must not both be given: a session has its own tracing"
@@ -94,11 +92,11 @@ def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
     checked: dict[str, str] = {}
     if headers is not None and not isinstance(headers, Mapping):
         raise InvalidParameterError(
-            f"headers must be a mapping of names to values, got {type(headers).__name__}"
+            f"headers must be a mapping of names to values, got {type_name(headers)}"
         )
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise InvalidParameterError(f"headers must have valid header names, got {name!r}")
+            raise invalid("headers", name, "have valid header names")
         if name.lower() in _OWN_HEADERS:
             raise InvalidParameterError(
                 f"headers must not contain {name}, which the client sets itself; pass a key as "
@@ -106,7 +104,7 @@ def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
             )
         if not isinstance(value, str):
             raise InvalidParameterError(
-                f"headers must have str values, got {type(value).__name__} for {name}"
+                f"headers must have str values, got {type_name(value)} for {name}"
             )
         if not _HEADER_VALUE.fullmatch(value):
             raise InvalidParameterError(
@@ -136,7 +134,7 @@ def check_base_url(base_url: object, allow_http: bool) -> str:
         name = "RYBBIT_BASE_URL"
         base_url = os.environ.get(name, "").strip() or DEFAULT_BASE_URL
     if not isinstance(base_url, str):
-        raise InvalidParameterError(f"{name} must be a str, got {type(base_url).__name__}")
+        raise InvalidParameterError(f"{name} must be a str, got {type_name(base_url)}")
     allowed = f"{name} must be an address such as https://analytics.example.com"
     # What follows one of these may be a secret.
     got = "" if set("@?#") & set(base_url) else f", got {base_url!r}"

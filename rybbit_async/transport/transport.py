@@ -102,7 +102,7 @@ class Transport:
             try:
                 return await self._authorised(call)
             except (APIConnectionError, APIStatusError) as error:
-                signing_in = error.url.endswith(SIGN_IN)
+                signing_in = error.url.endswith(self.redact(SIGN_IN))
                 wait = options.retry.wait(
                     "GET" if signing_in else request.method,
                     error,
@@ -143,7 +143,7 @@ class Transport:
     async def _attempt(self, call: _Call, credentials: Credentials) -> Response:
         """One request on the wire, when it is its turn."""
         timer, request = self.timer, call.request
-        url = self.http.base_url + request.target
+        url = self.redact(self.http.base_url + request.target)
         if request.path == SIGN_IN:  # the server limits sign-ins separately
             self._turns.take_at_once()
         else:

@@ -10,6 +10,7 @@ from typing import Any, Generic, NoReturn, Self, TypeVar, cast
 
 from ..errors import IncompleteWalkError, InvalidParameterError, RybbitError, RybbitWarning
 from ..pages import Page, Report
+from ..parameters.checks import shown
 from .options import WalkOptions
 from .reconcile.positions import invalid_position
 from .tasks import close_all
@@ -113,7 +114,13 @@ class Paginator(Generic[T]):
             InvalidParameterError: ``start`` is not a position, or is one of another query.
         """
         # The walk checks the position at once, and not when the first page is asked for.
-        return self._pages(self._begin(Report(), None if start is None else self._position(start)))
+        if start is None:
+            return self._pages(self._begin(Report(), None))
+        position = self._position(start)
+        try:
+            return self._pages(self._begin(Report(), position))
+        except InvalidParameterError as error:
+            raise _with_value(error, start) from None
 
     async def _items(self) -> AsyncGenerator[T, None]:
         # This does not use ``pages``: of two nested generators, either may be finalised first
@@ -206,7 +213,7 @@ class Paginator(Generic[T]):
             query = stored["query"]
             position = Position(_mapping(stored["strategy"]), _texts(stored["source"]))
         except (KeyError, RecursionError, TypeError, ValueError):
-            raise invalid_position() from None
+            raise _with_value(invalid_position(), start) from None
         if query != self._query:
             raise InvalidParameterError(
                 f"start must be a position of {self._name} with the same parameters, "
@@ -226,6 +233,10 @@ class Paginator(Generic[T]):
         traceback: TracebackType | None,
     ) -> None:
         await self._own_walks.close(RybbitError, "this walk ended with its 'async with' block")
+
+
+def _with_value(error: InvalidParameterError, start: object) -> InvalidParameterError:
+    return InvalidParameterError(f"{error}, got {shown(start)}")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

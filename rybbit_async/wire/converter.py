@@ -2,7 +2,7 @@
 
 cattrs does the work. It is imported, and set up, when it is first needed: importing it takes
 longer than many programs take to do what they are for. Everything that does not fit raises
-``APIResponseError`` with the path in the body, in the names that JSON has.
+``MisfitError`` with the path in the body, in the names that JSON has.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import json
 import math
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from ..errors import APIResponseError
 from ..models import EventGoal, PathGoal
+from ..parameters.checks import invalid
 from .json import Body
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["config_to_wire", "read", "structure", "to_dict", "to_json"]
+__all__ = ["check_structurable", "config_to_wire", "read", "structure", "to_dict", "to_json"]
 
 T = TypeVar("T")
 
@@ -36,16 +36,37 @@ def structure(data: Any, kind: type[T], at: str = "") -> T:
     """``data`` as a ``kind``.
 
     Raises:
-        APIResponseError: it does not fit; ``path`` says where, starting with ``at``.
+        MisfitError: it does not fit; ``path`` says where, starting with ``at``.
     """
     try:
         return _converter().structure(data, kind)
-    except (BaseExceptionGroup, KeyError, TypeError, ValueError) as error:
-        from .structuring import locate
+    except Exception as error:  # a class of the caller may raise anything
+        from .structuring import located
 
-        steps, text = locate(error)
-        path = (at + steps).lstrip(".")
-        raise APIResponseError(f"{path or 'the body'}: {text}", path=path) from None
+        misfit = located(error)
+    raise misfit.at((at + misfit.path).lstrip("."))
+
+
+def check_structurable(name: str, kind: Any) -> None:
+    """Refuse a type that no value can be structured into.
+
+    Raises:
+        InvalidParameterError: cattrs does not support it.
+    """
+    try:
+        _converter().get_structure_hook(kind)
+    except Exception as error:  # there is one for each way in which a type can be wrong
+        problem = error
+    else:
+        return
+    raise invalid(name, kind, f"be a type that JSON can be structured into ({_STRUCTURABLE})",
+                  f" ({problem})")  # fmt: skip
+
+
+_STRUCTURABLE: Final = (
+    "an attrs class, a dataclass, a TypedDict, an enumeration, a str, int, float, bool or "
+    "datetime, or a list, dict or union of these"
+)
 
 
 def read(body: Body, kind: type[T]) -> T:

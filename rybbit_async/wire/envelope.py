@@ -42,10 +42,11 @@ class Envelope:
         """
         values: dict[str, int] = {}
         for name, path in self.figures.items():
+            value = find(path)
             try:
-                values[name] = to_int(find(path))
+                values[name] = to_int(value)
             except MisfitError as error:
-                raise MisfitError(str(error), error.path or path) from None
+                raise error.at(path) from None
         if not values:
             return None
         size = values["page_size"]

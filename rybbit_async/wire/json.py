@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from attrs import field, frozen
 
-from ..errors import InvalidParameterError
+from ..parameters.checks import invalid
 
 __all__ = ["MAX_DEPTH", "BadJSONError", "Body", "deeper_than", "dump"]
 
@@ -73,7 +73,8 @@ def dump(value: Any, name: str) -> bytes:
     try:
         return json.dumps(value, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
-        raise InvalidParameterError(f"{name}: {error}") from None
+        must = "be a value that JSON can represent"
+        raise invalid(name, value, must, f" ({error})") from None
 
 
 def _refuse_constant(name: str) -> None:

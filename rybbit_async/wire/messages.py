@@ -15,8 +15,10 @@ from ..errors import (
     RateLimitError,
     status_error_class,
 )
+from ..models import header_names
 from ..pages import Page
 from .json import BadJSONError, Body
+from .values import MisfitError
 
 __all__ = ["CLIP", "Redact", "Request", "Response", "ResponsePage", "decode", "error_from_response"]
 
@@ -51,13 +53,13 @@ class Request:
 class Response:
     """A response that was read completely.
 
-    ``redact`` removes the client's secrets from a text.
+    ``url`` contains no secrets, and ``redact`` removes those of the client from a text.
     """
 
     request: Request
     url: str
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=header_names)
     body: Body
     set_cookies: list[str] = field(repr=False)
     redact: Redact = field(repr=False)
@@ -74,8 +76,8 @@ class Response:
 
     def clipped(self) -> str:
         """The beginning of the body, as text without secrets."""
-        # Redact more than is kept: a secret that is cut in two would show its first half.
-        return self.redact(self.body.data[: CLIP * 20].decode(errors="replace"))[:CLIP]
+        # The whole body is redacted: a secret that is cut in two would show its first half.
+        return self.redact(self.body.data.decode(errors="replace"))[:CLIP]
 
 
 @frozen
@@ -103,17 +105,19 @@ def decode(response: Response, read: Callable[[Body], T]) -> T:
     try:
         return read(response.body)
     except BadJSONError as error:
-        kind = response.headers.get("Content-Type", "no content type")
-        failure = _response_error(response, f"{response.what}: the body ({kind}) {error}", "")
-    except APIResponseError as error:
-        failure = _response_error(response, f"{response.what}: {error}", error.path)
+        kind = response.redact(response.headers.get("Content-Type", "no content type"))
+        failure = _response_error(response, f"the body ({kind[:100]}) {error}", "")
+    except MisfitError as error:
+        path = response.redact(error.path)[:CLIP]
+        text = error.text(response.redact)[:CLIP]
+        failure = _response_error(response, f"{path or 'the body'}: {text}", path)
     raise failure  # out here, since the error above is not redacted and would be the context
 
 
 def _response_error(response: Response, text: str, path: str) -> APIResponseError:
     return APIResponseError(
-        response.redact(text),
-        path=response.redact(path),
+        f"{response.what}: {text}",
+        path=path,
         method=response.request.method,
         url=response.url,
         status=response.status,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from ..errors import APIResponseError
 from ..pages import Page
 from .converter import structure
 from .envelope import DATA, DATA_META, DATA_TOTAL_COUNT, Envelope
 from .json import Body
-from .values import MisfitError, describe, to_list, to_mapping
+from .values import MisfitError, Sent, to_list, to_mapping
 
 if TYPE_CHECKING:
     from .row_decoder import PageDecoder
@@ -26,8 +25,8 @@ def page_reader(model: type[T], envelope: Envelope) -> Callable[[Body], Page[T]]
     ``model`` is an attrs class. Its fields may have any type that cattrs can structure; text,
     numbers, booleans, times and ``Mapping[str, Any]`` are fast.
 
-    The function raises ``APIResponseError`` for a body that does not fit, with ``path`` in the
-    body, and ``BadJSONError``. Nothing is built or imported before the first page is read.
+    The function raises ``MisfitError`` for a body that does not fit, with ``path`` in the body,
+    and ``BadJSONError``. Nothing is built or imported before the first page is read.
     """
     return _PageReader(model, envelope)
 
@@ -52,40 +51,36 @@ def read_leniently(body: object, model: type[T], envelope: Envelope) -> Page[T]:
     """A page from decoded JSON, by cattrs.
 
     Raises:
-        APIResponseError: the body does not fit; ``path`` says where.
+        MisfitError: the body does not fit; ``path`` says where.
     """
     try:
-        rows = to_list(_find(body, envelope.rows))
+        rows = _as(to_list, _find(body, envelope.rows), envelope.rows)
     except MisfitError as error:
-        raise _error(error, envelope.rows, _hint(body)) from None
+        raise MisfitError(*error.parts, *_hint(body), path=error.path) from None
     items = structure(rows, cast("type[list[T]]", list[model]), at=envelope.rows)  # type: ignore[valid-type]  # made at run time
-    try:
-        return Page(tuple(items), envelope.meta(lambda path: _find(body, path)))
-    except MisfitError as error:
-        raise _error(error, "") from None
+    return Page(tuple(items), envelope.meta(lambda path: _find(body, path)))
 
 
 def _find(body: object, path: str) -> object:
     """The value at ``path``."""
     at, value = "", body
     for step in path.split("."):
-        try:
-            inside = to_mapping(value)
-        except MisfitError as error:
-            raise MisfitError(str(error), at or "the body") from None
+        inside = _as(to_mapping, value, at)
         at = f"{at}.{step}".lstrip(".")
         if step not in inside:
-            raise MisfitError("is missing", at)
+            raise MisfitError("is missing", path=at)
         value = inside[step]
     return value
 
 
-def _hint(body: object) -> str:
+def _as(convert: Callable[[object], T], value: object, at: str) -> T:
+    try:
+        return convert(value)
+    except MisfitError as error:
+        raise error.at(at) from None
+
+
+def _hint(body: object) -> tuple[str | Sent, ...]:
     """The server's own error message, where it sent one in place of the rows."""
     said = cast("dict[str, Any]", body).get("error") if isinstance(body, dict) else None
-    return "" if said is None else f" (the server says: {describe(said)})"
-
-
-def _error(error: MisfitError, at: str, hint: str = "") -> APIResponseError:
-    place = error.path or at
-    return APIResponseError(f"{place}: {error}{hint}", path="" if place == "the body" else place)
+    return () if said is None else (" (the server says: ", Sent(said), ")")

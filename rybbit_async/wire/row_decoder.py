@@ -22,7 +22,6 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
-from ..errors import APIResponseError
 from ..pages import Page
 from .converter import structure
 from .envelope import Envelope
@@ -37,6 +36,9 @@ T = TypeVar("T")
 # How many unknown fields are learned; a row with further ones is structured by cattrs. Since the
 # struct is compiled again for each, this limits what a hostile server can make the client do.
 MAX_UNKNOWN: Final = 64
+# After so many rows that were structured by cattrs, the unknown fields are forgotten and learned
+# anew: a server that sent nonsense once does not take the place of fields that come later.
+FORGET_AFTER: Final = 10_000
 MAX_NAME: Final = 100  # characters in the name of a field that is learned
 MAX_TEXTS: Final = 4096  # texts of integers that are kept
 
@@ -58,9 +60,7 @@ _CONVERTED: Final[Mapping[type, frozenset[type]]] = {
 }  # fmt: skip
 
 # Everything that a page or a row that does not fit may raise.
-_MISFITS: Final = (
-    APIResponseError, ArithmeticError, RecursionError, ValueError, msgspec.MsgspecError,
-)  # fmt: skip
+_MISFITS: Final = (ArithmeticError, RecursionError, ValueError, msgspec.MsgspecError)
 
 
 class PageDecoder(Generic[T]):
@@ -78,13 +78,15 @@ class PageDecoder(Generic[T]):
         self._rows_of: Callable[[Any], Any] = attrgetter(envelope.rows)
         self._figures_of = attrgetter(*envelope.figures.values()) if envelope.figures else None
         self._levels = envelope.rows.count(".") + 3  # of nesting, down to a row
-        self._split: Any = msgspec.json.Decoder(_page_type(envelope, msgspec.Raw))
+        split = _page_type(envelope, msgspec.Raw, only_known=False)
+        self._split: Any = msgspec.json.Decoder(split)
         self._shape = _Shape(model, envelope)
+        self._odd_rows = 0
 
     def decode(self, body: Body) -> Page[T] | None:
         """The page, or ``None`` where anything does not fit."""
         levels = body.max_depth - self._levels
-        if levels < 0:
+        if levels < 1:  # no field may be a list or an object, and the fast way does not check that
             return None
         shape = self._shape
         try:
@@ -93,6 +95,7 @@ class PageDecoder(Generic[T]):
                 items = shape.build(self._rows_of(page), levels)
             except _MISFITS:
                 page = self._split.decode(body.data)
+                _check_skipped(body, self._envelope)
                 items = self._row_by_row(self._rows_of(page), levels)
             return Page(tuple(items), self._meta(page))
         except _MISFITS:
@@ -110,13 +113,17 @@ class PageDecoder(Generic[T]):
 
     def _odd_row(self, raw: msgspec.Raw, shape: _Shape[T], levels: int) -> T:
         row = Body(bytes(raw), levels + 1).json()
-        grown = shape.grown(to_mapping(row))
+        base = shape
+        if self._odd_rows >= FORGET_AFTER:
+            self._odd_rows, base = 0, shape.without_unknown()
+        grown = base.grown(to_mapping(row))
         if grown is not shape:
             self._shape = grown
             try:
                 return grown.build([grown.decode_row(raw)], levels)[0]
             except _MISFITS:
                 pass
+        self._odd_rows += 1
         return structure(row, self._model)
 
     def _meta(self, page: Any) -> Any:
@@ -126,8 +133,29 @@ class PageDecoder(Generic[T]):
         return self._envelope.meta(dict(figures).__getitem__)
 
 
-def _page_type(envelope: Envelope, row: Any) -> Any:
-    """A struct for a body, with ``row`` as the type of a row. Fields that it lacks are skipped."""
+def _check_skipped(body: Body, envelope: Envelope) -> None:
+    """Refuse a body whose fields beside the rows are nested too deeply, though nobody reads them.
+
+    Raises:
+        BadJSONError: they are.
+    """
+    data, levels = body.data, body.max_depth
+    for step in envelope.rows.split("."):
+        inside, levels = _FIELDS.decode(data), levels - 1
+        data = inside.pop(step)
+        for value in inside.values():
+            Body(bytes(value), levels).json()
+
+
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def _page_type(envelope: Envelope, row: Any, *, only_known: bool) -> Any:
+    """A struct for a body, with ``row`` as the type of a row.
+
+    Args:
+        only_known: refuse fields that the struct lacks; otherwise they are skipped.
+    """
     tree: dict[str, Any] = {}
     types = {envelope.rows: list[row], **dict.fromkeys(envelope.figures.values(), Any)}
     for path, kind in types.items():
@@ -136,14 +164,17 @@ def _page_type(envelope: Envelope, row: Any) -> Any:
         for step in steps:
             branch = branch.setdefault(step, {})
         branch[last] = kind
-    return _struct_of(tree)
+    return _struct_of(tree, only_known)
 
 
-def _struct_of(tree: Any) -> Any:
+def _struct_of(tree: Any, only_known: bool) -> Any:
     if not isinstance(tree, dict):
         return tree
-    fields = [(name, _struct_of(kind)) for name, kind in cast("dict[str, Any]", tree).items()]
-    return msgspec.defstruct("Envelope", fields, kw_only=True, gc=False)
+    items = cast("dict[str, Any]", tree).items()
+    fields = [(name, _struct_of(kind, only_known)) for name, kind in items]
+    return msgspec.defstruct(
+        "Envelope", fields, forbid_unknown_fields=only_known, kw_only=True, gc=False
+    )
 
 
 class _Shape(Generic[T]):
@@ -174,9 +205,13 @@ class _Shape(Generic[T]):
         self._unknown = unknown
         struct = _row_struct(model, loose, unknown)
         self.decode_row: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(struct).decode
-        page = _page_type(envelope, struct)
+        page = _page_type(envelope, struct, only_known=True)
         self.decode_page: Callable[[bytes], Any] = msgspec.json.Decoder(page).decode
         self.build: Callable[[list[Any], int], list[T]] = _builder(model, loose, unknown)
+
+    def without_unknown(self) -> _Shape[T]:
+        """A shape without the fields that the model does not have."""
+        return _Shape(self._model, self._envelope, self._loose)
 
     def grown(self, row: Mapping[str, Any]) -> _Shape[T]:
         """This shape, or a new one that also fits ``row`` if that can be learned."""

@@ -26,7 +26,7 @@ from . import values
 from .fields import JsonField, extra_field, is_scalar_union, json_fields
 from .values import REPAIRS, MisfitError, to_list, to_mapping
 
-__all__ = ["locate", "make_converter"]
+__all__ = ["located", "make_converter"]
 
 Hook = Callable[[Any, Any], Any]
 
@@ -121,16 +121,16 @@ def _by_tag(field: JsonField, owner: Any, converter: Converter) -> Any:
     try:
         return converter.structure(value, cls)
     except ClassValidationError as error:
-        path, text = locate(error)
-        raise MisfitError(text, f".{field.json_name}{path}") from None
+        misfit = located(error)
+        raise misfit.at(f".{field.json_name}{misfit.path}") from None
 
 
 def _datetime_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def locate(error: BaseException) -> tuple[str, str]:
-    """The path of the first value that does not fit, and why: ``(".data[0].goalId", "...")``."""
+def located(error: BaseException) -> MisfitError:
+    """The first value that does not fit, with its path: ``.data[0].goalId``."""
     if isinstance(error, (ClassValidationError, IterableValidationError)):
         first = error.exceptions[0]
         step = ""
@@ -139,11 +139,13 @@ def locate(error: BaseException) -> tuple[str, str]:
                 step = f".{_json_name(error.cl, note.name)}"
             elif isinstance(note, IterableValidationNote):
                 step = f"[{note.index}]"
-        rest, text = locate(first)
-        return step + rest, text
+        misfit = located(first)
+        return misfit.at(step + misfit.path)
     if isinstance(error, KeyError):
-        return "", "is missing"  # the note on the error has the name
-    return getattr(error, "path", ""), str(error) or type(error).__name__
+        return MisfitError("is missing")  # the note on the error has the name
+    if isinstance(error, MisfitError):
+        return error
+    return MisfitError(str(error) or type(error).__name__)
 
 
 def _json_name(cls: Any, name: str) -> str:

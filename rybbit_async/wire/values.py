@@ -6,17 +6,19 @@ Servers send numbers in several forms, so these functions accept more than one: 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, cast
+
+from attrs import frozen
 
 from .json import deeper_than
 
 __all__ = [
     "REPAIRS",
     "MisfitError",
+    "Sent",
     "check_depth",
-    "describe",
     "number_text",
     "to_bool",
     "to_datetime",
@@ -33,12 +35,48 @@ __all__ = [
 REPAIRS: Final[Mapping[str, Mapping[str, str]]] = {"country": {"\0\0": ""}}
 
 
-class MisfitError(ValueError):
-    """A value that does not fit its annotation; becomes an ``APIResponseError`` further out."""
+@frozen
+class Sent:
+    """A value of a body, in the text of an error.
 
-    def __init__(self, text: str, path: str = "") -> None:
-        super().__init__(text)
+    It stays whole until its secrets are removed: a secret that is cut in two is not recognised.
+    """
+
+    value: object
+
+    def text(self, redact: Callable[[str], str]) -> str:
+        """The type of the value, and the value itself, shortened."""
+        value, name = self.value, type(self.value).__name__
+        if value is None or isinstance(value, (dict, list)):
+            return str(value) if value is None else name
+        text = repr(redact(value)) if isinstance(value, str) else redact(repr(value))
+        return f"{name} ({text if len(text) <= 60 else text[:57] + '...'})"
+
+
+class MisfitError(ValueError):
+    """A value does not fit; ``messages.decode`` makes an ``APIResponseError`` of it.
+
+    Args:
+        parts: of the text that says what is wrong.
+        path: where in the body; empty for the whole body.
+    """
+
+    def __init__(self, *parts: str | Sent, path: str = "") -> None:
+        super().__init__(*parts)
+        self.parts = parts
         self.path = path
+
+    def at(self, path: str) -> MisfitError:
+        """The same error at another place."""
+        return MisfitError(*self.parts, path=path)
+
+    def text(self, redact: Callable[[str], str] = str) -> str:
+        """What is wrong, without secrets."""
+        parts = (part.text(redact) if isinstance(part, Sent) else part for part in self.parts)
+        return redact("".join(parts))
+
+    def __str__(self) -> str:
+        return f"{self.path or 'the body'}: {self.text()}"
 
 
 def to_text(value: object) -> str:
@@ -150,13 +188,4 @@ def check_depth(value: object, levels: int) -> None:
 
 
 def _misfit(expected: str, value: object) -> MisfitError:
-    return MisfitError(f"expected {expected}, got {describe(value)}")
-
-
-def describe(value: object) -> str:
-    """A JSON value in an error message: its type, and the value if it is short enough."""
-    name = type(value).__name__
-    if value is None or isinstance(value, (dict, list)):
-        return str(value) if value is None else name
-    text = repr(value)
-    return f"{name} ({text if len(text) <= 60 else text[:57] + '...'})"
+    return MisfitError(f"expected {expected}, got ", Sent(value))

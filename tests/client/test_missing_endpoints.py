@@ -303,7 +303,7 @@ async def test_a_wrong_fixed_layout_is_not_a_missing_endpoint(
     server = await serve(release)
     client = connect(server, routes=routes, retry=ONCE)
     with pytest.raises(
-        NotFoundError, match=f"does not know the layout routes='{routes}'"
+        NotFoundError, match=f"does not have the layout of routes='{routes}'"
     ) as caught:
         await client.goals.sessions.list(1, 101)
     assert type(caught.value) is NotFoundError

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import asdict, dataclass
+from enum import Enum, IntEnum
+from typing import Any, Literal, TypedDict
 
 import pytest
-from attrs import frozen
+from attrs import define, frozen
 
 from rybbit_async import (
     APIResponseError,
     BadRequestError,
     InvalidParameterError,
+    NotFoundError,
     RawResponse,
 )
 from rybbit_async.testing import Store, faults
@@ -148,3 +151,139 @@ async def test_invalid_requests(
         await client.request(wrong.pop("method", "POST"), "/api/sites/1/goals", **wrong)
     assert "rb_key" not in str(caught.value)
     assert not server.requests
+
+
+class Colour(str, Enum):  # noqa: UP042  # a str whose own text is the name of a member
+    RED = "red"
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+async def test_values_of_a_query_are_sent_as_what_they_are(serve: Serve, connect: Connect) -> None:
+    server = await serve("2.14")
+    client = connect(server)
+    params = {Colour.RED: Colour.RED, "level": Level.HIGH, "ratio": 0.5, "flag": False}
+    await client.request("GET", "/api/version", params=params)
+    query = {"red": "red", "level": "3", "ratio": "0.5", "flag": "false"}
+    assert server.requests[-1].query == query
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({"\ud800": "x"}, "must be text that UTF-8 can encode .* got '.ud800'$"),
+        ({"a\0": "x"}, "must not contain NUL"),
+        ({"": "x"}, "params must have names that are a str and not empty, got ''$"),
+        ({5: "x"}, "params must have names that are a str and not empty, got 5$"),
+        ({10**5000: "x"}, "params must have names that are a str and not empty, got <int>$"),
+        ({"x": 10**5000}, r"params\['x'\] must be an integer of at most 4300 digits, got <int>$"),
+        ({"x": float("nan")}, r"params\['x'\] must be a finite number, got nan$"),
+        ({"x": float("-inf")}, r"params\['x'\] must be a finite number, got -inf$"),
+        ({"x": "\ud800"}, r"params\['x'\] must be text that UTF-8 can encode"),
+        ({"x": b"1"}, "must be text, a number, a boolean or None, got bytes$"),
+        ([("x", 1)], "must be a mapping of names to values, got list$"),
+    ],
+)
+async def test_queries_that_are_refused(
+    serve: Serve, connect: Connect, params: Any, text: str
+) -> None:
+    server = await serve("2.14")
+    with pytest.raises(InvalidParameterError, match=text):
+        await connect(server).request("GET", "/api/version", params=params)
+    assert not server.requests
+
+
+@pytest.mark.parametrize("method", [None, 5, "TRACE", "GET\r\n"])
+async def test_methods_that_are_refused(serve: Serve, connect: Connect, method: Any) -> None:
+    server = await serve("2.14")
+    with pytest.raises(InvalidParameterError) as caught:
+        await connect(server).request(method, "/api/version")
+    assert str(caught.value).startswith("method must be 'DELETE', 'GET'")
+    assert f"got {method!r}" in str(caught.value)
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), {"a": {1}}, b"x", float("nan"), pytest.param(10**5000, id="digits")],
+)
+async def test_bodies_that_are_refused(serve: Serve, connect: Connect, value: Any) -> None:
+    server = await serve("2.14")
+    with pytest.raises(InvalidParameterError, match=r"^json must be a value that JSON can"):
+        await connect(server).request("POST", "/api/sites/1/goals", json=value)
+    assert not server.requests
+
+
+@frozen
+class Vague:
+    anything: object
+
+
+class Unknown:
+    pass
+
+
+@pytest.mark.parametrize(
+    "kind", [5, "Point", object, print, [Point], Unknown, Vague, list[Unknown]]
+)
+async def test_types_that_nothing_can_be_structured_into(
+    serve: Serve, connect: Connect, kind: Any
+) -> None:
+    server = await serve("2.14")
+    with pytest.raises(InvalidParameterError, match=r"^cast_to must be a type that JSON can be"):
+        await connect(server).request("POST", "/api/sites/1/goals", json={}, cast_to=kind)
+    assert not server.requests
+
+
+class Plain(TypedDict):
+    version: str
+
+
+@dataclass
+class Data:
+    version: str
+
+
+@pytest.mark.parametrize("kind", [Plain, Data, dict, dict[str, str], Any])
+async def test_types_that_a_response_is_structured_into(
+    serve: Serve, connect: Connect, kind: Any
+) -> None:
+    server = await serve("2.14")
+    found = await connect(server).request("GET", "/api/version", cast_to=kind)
+    assert (asdict(found) if isinstance(found, Data) else found) == {"version": "2.14.0"}
+
+
+@define
+class Moody:
+    version: str
+
+    def __attrs_post_init__(self) -> None:
+        raise RuntimeError(self.version)
+
+
+@pytest.mark.parametrize("kind", [Moody, Literal[1], Colour, list[Moody], bytes])
+async def test_a_type_that_refuses_the_response(serve: Serve, connect: Connect, kind: Any) -> None:
+    server = await serve("2.14")
+    server.inject(faults.Status(200, {"version": "v" * 5000}))
+    with pytest.raises(APIResponseError) as caught:
+        await connect(server).request("GET", "/api/version", cast_to=kind)
+    assert len(str(caught.value)) < 700
+
+
+async def test_a_response_to_head_does_not_say_what_is_missing(
+    serve: Serve, connect: Connect
+) -> None:
+    server = await serve("2.14")
+    with pytest.raises(NotFoundError, match=r"send a GET to learn it$") as caught:
+        await connect(server).request("HEAD", "/api/nope")
+    assert "base_url" not in str(caught.value)
+
+
+async def test_a_long_content_type_is_shortened(serve: Serve, connect: Connect) -> None:
+    server = await serve("2.14")
+    server.inject(faults.Status(200, b"x", {"Content-Type": "text/" + "x" * 5000}))
+    with pytest.raises(APIResponseError, match=r"the body \(text/x+\) is not JSON") as caught:
+        await connect(server).request("GET", "/api/version")
+    assert len(str(caught.value)) < 250

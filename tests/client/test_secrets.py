@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
+import html
 import io
+import json
 import logging
 import os
 import pickle
@@ -18,21 +20,26 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import aiohttp
 import pytest
 
 import rybbit_async
 from rybbit_async import (
+    APIResponseError,
+    EndpointNotFoundError,
     Filter,
     InvalidParameterError,
     PasswordLogin,
     PathGoal,
+    RawResponse,
     RybbitClient,
     RybbitError,
 )
 from rybbit_async.testing import KeyLimit, RybbitServer, faults
-from rybbit_async.transport.auth import ApiKey, Secret
+from rybbit_async.transport.auth import ApiKey, Secret, find_session
+from rybbit_async.transport.redaction import without_secrets
 
 from ..conftest import KEY
 from .conftest import Connect, Serve
@@ -227,6 +234,182 @@ def test_a_failed_constructor_does_not_show_the_key(options: dict[str, Any]) -> 
     assert BAD not in text
 
 
+# --- what a server sends back -------------------------------------------------------------------
+
+
+def goals_with(goal_id: str) -> faults.Status:
+    goal = {"goalId": goal_id, "siteId": 1, "name": "x", "goalType": "path", "config": {}}
+    return faults.Status(200, {"data": [goal], "meta": {"total": 1, "page": 1, "pageSize": 10}})
+
+
+@pytest.mark.echoes_key
+@pytest.mark.parametrize("padding", range(0, 60, 3))
+async def test_text_is_redacted_before_it_is_shortened(
+    serve: Serve, connect: Connect, padding: int
+) -> None:
+    server = await serve()
+    client = connect(server, routes="sites", retry=ONCE)
+    half = server.api_key[:16]
+    text = "." * padding + server.api_key + "y" * 40
+    for fault in (
+        goals_with(text),
+        faults.Status(200, {"error": text}),
+        faults.Status(200, {"data": [], "meta": {"total": text, "page": 1, "pageSize": 1}}),
+        faults.Status(200, b"x", {"Content-Type": "." * 45 + text}),
+        faults.Status(404, "." * (440 + padding) + server.api_key),
+        faults.Redirect("https://other.example/" + "." * (440 + padding) + server.api_key),
+        # Much is redacted, so that little of the text is left.
+        faults.Status(200, "." * padding + server.api_key * 1000),
+    ):
+        server.inject(fault)
+        with pytest.raises(RybbitError) as caught:
+            await client.goals.list(1)
+        assert half not in everything(caught.value)
+
+
+@pytest.mark.echoes_key
+async def test_the_names_in_a_path_are_redacted(serve: Serve, connect: Connect) -> None:
+    server = await serve()
+    server.inject(faults.Status(200, {"." * 490 + server.api_key: "x"}))
+    with pytest.raises(APIResponseError) as caught:
+        await connect(server).request("GET", "/api/x", cast_to=dict[str, int])
+    assert server.api_key[:16] not in everything(caught.value)
+    assert len(str(caught.value)) < 1200
+
+
+@pytest.mark.echoes_key
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.Status(404, {"error": "Goal not found"}),
+        faults.Status(200, b"not JSON"),
+        faults.Status(200, b"x" * 200_000),
+        faults.Reset(),
+        faults.Stall(),
+        faults.Status(429),
+        faults.Redirect("https://other.example/"),
+    ],
+    ids=lambda fault: repr(fault)[:40],
+)
+async def test_a_redirect_to_a_url_with_the_key(
+    serve: Serve, connect: Connect, logged: io.StringIO, fault: faults.Fault
+) -> None:
+    server = await serve()
+    client = connect(server, retry=ONCE, timeout=0.2, max_response_bytes=100_000)
+    server.inject(faults.Redirect(f"/api/x?k={server.api_key}"))
+    server.inject(fault)
+    with pytest.raises(RybbitError) as caught:
+        await client.request("GET", "/api/version")
+    assert server.requests[-1].query == {"k": server.api_key}
+    assert server.api_key not in everything(caught.value)
+    assert getattr(caught.value, "url", "").endswith("/api/x?k=***")
+    assert server.api_key not in logged.getvalue().replace("GET /api/x?k=", "")
+
+
+async def test_a_url_in_which_the_caller_put_the_key(
+    serve: Serve, connect: Connect, logged: io.StringIO
+) -> None:
+    server = await serve()
+    client = connect(server, retry=ONCE)
+    with pytest.raises(RybbitError) as caught:
+        await client.request("GET", "/api/{x}", path_params={"x": server.api_key})
+    assert caught.value.url.endswith("/api/***")  # type: ignore[attr-defined]
+    with pytest.raises(EndpointNotFoundError) as missing:
+        await client.request("GET", f"/api/{server.api_key}")
+    assert missing.value.route == "/api/***"
+    assert server.api_key not in f"{caught.value} {missing.value} {logged.getvalue()}"
+
+
+@pytest.mark.echoes_key
+async def test_the_words_of_aiohttp_about_a_response(connect: Connect, serve: Serve) -> None:
+    """A line that is not HTTP is repeated in the message of aiohttp's own exception."""
+    key = BAD
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\nX-Echo {key}: \0\r\n\r\n".encode())
+        writer.close()
+
+    listener = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with listener:
+        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with RybbitClient(key, base_url=url, retry=ONCE) as client:
+            with pytest.raises(RybbitError) as caught:
+                await client.request("GET", "/api/x")
+    assert key not in everything(caught.value)
+
+
+@pytest.mark.parametrize("password", ['it\'s "x" & é%2B', "!(p)*~ w/+", "p\\q<r>"])
+def test_every_form_of_a_secret_is_removed(password: str) -> None:
+    for form in (
+        password,
+        repr(password)[1:-1],
+        json.dumps(password)[1:-1],
+        json.dumps(password, ensure_ascii=False)[1:-1],
+        quote(password),
+        quote(password, safe=""),
+        quote(password, safe="!'()*"),
+        re.sub("%..", lambda found: found[0].lower(), quote(password, safe="")),
+        quote_plus(password),
+        html.escape(password),
+    ):
+        assert without_secrets(f"<{form}>", [password]) == "<***>"
+
+
+def test_a_cookie_that_a_server_decodes_is_removed() -> None:
+    session = find_session(["better-auth.session_token=abc.d%2Fe%3D; Path=/"], 0)
+    assert session is not None
+    for form in ("abc.d%2Fe%3D", "abc.d%2fe%3d", "abc.d/e="):
+        assert without_secrets(f"<{form}>", session.secrets) == "<***>"
+
+
+async def test_the_headers_of_a_raw_response_are_not_shown(serve: Serve, connect: Connect) -> None:
+    server = await serve()
+    cookie = "better-auth.session_token=hidden"
+    server.inject(faults.Status(200, {}, {"Set-Cookie": cookie, "X-Echo": server.api_key}))
+    raw = await connect(server).request("GET", "/api/version", cast_to=RawResponse)
+    assert raw.headers["x-echo"] == server.api_key
+    assert "hidden" not in repr(raw)
+    assert server.api_key not in repr(raw)
+    assert "Set-Cookie, X-Echo" in repr(raw)
+
+
+# --- pickles ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [
+    lambda: RybbitClient("rb_key"),
+    lambda: RybbitClient(auth=PasswordLogin("me@example.com", "rb_key")),
+    lambda: RybbitClient(headers={"X-Token": "rb_key"}),
+    lambda: RybbitClient(proxy="http://me:rb_key@proxy.example"),
+    RybbitClient,
+])  # fmt: skip
+async def test_nothing_that_holds_a_secret_pickles(make: Callable[[], RybbitClient]) -> None:
+    client = make()
+    held = [client, client.goals, client.users, client.sessions, client.goals.sessions,
+            client._context, client._context.router, client._context.capabilities,
+            client._transport, client._transport.http, client.with_options().goals]  # fmt: skip
+    for thing in held:
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            with pytest.raises(TypeError, match="pickle"):
+                pickle.dumps(thing, protocol)
+        with pytest.raises(TypeError, match="pickle"):
+            copy.deepcopy(thing)
+    with pytest.raises(TypeError, match=r"^Goals belongs to a RybbitClient, .* does not pickle:"):
+        pickle.dumps(client.goals)
+
+
+def test_credentials_do_not_pickle_but_can_be_copied() -> None:
+    for held in (PasswordLogin("me@example.com", "rb_key"), ApiKey("rb_key"), Secret("rb_key"),
+                 find_session(["better-auth.session_token=rb_key"], 0)):  # fmt: skip
+        with pytest.raises(TypeError, match="passwords and cookies do not pickle"):
+            pickle.dumps(held)
+        assert "rb_key" not in repr(copy.deepcopy(held))
+        assert "rb_key" not in repr(copy.copy(held))
+    login = PasswordLogin("me@example.com", "rb_key")
+    assert copy.deepcopy(login) == login
+
+
 # --- invalid values -----------------------------------------------------------------------------
 
 STRAY = ["\r", "\n", "\0", "\r\nX-Evil: 1", " ", "\t", "\x7f", "é"]
@@ -320,7 +503,7 @@ async def test_logs_of_a_login(
     server = await serve("2.4")
     client = connect(server, auth=login(server))
     await work(server, client, world)
-    password, cookie = client._transport._auth.secrets
+    password, cookie, _ = client._transport._auth.secrets
     assert password == server.password
     text = logged.getvalue()
     assert "sign-in" in text

@@ -361,12 +361,12 @@ def test_the_state_of_a_pinned_window() -> None:
     ids=repr,
 )
 def test_a_state_that_no_window_stored(state: dict[str, str]) -> None:
-    assert error_of(HOUR.restore, state) == "start must be a string taken from Page.position"
+    assert error_of(HOUR.restore, state) == "start must be the position of a page of the same walk"
 
 
 @pytest.mark.parametrize("window", [Window(), MARCH, PINNED])
 def test_exact_times_do_not_fit_other_windows(window: Window) -> None:
-    with pytest.raises(InvalidParameterError, match=r"Page\.position"):
+    with pytest.raises(InvalidParameterError, match="position of a page"):
         window.restore(STATE)
 
 

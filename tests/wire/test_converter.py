@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rybbit_async import (
-    APIResponseError,
     EventGoal,
     Goal,
     GoalResult,
@@ -29,7 +28,7 @@ from rybbit_async import (
 from rybbit_async.wire.converter import config_to_wire, structure
 from rybbit_async.wire.json import Body
 from rybbit_async.wire.page_reader import DATA, DATA_META, Envelope, page_reader, read_leniently
-from rybbit_async.wire.values import number_text
+from rybbit_async.wire.values import MisfitError, number_text
 
 from ..strategies import (
     configs,
@@ -102,8 +101,8 @@ def without(row: dict[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != name}
 
 
-def wrong(read: Any, *args: Any) -> APIResponseError:
-    with pytest.raises(APIResponseError) as caught:
+def wrong(read: Any, *args: Any) -> MisfitError:
+    with pytest.raises(MisfitError) as caught:
         read(*args)
     return caught.value
 
@@ -685,11 +684,11 @@ def _broken(draw: st.DrawFn, rows: st.SearchStrategy[Any]) -> Any:
         return body
 
 
-def _attempt(read: Any, *args: Any) -> tuple[Any, APIResponseError | None]:
+def _attempt(read: Any, *args: Any) -> tuple[Any, MisfitError | None]:
     """What it gives, or the one error that it may raise."""
     try:
         return read(*args), None
-    except APIResponseError as error:
+    except MisfitError as error:
         return None, error
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import attrs
 import pytest
 
-from rybbit_async import APIResponseError, PageMeta
+from rybbit_async import PageMeta
 from rybbit_async.models import HOLDS_UNKNOWN
 from rybbit_async.wire.json import Body
 from rybbit_async.wire.page_reader import DATA, DATA_META, DATA_TOTAL_COUNT, Envelope, page_reader
+from rybbit_async.wire.values import MisfitError
 
 
 @attrs.frozen
@@ -52,7 +53,7 @@ def test_a_figure_that_does_not_fit(name: str, wrong: Any) -> None:
     body = {"data": [{"key": "a"}], "totalCount": 1, "page": 1, "pageSize": 1, name: wrong}
     if wrong == "missing":
         del body[name]
-    with pytest.raises(APIResponseError, match=f"{name}: ") as caught:
+    with pytest.raises(MisfitError, match=f"{name}: ") as caught:
         read(DATA_TOTAL_COUNT, body)
     assert caught.value.path == name
 
@@ -72,7 +73,7 @@ def test_an_envelope_of_several_levels() -> None:
         (None, "data.paging"),
         ([], "data.paging"),
     ]:
-        with pytest.raises(APIResponseError) as caught:
+        with pytest.raises(MisfitError) as caught:
             read(OFFSETS, {"data": {"users": [], "paging": paging_sent}})
         assert caught.value.path == path
 
@@ -87,6 +88,6 @@ def test_the_text_of_an_error() -> None:
         ({"data": [{"key": True}]}, "data[0].key: expected str, got bool (True)"),
         ({"data": [{"key": "a"}, 5]}, "data[1]: expected dict, got int (5)"),
     ]:
-        with pytest.raises(APIResponseError) as caught:
+        with pytest.raises(MisfitError) as caught:
             read(DATA, body)
         assert str(caught.value) == text

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rybbit_async import APIResponseError, Goal, Page, PathGoal, Session
+from rybbit_async import Goal, Page, PathGoal, Session
 from rybbit_async.models import HOLDS_UNKNOWN, JSON_NAME
 from rybbit_async.wire import row_decoder
 from rybbit_async.wire.json import BadJSONError, Body
 from rybbit_async.wire.page_reader import DATA, DATA_META, Envelope, page_reader, read_leniently
 from rybbit_async.wire.row_decoder import MAX_UNKNOWN, PageDecoder
+from rybbit_async.wire.values import MisfitError
 
 from ..strategies import goal_rows, session_rows
 
@@ -84,7 +85,7 @@ def outcome(read: Any, data: Any) -> object:
     """The rows with the types of everything in them, or the error."""
     try:
         page: Page[Any] = read(data)
-    except (APIResponseError, BadJSONError) as error:
+    except (MisfitError, BadJSONError) as error:
         return type(error), str(error), getattr(error, "path", None)
     assert type(page.items) is tuple
     return page, [typed(row) for row in page]
@@ -195,11 +196,11 @@ def test_what_was_not_sent() -> None:
     assert first.names is not second.names
     for name in list(required):
         kind, text, path = everything.check(body(required, {**required, name: None}))  # type: ignore[misc]
-        assert (kind, path) == (APIResponseError, f"data[1].{name}")
+        assert (kind, path) == (MisfitError, f"data[1].{name}")
         del required[name]
         kind, text, path = everything.check(body(EVERYTHING, required))  # type: ignore[misc]
         assert (kind, text, path) == (
-            APIResponseError, f"data[1].{name}: is missing", f"data[1].{name}"
+            MisfitError, f"data[1].{name}: is missing", f"data[1].{name}"
         )  # fmt: skip
         required[name] = EVERYTHING[name]
 
@@ -219,7 +220,7 @@ def test_a_class_without_a_place_for_unknown_fields() -> None:
     assert reader.read(Body(body({"key": 1, "note": "n", "new": 1}))).items == (Strict("1", "n"),)
     # An optional field without a default is required there.
     assert reader.check(body({"key": "a"})) == (
-        APIResponseError, "data[0].note: is missing", "data[0].note"
+        MisfitError, "data[0].note: is missing", "data[0].note"
     )  # fmt: skip
 
 
@@ -347,6 +348,26 @@ def test_learning_has_an_end(shapes: list[Any], lenient_calls: list[Any]) -> Non
     reader.check(body({**SESSION, **wide}, SESSION))
 
 
+def test_new_fields_are_learned_again_after_junk(
+    shapes: list[Any], lenient_calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decoder is shared by all clients of a process: one server must not slow down the others."""
+    monkeypatch.setattr(row_decoder, "FORGET_AFTER", 100)
+    reader = Reader(Session)
+    junk = [{"session_id": "a", f"junk_{number}": number} for number in range(MAX_UNKNOWN)]
+    reader.decoder.decode(Body(body(*junk)))
+    real = Body(body(*[{"session_id": "a", "is_bot": 1}] * 150))
+    for _ in range(3):
+        assert outcome(reader.decoder.decode, real) == outcome(reader.lenient, real)
+    assert len(lenient_calls) == 100
+    assert reader.decoder._shape._unknown == ("is_bot",)
+    # Whatever a server sends, shapes are compiled for a part of the rows only.
+    del shapes[:], lenient_calls[:]
+    for number in range(1000):
+        reader.decoder.decode(Body(body({"session_id": "a", f"more_{number}": 1})))
+    assert len(shapes) <= 1000 / (100 + MAX_UNKNOWN) * MAX_UNKNOWN + MAX_UNKNOWN
+
+
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\0", "\x7f", "\ud800", "x" * 101])
 def test_names_that_are_not_learned(name: str, shapes: list[Any]) -> None:
     plain = {"session_id": "a"}
@@ -400,6 +421,40 @@ def test_depth_is_exact_wherever_it_is(name: str, limit: int) -> None:
         assert (found[0] is BadJSONError) == (depth > limit or limit < 4 < depth + 1)  # type: ignore[index]
 
 
+@pytest.mark.parametrize("limit", [2, 3, 5, 64])
+def test_depth_is_exact_in_fields_that_are_skipped(limit: int) -> None:
+    for depth in (limit - 1, limit, limit + 1):
+        beside = json.loads("[" * (depth - 1) + "]" * (depth - 1) or "1")
+        within = json.loads("[" * (depth - 2) + "]" * (depth - 2) or "1")
+        for data, reader in [
+            (body(cursor=beside), Reader()),
+            (body(meta={**META, "cursor": within}), Reader(Goal, DATA_META)),
+            (
+                json.dumps({"data": {"data": [], "cursor": within}}).encode(),
+                Reader(Session, NESTED),
+            ),
+        ]:
+            found = reader.check(data, limit)
+            too_deep = depth > limit or (limit < 3 and reader.envelope is NESTED)
+            assert (found[0] is BadJSONError) == too_deep  # type: ignore[index]
+
+
+@pytest.mark.parametrize("limit", [3, 4])
+@pytest.mark.parametrize("config", [{"pathPattern": "/"}, {}])
+def test_depth_of_a_config(config: dict[str, str], limit: int) -> None:
+    goal = {"goalId": 1, "siteId": 1, "name": None, "goalType": "path", "config": config}
+    found = Reader(Goal, DATA_META).check(body(goal, meta=META), limit)
+    assert (found[0] is BadJSONError) == (limit < 4)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("limit", [3, 4])
+def test_depth_of_an_empty_object(limit: int) -> None:
+    found = Reader(Everything).check(
+        body({**EVERYTHING, "traits": {}, "point": None, "names": 5, "scores": None}), limit
+    )
+    assert (found[0] is BadJSONError) == (limit < 4)  # type: ignore[index]
+
+
 def test_depth_beyond_all_recursion() -> None:
     for value in ("[" * 100_000, '{"a":' * 100_000):
         for name in ("traits", "unknown", "key"):
@@ -421,7 +476,7 @@ def test_rows_within_an_object() -> None:
                         ({"data": {"data": {}}}, "data.data"),
                         ({"data": {"data": [{}]}}, "data.data[0].session_id")]:  # fmt: skip
         kind, _, found = reader.check(json.dumps(wrong).encode())  # type: ignore[misc]
-        assert (kind, found) == (APIResponseError, path)
+        assert (kind, found) == (MisfitError, path)
 
 
 def test_depth_of_rows_within_an_object() -> None:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 def invalid_position() -> InvalidParameterError:
     """The error for a position that no walk of this list can have stored."""
-    return InvalidParameterError("start must be a string taken from Page.position")
+    return InvalidParameterError("start must be the position of a page of the same walk")
 
 
 # --- lists sorted by time ----------------------------------------------------------------------
