@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import string
 import warnings
 from typing import Any
 from urllib.parse import parse_qsl
@@ -443,6 +444,13 @@ def passes(test: str, value: str, text: str, *, old: bool) -> bool:
     tests = {"equals": str.__eq__, "contains": str.__contains__}
     tests |= {"starts_with": str.startswith, "ends_with": str.endswith}
     return bool(tests[test](text, value))
+
+
+@pytest.mark.parametrize("character", string.punctuation)
+def test_every_character_of_a_text_stands_for_itself(character: str) -> None:
+    (one,) = wire(Filter.ends_with("pathname", f"a{character}b"))
+    for other in [*string.punctuation, "", "a", "b"]:
+        assert holds(one, f"a{other}b", old=True) is (other == character)
 
 
 TEXTS = st.text("aA%_^$.|()[]{}*+?/-#\\ \n", max_size=4)
