@@ -11,18 +11,26 @@ field that holds unknown fields (``_extra``), and a field whose class depends on
 annotations``), so that nothing has to resolve them later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from attrs import field, frozen
 
 __all__ = [
+    "GOAL_CONFIGS",
+    "ButtonClickGoal",
+    "CapturedGoal",
+    "CopyGoal",
     "EventGoal",
+    "FormSubmitGoal",
     "Goal",
+    "GoalConfig",
     "GoalResult",
     "GoalSession",
+    "OutboundGoal",
     "PathGoal",
+    "PropertyFilter",
     "RawResponse",
     "Session",
     "SiteSession",
@@ -41,7 +49,7 @@ def _json_name(name: str) -> dict[str, Any]:
     return {JSON_NAME: name}
 
 
-def _class_by(tag: str, **classes: type) -> dict[str, Any]:
+def _class_by(tag: str, classes: Mapping[str, type]) -> dict[str, Any]:
     """Metadata of a required object whose class depends on the value of the field ``tag``.
 
     For a value that is not in ``classes`` the object stays a mapping.
@@ -55,22 +63,59 @@ def _extra() -> Any:
 
 
 @frozen(weakref_slot=False)
-class PathGoal:
+class GoalConfig:
+    """What a goal counts; the type of the goal follows from the class.
+
+    Each is a ``PathGoal``, an ``EventGoal``, an ``OutboundGoal``, a ``ButtonClickGoal``, a
+    ``FormSubmitGoal`` or a ``CopyGoal``.
+    """
+
+
+@frozen(weakref_slot=False)
+class PropertyFilter:
+    """A property of an event: its ``key``, and its ``value`` as text, a number or a boolean.
+
+    A goal that has several counts the events that have all of them. Servers before 2.4 store a
+    goal without its filters and report no error, so it counts more events there.
+    """
+
+    key: str
+    value: str | int | float | bool
+    extra: Mapping[str, Any] = _extra()
+
+
+def _tuple_of_filters(given: Iterable[PropertyFilter] | None) -> tuple[PropertyFilter, ...] | None:
+    # What is neither is left for the check, which says what must be.
+    return tuple(given) if isinstance(given, Iterable) else given
+
+
+@frozen(weakref_slot=False)
+class PathGoal(GoalConfig):
     """A conversion is a page view whose path matches ``path_pattern``.
 
     ``*`` matches anything within one segment of the path, ``**`` anything across segments.
+    ``property_filters`` narrow it down to page views with these parameters in their URL, such as
+    ``PropertyFilter("utm_source", "newsletter")``. Servers before 2.4 ignore them.
     """
 
     path_pattern: str = field(metadata=_json_name("pathPattern"))
+    property_filters: tuple[PropertyFilter, ...] | None = field(
+        default=None,
+        kw_only=True,
+        converter=_tuple_of_filters,
+        metadata=_json_name("propertyFilters"),
+    )
     extra: Mapping[str, Any] = _extra()
 
 
 @frozen(weakref_slot=False)
-class EventGoal:
+class EventGoal(GoalConfig):
     """A conversion is a custom event of this name.
 
     ``property_key`` and ``property_value`` (text, number or boolean) narrow it down to events that
-    have the property; give both or neither.
+    have the property; give both or neither. ``property_filters`` do the same with any number of
+    properties, on 2.4 and newer: there they take the place of the pair, while older servers drop
+    them and know only the pair.
     """
 
     event_name: str = field(metadata=_json_name("eventName"))
@@ -78,7 +123,72 @@ class EventGoal:
     property_value: str | int | float | bool | None = field(
         default=None, metadata=_json_name("eventPropertyValue")
     )
+    property_filters: tuple[PropertyFilter, ...] | None = field(
+        default=None,
+        kw_only=True,
+        converter=_tuple_of_filters,
+        metadata=_json_name("propertyFilters"),
+    )
     extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class CapturedGoal(GoalConfig):
+    """A goal of events that servers record by themselves."""
+
+    value_pattern: str | None = field(default=None, metadata=_json_name("valuePattern"))
+    property_filters: tuple[PropertyFilter, ...] | None = field(
+        default=None,
+        kw_only=True,
+        converter=_tuple_of_filters,
+        metadata=_json_name("propertyFilters"),
+    )
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class OutboundGoal(CapturedGoal):
+    """A conversion is a click on a link to another site whose URL matches ``value_pattern``.
+
+    Without a pattern every such click counts. ``*`` matches anything, slashes too, and blanks
+    around the pattern do not count. ``property_filters`` narrow it down to events that have these
+    properties. Servers before 2.8 refuse this type with ``BadRequestError``.
+    """
+
+
+@frozen(weakref_slot=False)
+class ButtonClickGoal(CapturedGoal):
+    """A conversion is a click on a button whose text matches ``value_pattern``.
+
+    For everything else see ``OutboundGoal``.
+    """
+
+
+@frozen(weakref_slot=False)
+class FormSubmitGoal(CapturedGoal):
+    """A conversion is a form whose name, id or action matches ``value_pattern``, when it is sent.
+
+    For everything else see ``OutboundGoal``.
+    """
+
+
+@frozen(weakref_slot=False)
+class CopyGoal(CapturedGoal):
+    """A conversion is text that matches ``value_pattern``, when it is copied.
+
+    For everything else see ``OutboundGoal``.
+    """
+
+
+# By the type of a goal that they are the configuration of.
+GOAL_CONFIGS: Final[Mapping[str, type[GoalConfig]]] = {
+    "path": PathGoal,
+    "event": EventGoal,
+    "outbound": OutboundGoal,
+    "button_click": ButtonClickGoal,
+    "form_submit": FormSubmitGoal,
+    "copy": CopyGoal,
+}
 
 
 @frozen(weakref_slot=False)
@@ -89,8 +199,10 @@ class Goal:
         goal_id: the goal's number, unique on the server.
         site_id: the numeric id of the site; not documented, but sent by every known server.
         name: may be ``None``.
-        goal_type: ``"path"``, ``"event"``, or a type that only newer servers have.
-        config: ``PathGoal`` or ``EventGoal``; for other types the mapping that the server sent.
+        goal_type: ``"path"``, ``"event"``; on 2.8 also ``"outbound"``, ``"button_click"``,
+            ``"form_submit"``, ``"copy"``; or a type that this package does not know.
+        config: a ``PathGoal``, ``EventGoal``, ``OutboundGoal``, ``ButtonClickGoal``,
+            ``FormSubmitGoal`` or ``CopyGoal``; for other types the mapping that the server sent.
         created_at: an aware datetime in UTC.
         total_conversions: sessions in the window that reached the goal.
         total_sessions: sessions in the window.
@@ -101,8 +213,8 @@ class Goal:
     site_id: int | None = field(metadata=_json_name("siteId"))
     name: str | None
     goal_type: str = field(metadata=_json_name("goalType"))
-    config: PathGoal | EventGoal | Mapping[str, Any] = field(
-        hash=False, metadata=_class_by("goal_type", path=PathGoal, event=EventGoal)
+    config: GoalConfig | Mapping[str, Any] = field(
+        hash=False, metadata=_class_by("goal_type", GOAL_CONFIGS)
     )
     created_at: datetime | None = field(default=None, metadata=_json_name("createdAt"))
     total_conversions: int | None = None

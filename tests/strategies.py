@@ -105,30 +105,54 @@ def integers(draw: st.DrawFn) -> tuple[int | str | float, int]:
     return draw(st.sampled_from(forms)), number
 
 
+_VALUE_PATTERN: Final = {"valuePattern": "value_pattern"}
+# The texts and numbers in the config of each type: names on the wire, and in ``to_dict``.
+_CONFIG_FIELDS: Final = {
+    "path": {"pathPattern": "path_pattern"},
+    "event": {
+        "eventName": "event_name",
+        "eventPropertyKey": "property_key",
+        "eventPropertyValue": "property_value",
+    },
+    "outbound": _VALUE_PATTERN,
+    "button_click": _VALUE_PATTERN,
+    "form_submit": _VALUE_PATTERN,
+    "copy": _VALUE_PATTERN,
+}
+
+
 @st.composite
 def configs(draw: st.DrawFn) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """A goal's type, its config on the wire, and the same from ``to_dict``."""
-    kind = draw(st.sampled_from(["path", "event", "outbound", "copy", "something newer"]))
-    if kind == "path":
-        pattern = draw(st.text(max_size=20))
-        extra = draw(unknown_fields(["pathPattern"]))
-        return kind, {"pathPattern": pattern, **extra}, {"path_pattern": pattern, "extra": extra}
-    if kind == "event":
-        name = draw(st.text(max_size=20))
-        known = ["eventName", "eventPropertyKey", "eventPropertyValue"]
-        extra = draw(unknown_fields(known))
-        if draw(st.booleans()):
-            extra["propertyFilters"] = [{"key": "plan", "value": draw(scalars)}]
-        wire: dict[str, Any] = {"eventName": name, **extra}
-        key = value = None
-        if draw(st.booleans()):
-            key = draw(st.text(min_size=1, max_size=10))
-            value = draw(st.text(max_size=10) | st.integers() | finite | st.booleans())
-            wire |= {"eventPropertyKey": key, "eventPropertyValue": value}
-        plain = {"event_name": name, "property_key": key, "property_value": value, "extra": extra}
-        return kind, wire, plain
-    mapping = draw(st.dictionaries(st.text(max_size=10), json_values, max_size=3))
-    return kind, mapping, mapping
+    kind = draw(st.sampled_from([*_CONFIG_FIELDS, "something newer"]))
+    if kind == "something newer":
+        mapping = draw(st.dictionaries(st.text(max_size=10), json_values, max_size=3))
+        return kind, mapping, mapping
+    fields = _CONFIG_FIELDS[kind]
+    wire: dict[str, Any] = {}
+    plain: dict[str, Any] = dict.fromkeys(fields.values())
+    properties = st.text(max_size=10) | st.integers() | finite | st.booleans()
+    values = {
+        "eventPropertyKey": st.text(min_size=1, max_size=10),
+        "eventPropertyValue": properties,
+    }
+    for name, attribute in fields.items():
+        if name in ("pathPattern", "eventName") or draw(st.booleans()):
+            wire[name] = plain[attribute] = draw(values.get(name, st.text(max_size=20)))
+    plain["property_filters"] = None
+    if draw(st.booleans()):
+        pairs = draw(st.dictionaries(st.text(max_size=10), properties, max_size=2)).items()
+        more = [draw(unknown_fields(["key", "value"])) for _ in pairs]
+        wire["propertyFilters"] = [
+            {"key": key, "value": value, **extra}
+            for (key, value), extra in zip(pairs, more, strict=True)
+        ]
+        plain["property_filters"] = [
+            {"key": key, "value": value, "extra": extra}
+            for (key, value), extra in zip(pairs, more, strict=True)
+        ]
+    extra = draw(unknown_fields([*fields, "propertyFilters"]))
+    return kind, {**wire, **extra}, {**plain, "extra": extra}
 
 
 GOAL_FIELDS: Final = [
@@ -262,17 +286,39 @@ sendable = st.text(
 )
 
 
+# Those whose meaning depends on the server, or on the form of the value.
+_SPECIAL: Final = frozenset(
+    [
+        "user_id",
+        "event_name",
+        "lat",
+        "lon",
+        "browser_version",
+        "operating_system_version",
+        "city",
+        "dimensions",
+        "referrer",
+        "entry_page",
+        "exit_page",
+    ]
+)
+
+
 @st.composite
 def filters(draw: st.DrawFn) -> Filter:
-    """A valid filter."""
+    """A valid filter that means the same on every server."""
     kind = draw(st.sampled_from(FILTER_TYPES))
-    parameters = FILTER_PARAMETERS - ({"user_id"} if kind == "contains" else set[str]())
+    parameters = FILTER_PARAMETERS - _SPECIAL
     values: st.SearchStrategy[Any] = sendable | st.integers(-(10**9), 10**9) | finite
-    if kind in ("greater_than", "less_than"):
+    count = (0, 0) if kind in ("is_null", "is_not_null") else (1, 4)
+    if kind.startswith(("greater_than", "less_than")):
+        parameters = frozenset({"lat", "lon"})
         values = st.integers(-(10**9), 10**9) | finite
     elif kind in ("regex", "not_regex"):
         values = st.from_regex(r"[a-z/]{1,10}(\.[*+])?", fullmatch=True)
-    chosen = draw(st.lists(values, min_size=1, max_size=4))
+    elif kind in ("contains", "not_contains"):
+        values = st.text("aä/ .*", min_size=1, max_size=20)
+    chosen = draw(st.lists(values, min_size=count[0], max_size=count[1]))
     return Filter(draw(st.sampled_from(sorted(parameters))), kind, chosen)
 
 

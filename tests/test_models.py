@@ -11,14 +11,19 @@ import attrs
 import pytest
 
 from rybbit_async import (
+    ButtonClickGoal,
+    CopyGoal,
     EventGoal,
     Filter,
+    FormSubmitGoal,
     Goal,
     GoalResult,
     GoalSession,
+    OutboundGoal,
     Page,
     PageMeta,
     PathGoal,
+    PropertyFilter,
     RawResponse,
     Session,
 )
@@ -38,9 +43,16 @@ GOAL = Goal(
 SESSION = Session("s1", "u1", country="", lat=1.5, extra={"new": {"a": 1}})
 VALUES: list[Any] = [
     PathGoal("/a/**"),
+    PathGoal("/a/**", property_filters=[PropertyFilter("utm_source", "x")]),
     EventGoal("signup", "plan", "pro"),
+    EventGoal("signup", property_filters=[PropertyFilter("seats", 3, extra={"new": [1]})]),
+    OutboundGoal("https://*"),
+    ButtonClickGoal(),
+    FormSubmitGoal(),
+    CopyGoal(property_filters=[]),
+    PropertyFilter("plan", True),
     GOAL,
-    Goal(1, None, None, "outbound", {"valuePattern": "*"}),
+    Goal(1, None, None, "scroll", {"depth": "*"}),
     SESSION,
     GoalSession("0123456789ab", GOAL, SESSION),
     GoalResult(True, 269),
@@ -109,6 +121,8 @@ def test_a_goal_of_an_unknown_type_is_hashable_although_its_config_is_a_dict() -
 def test_values_of_another_class_are_not_equal() -> None:
     path: object = PathGoal("a")
     assert path != EventGoal("a")
+    outbound: object = OutboundGoal("a")
+    assert outbound != CopyGoal("a")
 
 
 def test_extras_are_not_shared() -> None:

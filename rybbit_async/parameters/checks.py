@@ -9,11 +9,19 @@ import warnings
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import FrameType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote
 
 from ..errors import InvalidParameterError, RybbitWarning
-from ..models import EventGoal, Goal, PathGoal
+from ..models import (
+    GOAL_CONFIGS,
+    CapturedGoal,
+    EventGoal,
+    Goal,
+    GoalConfig,
+    PathGoal,
+    PropertyFilter,
+)
 
 __all__ = [
     "check_bool",
@@ -23,6 +31,7 @@ __all__ = [
     "check_int",
     "check_many",
     "check_name",
+    "check_segment",
     "check_site",
     "check_text",
     "did_you_mean",
@@ -197,34 +206,80 @@ def check_name(name: object) -> str | None:
     return check_text("name", name)
 
 
-def check_config(config: object) -> PathGoal | EventGoal:
+def check_segment(segment: object) -> str:
+    """The id of a stored segment, as it is written in a query."""
+    if isinstance(segment, str):
+        _check_filled("segment_id", segment)
+        return str.__str__(segment)
+    if isinstance(segment, bool) or not isinstance(segment, int):
+        raise wrong_type("segment_id", segment, "int or str")
+    return str(check_int("segment_id", segment))
+
+
+def check_config(config: object) -> GoalConfig:
     """The configuration of a goal, in a form that every server can store.
 
     Raises:
-        InvalidParameterError: a text is empty or contains NUL, or only one of ``property_key``
-            and ``property_value`` is set. Newer servers answer all of these with a bare 500.
+        InvalidParameterError: a text is empty or contains NUL, only one of ``property_key`` and
+            ``property_value`` is set, or they would be ignored beside ``property_filters``. Newer
+            servers answer most of these with a bare 500.
     """
     if isinstance(config, PathGoal):
         _check_filled("config.path_pattern", config.path_pattern)
-        return config
-    if not isinstance(config, EventGoal):
-        raise wrong_type("config", config, "PathGoal or EventGoal")
-    _check_filled("config.event_name", config.event_name)
+    elif isinstance(config, EventGoal):
+        _check_filled("config.event_name", config.event_name)
+        _check_pair(config)
+    elif isinstance(config, CapturedGoal):
+        if config.value_pattern is not None:
+            _check_filled("config.value_pattern", config.value_pattern)
+            if not config.value_pattern.strip():
+                raise invalid("config.value_pattern", config.value_pattern, "not be blank")
+    else:
+        *names, last = (cls.__name__ for cls in GOAL_CONFIGS.values())
+        raise wrong_type("config", config, f"{', '.join(names)} or {last}")
+    _check_property_filters(config.property_filters)
+    return config
+
+
+def _check_pair(config: EventGoal) -> None:
     key, value = config.property_key, config.property_value
     if (key is None) != (value is None):
         raise InvalidParameterError(
             "config.property_key and config.property_value must be given together, "
             f"got property_key={shown(key)} and property_value={shown(value)}"
         )
-    if key is not None:
-        _check_filled("config.property_key", key)
-        if isinstance(value, str):
-            check_text("config.property_value", value)
-        elif not isinstance(value, (int, float)):
-            raise wrong_type("config.property_value", value, "str, int, float or bool")
-        elif not abs(value) <= sys.float_info.max:
-            raise invalid("config.property_value", value, "be a finite number")
-    return config
+    if key is None:
+        return
+    _check_property("config.property_", key, value)
+    filters = config.property_filters
+    if filters and not any((one.key, one.value) == (key, value) for one in filters):
+        raise InvalidParameterError(
+            "config.property_filters must contain the property of config.property_key, which "
+            f"servers ignore beside them, got property_key={_shown(key)} and "
+            f"property_filters={_shown(filters)}"
+        )
+
+
+def _check_property_filters(filters: object) -> None:
+    if filters is None:
+        return
+    name = "config.property_filters"
+    if not isinstance(filters, tuple):
+        raise wrong_type(name, filters, "a list of PropertyFilter")
+    for index, one in enumerate(cast("tuple[object, ...]", filters)):
+        if not isinstance(one, PropertyFilter):
+            raise wrong_type(f"{name}[{index}]", one, "PropertyFilter")
+        _check_property(f"{name}[{index}].", one.key, one.value)
+
+
+def _check_property(owner: str, key: object, value: object) -> None:
+    _check_filled(f"{owner}key", key)
+    if isinstance(value, str):
+        check_text(f"{owner}value", value)
+    elif not isinstance(value, (int, float)):
+        raise wrong_type(f"{owner}value", value, "str, int, float or bool")
+    elif not abs(value) <= sys.float_info.max:
+        raise invalid(f"{owner}value", value, "be a finite number")
 
 
 def _check_filled(name: str, value: object) -> None:

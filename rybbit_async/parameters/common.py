@@ -8,7 +8,7 @@ from datetime import date
 from typing import NamedTuple, TypedDict
 
 from ..errors import InvalidParameterError
-from .checks import did_you_mean
+from .checks import check_segment, did_you_mean
 from .filters import Filter, filters_json
 from .window import Window, parse_window
 
@@ -35,6 +35,8 @@ class CommonParameters(TypedDict, total=False):
             ``past_minutes_start``.
         filters: conditions on the sessions that are counted. All of them must hold; see
             ``Filter``.
+        segment_id: the id of a segment that is stored on the server, whose filters must hold as
+            well. Servers up to 2.8 ignore it.
     """
 
     start_date: date | str | None
@@ -43,20 +45,24 @@ class CommonParameters(TypedDict, total=False):
     past_minutes_start: int | None
     past_minutes_end: int | None
     filters: Sequence[Filter] | None
+    segment_id: int | str | None
 
 
 class Common(NamedTuple):
-    """The common parameters, checked: the window in time, and the filters as JSON."""
+    """The common parameters, checked: the window in time, the filters as JSON, and a segment."""
 
     window: Window = Window()
     filters: str | None = None
+    segment_id: str | None = None
 
     def query(self) -> dict[str, str]:
         """The query parameters that say this."""
-        query = self.window.query()
-        if self.filters is not None:
-            query["filters"] = self.filters
-        return query
+        return {**self.window.query(), **self.conditions()}
+
+    def conditions(self) -> dict[str, str]:
+        """The query parameters that choose sessions inside the window."""
+        conditions = {"filters": self.filters, "segment_id": self.segment_id}
+        return {name: value for name, value in conditions.items() if value is not None}
 
 
 def parse_common(common: CommonParameters, *, also: Iterable[str] = ()) -> Common:
@@ -74,8 +80,12 @@ def parse_common(common: CommonParameters, *, also: Iterable[str] = ()) -> Commo
     unknown = common.keys() - known.keys()
     if unknown:
         raise _unknown_parameter(min(unknown), [*_keywords_of_method(), *also, *known])
-    filters = common.get("filters")
-    return Common(parse_window(common), None if filters is None else filters_json(filters))
+    filters, segment = common.get("filters"), common.get("segment_id")
+    return Common(
+        parse_window(common),
+        None if filters is None else filters_json(filters),
+        None if segment is None else check_segment(segment),
+    )
 
 
 def _unknown_parameter(name: str, known: list[str]) -> InvalidParameterError:

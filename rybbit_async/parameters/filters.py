@@ -1,4 +1,9 @@
-"""Filters: conditions on the sessions that are counted, checked and written as JSON."""
+"""Filters: conditions on the sessions that are counted, checked and written as JSON.
+
+Releases read some filters differently, and many of the differences do not show: the answer is 200
+with other rows. ``_portable`` writes a filter in a form that means the same on every release. For
+what cannot be written so, ``_WRONG`` and ``_FORMS`` say when to warn.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import json
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -59,33 +64,35 @@ FILTER_TYPES: Final = (
     "not_regex",
     "greater_than",
     "less_than",
-    "starts_with",  # 2.6 and newer
-    "ends_with",  # 2.6 and newer
+    # 2.6 and newer:
+    "starts_with",
+    "ends_with",
+    "greater_than_or_equal",
+    "less_than_or_equal",
+    "is_null",
+    "is_not_null",
 )
 MAX_REGEX: Final = 500
 # In the URL, encoded. Servers answer 431 to URLs of somewhat more than 20 KB.
 MAX_FILTERS: Final = 20_000
 
-# Syntax that RE2 lacks: look-around, atomic groups, conditionals, comments, back-references,
-# possessive quantifiers, and counted repetitions above 1,000. Compiled when first used, all four.
-_NOT_RE2: Final = (
-    r"\(\?(?:[=!>(#|]|<[=!]|P=)|\\[1-9]|\\k[<{']|(?:[*+?]|\{\d+(?:,\d*)?\})\+"
-    r"|\{(?:\d+,)?(?:[1-9]\d{4,}|[2-9]\d{3}|1(?!000)\d{3})(?:,\d*)?\}"
-)
-# Escaped characters and character classes, in which the syntax above means something else.
-_ESCAPES: Final = r"\\(?:[pPx]\{[^}]*\}|[^1-9k])"
-_CLASSES: Final = r"\[\^?\]?[^\]]*\]"
-_NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-# The errors of Python's own compiler that are errors in RE2 too.
-_MALFORMED: Final = (
-    "missing ), unterminated subpattern",
-    "unbalanced parenthesis",
-    "unterminated character set",
-    "nothing to repeat",
-    "multiple repeat",
-    "bad escape (end of pattern)",
-)
+_GREATER: Final = frozenset({"greater_than", "greater_than_or_equal"})
+_SIZES: Final = _GREATER | {"less_than", "less_than_or_equal"}
+_NULL_TESTS: Final = frozenset({"is_null", "is_not_null"})
+_REGEXES: Final = frozenset({"regex", "not_regex"})
+_NUMBERS: Final = frozenset({"lat", "lon"})
+# Text that servers compare by size. Of other text they try to make a number, and fail with 500.
+_SIZED_TEXTS: Final = frozenset({"entry_page", "exit_page", "event_name", "channel"})
+# A regex on these is answered 500 or wrongly by servers before 2.6.
+_NO_REGEX: Final = _NUMBERS | {"entry_page", "exit_page", "event_name", "user_id"}
+
 _VALUE: Final = "Filter.value"
+_Values = Sequence[str | int | float]
+
+
+# --- checking ------------------------------------------------------------------------------------
+
+_NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 
 
 def _values(value: Any) -> tuple[Any, ...]:
@@ -94,24 +101,13 @@ def _values(value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def _check_regex(pattern: str) -> None:
-    if len(pattern) > MAX_REGEX:
-        must = f"be a regular expression of at most {MAX_REGEX} characters"
-        raise invalid(_VALUE, pattern, must, f" ({len(pattern)} characters)")
-    plain = re.sub(_CLASSES, "x", re.sub(_ESCAPES, "x", pattern))
-    found = re.search(_NOT_RE2, plain, re.ASCII)
-    if found:
-        must = f"be a regular expression in the syntax of RE2, which lacks {found.group()!r}"
-        raise invalid(_VALUE, pattern, must)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python warns of "[[:alpha:]]", which RE2 knows
-            re.compile(pattern)
-    except (OverflowError, RecursionError) as error:
-        raise invalid(_VALUE, pattern, "be a simpler regular expression", f": {error}") from None
-    except re.error as error:
-        if error.msg in _MALFORMED:
-            raise invalid(_VALUE, pattern, "be a regular expression", f": {error}") from None
+def _types_of(parameter: str) -> Sequence[str]:
+    """The types that servers can apply to a parameter."""
+    if parameter in _NUMBERS:
+        return ["equals", "not_equals", *_SIZES]
+    if parameter in _SIZED_TEXTS:
+        return FILTER_TYPES
+    return [kind for kind in FILTER_TYPES if kind not in _SIZES]
 
 
 def _is_number(value: str | int | float) -> bool:
@@ -121,6 +117,91 @@ def _is_number(value: str | int | float) -> bool:
     return abs(value) <= sys.float_info.max
 
 
+# --- regular expressions -------------------------------------------------------------------------
+
+# Patterns of this module are compiled when they are first used.
+# What is one piece of a regular expression, whatever characters it contains. With the possessive
+# "?+" and "*+", Python does not take "[]" and "[[:alpha:]" for sets, which are not closed in RE2.
+_PIECE: Final = (
+    r"\\Q(?P<quoted>.*?)(?:\\E|\Z)"
+    r"|(?P<escape>\\(?:[pPx]\{[^}]*\}|[^1-9k]))"
+    r"|(?P<set>\[\^?\]?+(?:\[:\^?\w+:\]|\\.|[^\]\\])*+\])"
+    r"|(?P<named>\(\?P?<\w+>)"
+    r"|(?P<flags>\(\?[imsU]*(?:-[imsU]+)?(?P<end>[:)]))"
+)
+# Syntax that RE2 lacks: look-around, atomic groups, conditionals, comments, other flags,
+# back-references, possessive quantifiers, and counted repetitions above 1,000.
+_NOT_RE2: Final = (
+    r"\(\?(?:[=!>(#|]|<[=!]|P=|[a-zA-Z-]*[aLux])|\\[1-9]|\\k[<{']|(?:[*+?]|\{\d+(?:,\d*)?\})\+"
+    r"|\{(?:\d+,)?(?:[1-9]\d{4,}|[2-9]\d{3}|1(?!000)\d{3})(?:,\d*)?\}"
+)
+
+
+def _outline(piece: re.Match[str]) -> str:
+    """A piece as something that all dialects read alike."""
+    if piece["named"]:
+        return "("
+    if piece["flags"]:
+        return "(?:" if piece["end"] == ":" else ""
+    return "x"
+
+
+def _movable(piece: re.Match[str]) -> str:
+    """A piece as it may stand in a longer pattern: without names, and with an end."""
+    if piece["quoted"] is not None:
+        return _escaped(piece["quoted"])
+    return "(" if piece["named"] else piece[0]
+
+
+def _escaped(text: str) -> str:
+    """A pattern that matches this text and nothing else."""
+    return re.sub(r"[.*+?()|{}\[$]", r"[\g<0>]", re.sub(r"[\\^]", r"\\\g<0>", text))
+
+
+def _any_of(patterns: Iterable[str]) -> str:
+    """A pattern that matches what any of these matches. Flags in a group end with the group."""
+    return "|".join(f"(?:{pattern})" for pattern in patterns)
+
+
+def _check_regex(pattern: object) -> None:
+    if not isinstance(pattern, str):
+        raise wrong_type(_VALUE, pattern, "str (a regular expression)")
+    if len(pattern) > MAX_REGEX:
+        must = f"be a regular expression of at most {MAX_REGEX} characters"
+        raise invalid(_VALUE, pattern, must, f" ({len(pattern)} characters)")
+    outline = re.sub(_PIECE, _outline, pattern, flags=re.DOTALL)
+    found = re.search(_NOT_RE2, outline, re.ASCII)
+    if found:
+        must = f"be a regular expression in the syntax of RE2, which lacks {found.group()!r}"
+        raise invalid(_VALUE, pattern, must)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what future versions of Python will read otherwise
+            re.compile(outline)
+    except (OverflowError, RecursionError) as error:
+        raise invalid(_VALUE, pattern, "be a simpler regular expression", f": {error}") from None
+    except re.error as error:
+        raise invalid(_VALUE, pattern, "be a regular expression", f": {error.msg}") from None
+
+
+def _joined(patterns: Sequence[str]) -> str:
+    """Several regular expressions as one: of several values, servers read only the first."""
+    if len(patterns) == 1:
+        return patterns[0]
+    joined = _any_of(re.sub(_PIECE, _movable, pattern, flags=re.DOTALL) for pattern in patterns)
+    if len(joined) > MAX_REGEX:
+        raise invalid(
+            _VALUE,
+            patterns,
+            f"be regular expressions of at most {MAX_REGEX} characters in all",
+            f" ({len(joined)} characters when joined)",
+        )
+    return joined
+
+
+# --- the filter ----------------------------------------------------------------------------------
+
+
 @frozen
 class Filter:
     """One condition on the sessions that are counted. If several are given, all must hold.
@@ -128,8 +209,17 @@ class Filter:
     ``Filter.equals("country", "US", "CA")`` is short for
     ``Filter("country", "equals", ["US", "CA"])``; there is such a method for each type.
 
+    Servers test the events of a session: it is counted if it has an event for which all filters
+    hold. So ``Filter.not_equals("pathname", "/a")`` counts the sessions that have seen another
+    page than ``/a``, whether or not they have seen ``/a`` too. ``entry_page``, ``exit_page``,
+    ``event_name`` and, since 2.6, ``channel`` are looked up in the whole session, separately from
+    the other filters.
+
+    A filter that releases read differently is sent in a form that means the same on all of them.
+    Where there is none, a ``RybbitWarning`` says what the servers in question do.
+
     Args:
-        parameter: the property of a session to compare: ``browser``, ``browser_version``,
+        parameter: the property to compare: ``browser``, ``browser_version``,
             ``operating_system``, ``operating_system_version``, ``device_type``, ``dimensions``,
             ``language``, ``country``, ``region``, ``city``, ``timezone``, ``lat``, ``lon``,
             ``pathname``, ``page_title``, ``hostname``, ``querystring``, ``referrer``,
@@ -137,30 +227,44 @@ class Filter:
             ``utm_campaign``, ``utm_term``, ``utm_content``, ``user_id``, ``event_name``, or
             ``tag`` (2.4 and newer). Some have values of a special form: ``city`` is the region
             and the city (``GB-ENG-London``), ``browser_version`` the name and the version
-            (``Chrome 120``), and ``referrer`` the domain without ``www``.
+            (``Chrome 120``), ``operating_system_version`` likewise (``macOS 14``; for Windows 10
+            and 11 it is ``Windows 10/11``), ``dimensions`` width and height (``1920x1080``), and
+            ``referrer`` the domain without ``www``.
         type: how to compare: ``equals``, ``not_equals``, ``contains``, ``not_contains``,
-            ``regex``, ``not_regex``, ``greater_than``, ``less_than``, ``starts_with`` or
-            ``ends_with`` (the last two 2.6 and newer).
-        value: the values to compare with, as text or numbers. A session matches if one of them
-            does; with the types that begin with ``not_``, if none of them does.
+            ``regex``, ``not_regex``, ``starts_with``, ``ends_with``, ``greater_than``,
+            ``less_than``, and since 2.6 ``greater_than_or_equal``, ``less_than_or_equal``,
+            ``is_null``, ``is_not_null``. Case matters in all of them. The types that compare by
+            size are for ``lat`` and ``lon``, which take numbers and only these types and the first
+            two, and for the text of ``entry_page``, ``exit_page``, ``event_name`` and ``channel``
+            (2.6 and newer).
+        value: the values to compare with, as text or numbers; none for ``is_null`` and
+            ``is_not_null``. The condition holds if it holds for one of them; with the types that
+            begin with ``not_``, if it holds for all of them.
 
     Raises:
         InvalidParameterError: for everything that servers answer with a bare 500: an unknown
-            parameter or type, no values, ``None`` or a boolean among them, a regular expression
-            of more than 500 characters or in a syntax that RE2 does not have.
+            parameter or type, a type that they cannot apply to the parameter, no values, ``None``
+            or a boolean among them, a regular expression in a syntax that RE2 does not have, or
+            several of more than 500 characters in all.
     """
 
     parameter: str
     type: str
-    value: tuple[str | int | float, ...] = field(converter=_values)
+    value: tuple[str | int | float, ...] = field(default=(), converter=_values)
 
     def __attrs_post_init__(self) -> None:
         check_choice("Filter.parameter", self.parameter, FILTER_PARAMETERS)
         check_choice("Filter.type", self.type, FILTER_TYPES)
-        if not self.value:
+        check_choice(f"Filter.type for {self.parameter}", self.type, _types_of(self.parameter))
+        if self.type in _NULL_TESTS:
+            if self.value:
+                raise invalid(_VALUE, self.value, f"be empty for the type {self.type}")
+        elif not self.value:
             raise invalid(_VALUE, [], "contain at least one value")
         for value in self.value:
             self._check(value)
+        if self.type == "regex":
+            _joined(cast("tuple[str, ...]", self.value))
 
     def _check(self, value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -169,10 +273,12 @@ class Filter:
             check_text(_VALUE, value)
         elif not abs(value) <= sys.float_info.max:
             raise invalid(_VALUE, value, "be a finite number")
-        if self.type in ("regex", "not_regex"):
-            _check_regex(str(value))
-        elif self.type in ("greater_than", "less_than") and not _is_number(value):
-            raise invalid(_VALUE, value, f"be a number for the type {self.type}")
+        if self.parameter in _NUMBERS and not _is_number(value):
+            raise invalid(_VALUE, value, f"be a number for {self.parameter}")
+        if self.type in _REGEXES:
+            _check_regex(value)
+        elif self.type in _SIZES and self.parameter in _SIZED_TEXTS and not isinstance(value, str):
+            raise wrong_type(_VALUE, value, f"str for the type {self.type} of {self.parameter}")
 
     @classmethod
     def equals(cls, parameter: str, *values: str | int | float) -> Filter:
@@ -186,7 +292,7 @@ class Filter:
 
     @classmethod
     def contains(cls, parameter: str, *values: str | int | float) -> Filter:
-        """The property contains one of ``values``. Before 2.8 ``%`` and ``_`` are wildcards."""
+        """The property contains one of ``values``."""
         return cls(parameter, "contains", values)
 
     @classmethod
@@ -196,7 +302,11 @@ class Filter:
 
     @classmethod
     def regex(cls, parameter: str, *values: str) -> Filter:
-        """The property matches one of these regular expressions, in the syntax of RE2."""
+        """The property matches one of these regular expressions, in the syntax of RE2.
+
+        They are sent as one, of at most 500 characters. On ``entry_page``, ``exit_page`` and
+        ``event_name``, servers before 2.6 answer 500.
+        """
         return cls(parameter, "regex", values)
 
     @classmethod
@@ -205,24 +315,142 @@ class Filter:
         return cls(parameter, "not_regex", values)
 
     @classmethod
-    def greater_than(cls, parameter: str, value: int | float) -> Filter:
-        """The property is more than ``value``."""
-        return cls(parameter, "greater_than", (value,))
-
-    @classmethod
-    def less_than(cls, parameter: str, value: int | float) -> Filter:
-        """The property is less than ``value``."""
-        return cls(parameter, "less_than", (value,))
-
-    @classmethod
     def starts_with(cls, parameter: str, *values: str | int | float) -> Filter:
-        """The property starts with one of ``values``. Servers know this type since 2.6."""
+        """The property starts with one of ``values``.
+
+        Servers before 2.6 answer 500 for ``entry_page``, ``exit_page``, ``event_name`` and
+        ``user_id``.
+        """
         return cls(parameter, "starts_with", values)
 
     @classmethod
     def ends_with(cls, parameter: str, *values: str | int | float) -> Filter:
-        """The property ends with one of ``values``. Servers know this type since 2.6."""
+        """The property ends with one of ``values``. See ``starts_with``."""
         return cls(parameter, "ends_with", values)
+
+    @classmethod
+    def greater_than(cls, parameter: str, value: str | int | float) -> Filter:
+        """The property is more than ``value``."""
+        return cls(parameter, "greater_than", (value,))
+
+    @classmethod
+    def less_than(cls, parameter: str, value: str | int | float) -> Filter:
+        """The property is less than ``value``."""
+        return cls(parameter, "less_than", (value,))
+
+    @classmethod
+    def greater_than_or_equal(cls, parameter: str, value: str | int | float) -> Filter:
+        """The property is ``value`` or more. Servers before 2.6 answer 500."""
+        return cls(parameter, "greater_than_or_equal", (value,))
+
+    @classmethod
+    def less_than_or_equal(cls, parameter: str, value: str | int | float) -> Filter:
+        """The property is ``value`` or less. Servers before 2.6 answer 500."""
+        return cls(parameter, "less_than_or_equal", (value,))
+
+    @classmethod
+    def is_null(cls, parameter: str) -> Filter:
+        """The property is empty or, for ``country``, unknown. Servers before 2.6 answer 500."""
+        return cls(parameter, "is_null")
+
+    @classmethod
+    def is_not_null(cls, parameter: str) -> Filter:
+        """The property is not empty. Servers before 2.6 answer 500."""
+        return cls(parameter, "is_not_null")
+
+
+# --- the same on every release -------------------------------------------------------------------
+
+# Before and after the escaped text of a value.
+_AS_REGEX: Final = {"contains": ("", ""), "starts_with": ("^", ""), "ends_with": ("", "$")}
+
+
+def _portable(parameter: str, kind: str, values: _Values) -> tuple[str, _Values]:
+    """A type and values that mean on every release what these mean on the newest."""
+    if kind in _NULL_TESTS:
+        return kind, values
+    if kind in _REGEXES:
+        return kind, [_joined([str(value) for value in values])]
+    if kind in _SIZES:
+        # One of them holds if it holds for the smallest, or the largest.
+        pick = min if kind in _GREATER else max
+        return kind, [pick(values, key=float if parameter in _NUMBERS else _bytes)]
+    negation, test = ("not_", kind[4:]) if kind.startswith("not_") else ("", kind)
+    if (
+        parameter in _NO_REGEX
+        or test not in _AS_REGEX
+        or (test == "contains" and not _has_wildcard(values))
+        or any(isinstance(value, float) for value in values)  # written otherwise in JavaScript
+    ):
+        return kind, values
+    # "%" and "_" in "contains" are wildcards before 2.8, and the others came with 2.6.
+    before, after = _AS_REGEX[test]
+    pattern = "|".join(before + _escaped(str(value)) + after for value in values)
+    return (kind, values) if len(pattern) > MAX_REGEX else (f"{negation}regex", [pattern])
+
+
+def _bytes(value: str | int | float) -> bytes:
+    return str(value).encode()  # servers compare text by its bytes
+
+
+def _has_wildcard(values: Iterable[str | int | float]) -> bool:
+    return any(re.search(r"[%_\\]", str(value)) for value in values)
+
+
+# What some servers answer wrongly, with parameters, types, and what they do.
+_WRONG: Final[Sequence[tuple[frozenset[str], frozenset[str], str]]] = (
+    (
+        _NUMBERS,
+        frozenset({"not_equals"}),
+        "behaves as equals on servers before 2.7",
+    ),
+    (
+        frozenset({"user_id"}),
+        frozenset({"contains", "not_contains", "regex", "not_regex"}),
+        "behaves as not_equals on servers before 2.6",
+    ),
+    (
+        frozenset({"event_name"}),
+        frozenset({"not_equals", "not_contains", "not_regex", "is_null"}),
+        "holds for nearly every session, since page views are events without a name",
+    ),
+)
+# The form of the values that are compared as a whole, as a pattern and in words.
+_FORMS: Final = {
+    "browser_version": (".* .*", "the browser and its version, such as 'Chrome 120'"),
+    "operating_system_version": (
+        "(?!Windows 10$).* .*",
+        "the system and its version, such as 'macOS 14' or 'Windows 10/11'",
+    ),
+    "city": (".*-.*", "the region and the city, such as 'GB-ENG-London'"),
+    "dimensions": (r"\d+x\d+", "width and height, such as '1920x1080'"),
+    "referrer": (r"(?!www\.)[^:/]*", "the domain without 'www', such as 'google.com'"),
+}
+
+
+def _doubt(parameter: str, kind: str, values: _Values) -> str | None:
+    """What a user should know of a filter as it is sent, if anything."""
+    for parameters, types, text in _WRONG:
+        if parameter in parameters and kind in types:
+            return f"Filter.{kind}({parameter!r}, ...) {text}"
+    if kind in ("contains", "not_contains") and _has_wildcard(values):
+        wildcards = "takes '%' and '_' for wildcards on servers before 2.8"
+        return f"Filter.{kind}({parameter!r}, ...) {wildcards}"
+    if kind in ("equals", "not_equals") and parameter in _FORMS:
+        pattern, form = _FORMS[parameter]
+        for value in values:
+            if not re.fullmatch(pattern, str(value), re.DOTALL):
+                return f"no session has the {parameter} {value!r}: its values are {form}"
+    return None
+
+
+def _wire(one: Filter) -> Iterable[dict[str, Any]]:
+    # Older servers combine the values of a "not" by OR, so that everything matches. One filter
+    # for each value is combined by AND on every server: none of the values matches.
+    groups = [[v] for v in one.value] if one.type.startswith("not_") else [list(one.value)]
+    for group in groups:
+        kind, values = _portable(one.parameter, one.type, group)
+        yield {"parameter": one.parameter, "type": kind, "value": [*values]}
 
 
 def filters_json(filters: Sequence[Filter]) -> str | None:
@@ -230,15 +458,14 @@ def filters_json(filters: Sequence[Filter]) -> str | None:
     if isinstance(cast("object", filters), str) or not isinstance(filters, Sequence):
         raise wrong_type("filters", filters, "a list of Filter")
     wire: list[dict[str, Any]] = []
+    doubts: dict[str, None] = {}  # each once, in order
     for index, one in enumerate(filters):
         if not isinstance(one, Filter):
             raise wrong_type(f"filters[{index}]", one, "Filter")
-        if one.parameter == "user_id" and one.type == "contains":
-            warn("Filter.contains('user_id', ...) behaves as not_equals on servers before 2.6")
-        # Older servers combine the values of a "not" by OR, so that everything matches. One
-        # filter for each value is combined by AND on every server: none of the values matches.
-        groups = [[v] for v in one.value] if one.type.startswith("not_") else [list(one.value)]
-        wire += [{"parameter": one.parameter, "type": one.type, "value": g} for g in groups]
+        sent = [*_wire(one)]
+        found = (_doubt(one.parameter, each["type"], each["value"]) for each in sent)
+        doubts |= dict.fromkeys(text for text in found if text is not None)
+        wire += sent
     if not wire:
         return None
     text = json.dumps(wire, ensure_ascii=False, separators=(",", ":"))
@@ -248,4 +475,6 @@ def filters_json(filters: Sequence[Filter]) -> str | None:
             f"filters must take at most {MAX_FILTERS:,} characters in the URL, got {size:,}: use "
             "fewer or shorter values (servers answer 431 to longer URLs)"
         )
+    for doubt in doubts:
+        warn(doubt)
     return text

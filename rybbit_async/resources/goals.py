@@ -15,7 +15,7 @@ from ..errors import (
     NotFoundError,
     ServerError,
 )
-from ..models import EventGoal, Goal, GoalResult, PathGoal
+from ..models import GOAL_CONFIGS, Goal, GoalConfig, GoalResult
 from ..pages import Page
 from ..parameters.checks import (
     check_bool,
@@ -149,11 +149,15 @@ class Goals(Resource):
     # --- writing ------------------------------------------------------------------------------
 
     async def create(
-        self, site: int | str, config: PathGoal | EventGoal, *, name: str | None = None
+        self, site: int | str, config: GoalConfig, *, name: str | None = None
     ) -> GoalResult:
-        """Create a goal; its type follows from ``config``. Names need not be unique."""
+        """Create a goal; its type follows from the class of ``config``. Names need not be unique.
+
+        Servers before 2.8 know only ``PathGoal`` and ``EventGoal`` and raise ``BadRequestError``
+        for the others; those before 2.4 drop ``property_filters`` and report no error.
+        """
         body: dict[str, Any] = {
-            "goalType": "path" if isinstance(check_config(config), PathGoal) else "event",
+            "goalType": _type_of(check_config(config)),
             "config": config_to_wire(config),
         }
         if check_name(name):
@@ -169,7 +173,7 @@ class Goals(Resource):
         return _result(response, None)
 
     async def ensure(
-        self, site: int | str, config: PathGoal | EventGoal, *, name: str | None = None
+        self, site: int | str, config: GoalConfig, *, name: str | None = None
     ) -> GoalResult:
         """The goal with this configuration, and this name if given; created if there is none.
 
@@ -177,6 +181,8 @@ class Goals(Resource):
         repeated, since goals need not be unique. ``ensure`` looks for the goal before it creates
         one, and again after a response that was lost; if the goal is not there then, the first
         error is raised, and ``ensure`` can be called again. Calls of one client run one at a time.
+        A server before 2.4, which drops ``property_filters``, never has a goal with them, and each
+        call creates another one: use ``property_key`` there.
         """
         check_config(config)
         check_name(name)
@@ -192,9 +198,7 @@ class Goals(Resource):
                     raise
                 return GoalResult(True, found.goal_id)
 
-    async def _find(
-        self, site: int | str, config: PathGoal | EventGoal, name: str | None
-    ) -> Goal | None:
+    async def _find(self, site: int | str, config: GoalConfig, name: str | None) -> Goal | None:
         wire = config_to_wire(config)
         async with self.iter(site) as goals:
             async for goal in goals:
@@ -209,7 +213,7 @@ class Goals(Resource):
         goal: int | Goal,
         *,
         name: str | NotGiven | None = _NOT_GIVEN,
-        config: PathGoal | EventGoal | Mapping[str, Any] | NotGiven = _NOT_GIVEN,
+        config: GoalConfig | Mapping[str, Any] | NotGiven = _NOT_GIVEN,
     ) -> GoalResult:
         """Change a goal; what is not passed stays as it is. ``name=None`` removes the name.
 
@@ -281,10 +285,8 @@ def _numeric_site(site: str, goal: Goal) -> int:
     return int(site)
 
 
-def _type_of(config: PathGoal | EventGoal | Mapping[str, Any], old: str) -> str:
-    if isinstance(config, PathGoal):
-        return "path"
-    return "event" if isinstance(config, EventGoal) else old
+def _type_of(config: GoalConfig | Mapping[str, Any], old: str = "") -> str:
+    return next((name for name, cls in GOAL_CONFIGS.items() if isinstance(config, cls)), old)
 
 
 def _result(response: Response, goal_id: int | None) -> GoalResult:

@@ -95,7 +95,7 @@ class Resource:
             endpoint,
             params,
             common.window,
-            query if common.filters is None else {**query, "filters": common.filters},
+            {**query, **common.conditions()},
             sorting,
             size,
             expected,
@@ -142,10 +142,10 @@ def walk_options(context: Context, walk: WalkParameters) -> tuple[WalkOptions, C
 
 def applied(endpoint: ListEndpoint[Any], common: Common) -> Common:
     """The common parameters that an endpoint applies; warns of filters that it does not."""
-    if endpoint.filtered or common.filters is None:
+    if endpoint.filtered or not common.conditions():
         return common
     warn(
         "filters: the server ignores them for the sessions of a goal, so these rows are those of "
         "the unfiltered window; filter them in your program"
     )
-    return common._replace(filters=None)
+    return common._replace(filters=None, segment_id=None)

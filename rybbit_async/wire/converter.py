@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from ..models import EventGoal, PathGoal
+import attrs
+
+from ..models import GoalConfig
 from ..parameters.checks import invalid
 from .json import Body
 
@@ -74,14 +76,25 @@ def read(body: Body, kind: type[T]) -> T:
     return structure(body.json(), kind)
 
 
-def config_to_wire(config: PathGoal | EventGoal | Mapping[str, Any]) -> dict[str, Any]:
+def config_to_wire(config: GoalConfig | Mapping[str, Any]) -> dict[str, Any]:
     """A goal's configuration as a server expects it, with its unknown fields."""
-    if not isinstance(config, (PathGoal, EventGoal)):
-        return dict(config)
-    from .fields import json_fields
+    return dict(config) if isinstance(config, Mapping) else _to_wire(config)
 
-    values = {field.json_name: getattr(config, field.name) for field in json_fields(type(config))}
-    return {**config.extra, **{name: v for name, v in values.items() if v is not None}}
+
+def _to_wire(value: Any) -> Any:
+    """What was structured as ``value``; an optional field that is ``None`` is not sent."""
+    from .fields import extra_field, json_fields
+
+    cls = value.__class__
+    if cls is tuple:
+        return [_to_wire(item) for item in value]
+    if not attrs.has(cls):
+        return value
+    fields = {field.json_name: field for field in json_fields(cls)}
+    values = {name: getattr(value, field.name) for name, field in fields.items()}
+    sent = {n: _to_wire(v) for n, v in values.items() if v is not None or fields[n].required}
+    extra = extra_field(cls)
+    return sent if extra is None else {**getattr(value, extra), **sent}
 
 
 def to_dict(obj: Any) -> Any:

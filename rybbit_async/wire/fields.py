@@ -13,7 +13,7 @@ from attrs import frozen
 
 from ..models import CLASS_BY, HOLDS_UNKNOWN, JSON_NAME
 
-__all__ = ["JsonField", "extra_field", "is_scalar_union", "json_fields"]
+__all__ = ["JsonField", "extra_field", "is_scalar_union", "is_tuple", "json_fields"]
 
 _SCALARS: Final = frozenset({str, int, float, bool})
 
@@ -91,6 +91,11 @@ def is_scalar_union(annotation: Any) -> bool:
     """Whether it is a union of text, numbers and booleans; ``None`` may be among them."""
     options = {*typing.get_args(annotation)} - {type(None)}
     return _is_union(annotation) and len(options) > 1 and options <= _SCALARS
+
+
+def is_tuple(annotation: Any) -> bool:
+    """Whether it is a tuple of any length, such as ``tuple[int, ...]``."""
+    return typing.get_origin(annotation) is tuple and typing.get_args(annotation)[1:] == (...,)
 
 
 def _is_union(annotation: Any) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.cols import (
+    homogenous_tuple_structure_factory,
     is_mapping,
     is_sequence,
     list_structure_factory,
@@ -23,7 +24,7 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, override
 
 from . import values
-from .fields import JsonField, extra_field, is_scalar_union, json_fields
+from .fields import JsonField, extra_field, is_scalar_union, is_tuple, json_fields
 from .values import REPAIRS, MisfitError, to_list, to_mapping
 
 __all__ = ["located", "make_converter"]
@@ -46,6 +47,7 @@ def make_converter() -> Converter:
     kinds: list[tuple[Any, Any, Callable[[object], Any]]] = [
         (is_sequence, list_structure_factory, to_list),
         (is_mapping, mapping_structure_factory, to_mapping),
+        (is_tuple, homogenous_tuple_structure_factory, to_list),
     ]
     for fits, factory, check in kinds:
         converter.register_structure_hook_factory(fits, _checked(factory, check))

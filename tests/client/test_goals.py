@@ -6,23 +6,41 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from rybbit_async import (
     APIResponseError,
     BadRequestError,
+    ButtonClickGoal,
+    CopyGoal,
     EventGoal,
+    FormSubmitGoal,
     Goal,
+    GoalConfig,
     GoalResult,
     InvalidParameterError,
     NotFoundError,
+    OutboundGoal,
     PageMeta,
     PathGoal,
+    PropertyFilter,
 )
 from rybbit_async.testing import Store, faults
 
 from .conftest import Connect, Serve
-from .helpers import END, LAYOUT, RELEASES, World, body_of, login, raw, raw_path, writes
+from .helpers import (
+    END,
+    LAYOUT,
+    RELEASES,
+    SITES_RELEASES,
+    World,
+    body_of,
+    login,
+    raw,
+    raw_path,
+    writes,
+)
 
 every_release = pytest.mark.parametrize("release", RELEASES)
 sized_releases = pytest.mark.parametrize("release", [r for r in RELEASES if r != "2025.06"])
@@ -307,10 +325,92 @@ async def test_text_in_any_script_is_unchanged(
     assert (goal.name, goal.config) == (name, EventGoal(name, name, name))
 
 
+FILTERS = [PropertyFilter("plan", "pro"), PropertyFilter("seats", 3)]
+TYPED: list[tuple[GoalConfig, str, dict[str, Any]]] = [
+    (PathGoal("/a"), "path", {"pathPattern": "/a"}),
+    (EventGoal("a", "k", True), "event", {
+        "eventName": "a", "eventPropertyKey": "k", "eventPropertyValue": True,
+    }),
+    (OutboundGoal("https://*"), "outbound", {"valuePattern": "https://*"}),
+    (OutboundGoal(), "outbound", {}),
+    (ButtonClickGoal(" Buy* "), "button_click", {"valuePattern": " Buy* "}),
+    (FormSubmitGoal("login"), "form_submit", {"valuePattern": "login"}),
+    (CopyGoal(), "copy", {}),
+]  # fmt: skip
+TYPED_FILTERS = [
+    (attrs.evolve(config, property_filters=FILTERS), kind, {
+        **wire, "propertyFilters": [{"key": "plan", "value": "pro"}, {"key": "seats", "value": 3}],
+    })
+    for config, kind, wire in (
+        (PathGoal("/a"), "path", {"pathPattern": "/a"}),
+        (EventGoal("a"), "event", {"eventName": "a"}),
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "kind", "wire"), [*TYPED, *TYPED_FILTERS])
+async def test_every_kind_of_goal_is_created_found_and_changed(
+    serve: Serve,
+    connect: Connect,
+    store: Store,
+    config: GoalConfig,
+    kind: str,
+    wire: dict[str, Any],
+) -> None:
+    server = await serve(RELEASES[-1], store)
+    client = connect(server)
+    made = await client.goals.create(1, config, name="A")
+    assert body_of(writes(server)[-1]) == {"name": "A", "goalType": kind, "config": wire}
+    goal = await client.goals.get(1, made.goal_id)
+    assert (goal.goal_type, goal.config) == (kind, config)
+    # Found again by its configuration, and by what a server sent.
+    for same in (config, goal.config):
+        assert isinstance(same, GoalConfig)
+        assert (await client.goals.ensure(1, same)).goal_id == made.goal_id
+    assert len(writes(server)) == 1
+    await client.goals.update(1, goal, config=PathGoal("/other"))
+    await client.goals.update(1, goal, config=config)
+    assert body_of(writes(server)[-1])["goalType"] == kind
+    assert (await client.goals.get(1, goal.goal_id)) == goal
+
+
+@pytest.mark.parametrize("release", SITES_RELEASES)
+@pytest.mark.parametrize(("config", "kind", "wire"), TYPED_FILTERS)
+async def test_property_filters_since_2_4(
+    serve: Serve,
+    connect: Connect,
+    store: Store,
+    release: str,
+    config: GoalConfig,
+    kind: str,
+    wire: dict[str, Any],
+) -> None:
+    server = await serve(release, store)
+    client = connect(server, auth=login(server))
+    made = await client.goals.ensure(1, config)
+    again = await client.goals.ensure(1, config)
+    assert made.goal_id == again.goal_id
+    (goal,) = store.goals(1)
+    assert (goal.goal_type, goal.config) == (kind, wire)
+
+
+@pytest.mark.parametrize("config", [OutboundGoal("a"), ButtonClickGoal(), FormSubmitGoal()])
+async def test_types_that_a_release_lacks_are_refused_by_it(
+    serve: Serve, connect: Connect, store: Store, config: GoalConfig
+) -> None:
+    server = await serve("2.4", store)
+    with pytest.raises(BadRequestError):
+        await connect(server, auth=login(server)).goals.create(1, config)
+    assert not store.goals(1)
+
+
 @pytest.mark.parametrize(
     ("config", "name"),
     [
         (PathGoal(""), None),
+        (OutboundGoal(" "), None),
+        (CopyGoal(property_filters=[PropertyFilter("", "a")]), None),
+        (EventGoal("a", "k", "v", property_filters=[PropertyFilter("b", "a")]), None),
         (PathGoal("/\0"), None),
         (EventGoal(""), None),
         (EventGoal("a", "key"), None),

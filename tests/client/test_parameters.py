@@ -298,7 +298,12 @@ PLAIN_FILTERS = [
     Filter.contains("querystring", "utm_source=google&utm_campaign"),
     Filter.regex("pathname", r"^/blog/\d{4}/[a-z]+$"),
     Filter.regex("pathname", "^/pricing$", "^/sale$"),
+    Filter.regex("pathname", "^/PRICING$", "(?i)^/SALE$"),
+    Filter.regex("pathname", "(?i)^/SALE$", "^/PRICING$"),
+    Filter.regex("pathname", r"^\Q/sale", "^/(?P<page>pricing)$", "^/(?P<page>docs)"),
     Filter.not_regex("pathname", "^/blog", "^/docs"),
+    Filter.starts_with("pathname", "/blog/", "/docs"),
+    Filter.ends_with("pathname", "goals", "/pricing"),
     Filter.greater_than("lat", 50),
     Filter.less_than("lat", -20.5),
 ]
@@ -341,12 +346,19 @@ async def test_all_of_several_filters_must_hold(serve: Serve, connect: Connect) 
 async def test_contains_with_a_wildcard_character(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
-    """``%`` and ``_`` are wildcards before 2.8, as the documentation says."""
+    """``%`` and ``_`` are wildcards before 2.8, and a regex means the same on every release."""
     store.add_goal(1, "path", {"pathPattern": "/**"})
     store.add_session(1, end=END, pages=("/100%_off",))
     store.add_session(1, end=END, pages=("/100x_off",))
-    found = await _on_each(serve, connect, [Filter.contains("pathname", "100%_")], store)
-    assert (found["2.2"][0][1], found["2.8"][0][1]) == (2, 1)
+    sent = [{"parameter": "pathname", "type": "contains", "value": ["100%_"]}]
+    raw_goals = await raw(
+        connect(await serve("2.2", store)), "/api/goals/1", filters=json.dumps(sent)
+    )
+    assert raw_goals["data"][0]["total_sessions"] == 2
+    one = Filter.contains("pathname", "100%_", "nowhere")
+    assert _same(await _on_each(serve, connect, [one], store)) == [(1, 1)]
+    one = Filter.not_contains("pathname", "100%_", "nowhere")
+    assert _same(await _on_each(serve, connect, [one], store)) == [(1, 1)]
 
 
 async def test_user_id_with_contains_warns(serve: Serve, connect: Connect) -> None:
@@ -358,6 +370,44 @@ async def test_user_id_with_contains_warns(serve: Serve, connect: Connect) -> No
     with pytest.warns(RybbitWarning, match="not_equals") as told:
         client.goals.iter(1, filters=one)
     assert told[0].filename == __file__
+
+
+async def test_a_flag_of_one_regex_does_not_hold_for_the_others(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    store.add_goal(1, "path", {"pathPattern": "/**"})
+    for page in ("/a", "/A", "/b", "/B"):
+        store.add_session(1, end=END, pages=(page,))
+    for first, second in (("(?i)^/a$", "^/b$"), ("^/b$", "^/(?i)a$")):
+        one = Filter.regex("pathname", first, second)
+        assert _same(await _on_each(serve, connect, [one], store)) == [(3, 3)]
+
+
+async def test_filters_that_a_release_lacks(serve: Serve, connect: Connect, store: Store) -> None:
+    store.add_goal(1, "path", {"pathPattern": "/**"})
+    store.add_session(1, end=END, country="US", lat=1.5)
+    store.add_session(1, end=END, country="\0\0", lat=2.5)
+    new = connect(await serve(RELEASES[-1], store))
+    for one, count in (
+        (Filter.greater_than_or_equal("lat", 2.5), 1),
+        (Filter.less_than_or_equal("lat", 2.5), 2),
+        (Filter("lat", "less_than", [0, 2]), 1),
+    ):
+        (goal,) = await new.goals.list(1, filters=[one])
+        assert (one, goal.total_sessions) == (one, count)
+    old = connect(await serve("2.2", store))
+    with pytest.raises(ServerError):
+        await old.goals.list(1, filters=[Filter.is_null("country")])
+
+
+@every_release
+async def test_a_segment_is_sent(serve: Serve, connect: Connect, release: str) -> None:
+    server = await serve(release)
+    client = connect(server)
+    await client.goals.list(1, segment_id=7)
+    assert server.requests[-1].query["segment_id"] == "7"
+    await client.goals.iter(1, segment_id="late").collect()
+    assert server.requests[-1].query["segment_id"] == "late"
 
 
 @every_release

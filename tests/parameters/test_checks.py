@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -13,7 +14,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rybbit_async import EventGoal, Filter, InvalidParameterError, PathGoal, RybbitWarning
+from rybbit_async import (
+    ButtonClickGoal,
+    CopyGoal,
+    EventGoal,
+    Filter,
+    FormSubmitGoal,
+    GoalConfig,
+    InvalidParameterError,
+    OutboundGoal,
+    PathGoal,
+    PropertyFilter,
+    RybbitWarning,
+)
 from rybbit_async.parameters.checks import (
     MAX_INT,
     check_bool,
@@ -259,6 +272,22 @@ def test_invalid_names(name: object) -> None:
         assert "expected str or None" in text
 
 
+MAKERS: list[Callable[[Any], GoalConfig]] = [
+    lambda filters: PathGoal("/", property_filters=filters),
+    lambda filters: EventGoal("a", property_filters=filters),
+    lambda filters: OutboundGoal(property_filters=filters),
+]
+BAD_PROPERTIES: list[tuple[Any, str, int]] = [
+    (("", "v"), "key", 0),
+    ((5, "v"), "key", 0),
+    (("k\0", "v"), "key", 0),
+    (("k", "\0"), "value", 1),
+    (("k", None), "value", 1),
+    (("k", ["v"]), "value", 1),
+    (("k", float("nan")), "value", 1),
+]
+
+
 @pytest.mark.parametrize(
     "config",
     [
@@ -269,6 +298,14 @@ def test_invalid_names(name: object) -> None:
         EventGoal("signup", "seats", 3),
         EventGoal("signup", "price", 1.5),
         EventGoal("signup", "trial", False),
+        PathGoal("/a", property_filters=[PropertyFilter("utm_source", "x")]),
+        EventGoal("signup", property_filters=(PropertyFilter("a", ""), PropertyFilter("b", 0))),
+        # Servers before 2.4 know the pair, newer ones the filters.
+        EventGoal("signup", "a", "b", property_filters=[PropertyFilter("a", "b")]),
+        OutboundGoal("https://*"),
+        ButtonClickGoal(" Buy* "),
+        FormSubmitGoal(),
+        CopyGoal(property_filters=[PropertyFilter("text", "a")]),
     ],
 )
 def test_configurations(config: object) -> None:
@@ -288,6 +325,18 @@ def test_configurations(config: object) -> None:
         (EventGoal("a", "key", float("nan")), "config.property_value", float("nan")),
         (EventGoal("a", "key", float("inf")), "config.property_value", float("inf")),
         (EventGoal("a", "key", ["b"]), "config.property_value", ["b"]),  # type: ignore[arg-type]  # pyright: ignore
+        (OutboundGoal(""), "config.value_pattern", ""),
+        (CopyGoal(" \t"), "config.value_pattern", " \t"),
+        (ButtonClickGoal("\0"), "config.value_pattern", "\0"),
+        (FormSubmitGoal(7), "config.value_pattern", 7),  # type: ignore[arg-type]  # pyright: ignore
+        *(
+            (make([PropertyFilter(*pair)]), f"config.property_filters[0].{name}", pair[at])
+            for make in MAKERS
+            for pair, name, at in BAD_PROPERTIES
+        ),
+        (PathGoal("/", property_filters="a"), "config.property_filters[0]", "a"),  # type: ignore[arg-type]  # pyright: ignore
+        (PathGoal("/", property_filters=7), "config.property_filters", 7),  # type: ignore[arg-type]  # pyright: ignore
+        (GoalConfig(), "config", GoalConfig()),
         ({"pathPattern": "/"}, "config", {"pathPattern": "/"}),
         ("/", "config", "/"),
         (None, "config", None),
@@ -305,6 +354,21 @@ def test_a_property_has_a_key_and_a_value(config: EventGoal, key: str, value: st
     assert error_of(check_config, config) == (
         "config.property_key and config.property_value must be given together, "
         f"got property_key={key} and property_value={value}"
+    )
+
+
+def test_a_property_that_servers_ignore_beside_property_filters() -> None:
+    text = error_of(
+        check_config, EventGoal("a", "k", "v", property_filters=[PropertyFilter("k", "w")])
+    )
+    assert text.startswith("config.property_filters must contain the property of config.property_k")
+    assert "property_key='k'" in text
+
+
+def test_the_words_about_a_config() -> None:
+    assert error_of(check_config, None) == (
+        "config: expected PathGoal, EventGoal, OutboundGoal, ButtonClickGoal, FormSubmitGoal or "
+        "CopyGoal, got None"
     )
 
 

@@ -12,9 +12,11 @@ from rybbit_async import CommonParameters, Filter, RybbitClient
 from rybbit_async.parameters.common import Common, parse_common
 from rybbit_async.parameters.window import MinutesAgo, Window
 
-from .helpers import error_of
+from .helpers import error_of, is_about
 
-PARAMETERS = "start_date, end_date, time_zone, past_minutes_start, past_minutes_end, filters"
+PARAMETERS = (
+    "start_date, end_date, time_zone, past_minutes_start, past_minutes_end, filters, segment_id"
+)
 
 
 def parsed(**common: Any) -> Common:
@@ -44,15 +46,29 @@ def test_everything_given() -> None:
         past_minutes_end=0,
         time_zone="Europe/Berlin",
         filters=(Filter.equals("country", "US"),),
+        segment_id=7,
     )
     filters = '[{"parameter":"country","type":"equals","value":["US"]}]'
-    assert common == Common(Window(MinutesAgo(60, 0), "Europe/Berlin"), filters)
+    assert common == Common(Window(MinutesAgo(60, 0), "Europe/Berlin"), filters, "7")
     assert common.query() == {
         "past_minutes_start": "60",
         "past_minutes_end": "0",
         "time_zone": "Europe/Berlin",
         "filters": filters,
+        "segment_id": "7",
     }
+
+
+@pytest.mark.parametrize(
+    ("segment", "text"), [(1, "1"), ("1", "1"), ("late & große", "late & große")]
+)
+def test_segments(segment: int | str, text: str) -> None:
+    assert parsed(segment_id=segment).query() == {"segment_id": text}
+
+
+@pytest.mark.parametrize("segment", [0, -1, True, 1.0, "", "\0", "\ud800", ["a"], b"a"])
+def test_invalid_segments(segment: object) -> None:
+    assert is_about(error_of(parsed, segment_id=segment), "segment_id", segment)
 
 
 def test_an_unknown_parameter() -> None:

@@ -22,6 +22,7 @@ COMMON = {
     "past_minutes_start": "int | None",
     "past_minutes_end": "int | None",
     "filters": "Sequence[Filter] | None",
+    "segment_id": "int | str | None",
 }
 
 
@@ -90,7 +91,7 @@ def _plain(method: Any) -> Any:
 def test_the_methods_own_parameters_stay_as_they_are() -> None:
     signature = inspect.signature(Resource.iter)
     assert str(signature).startswith("(self, site: 'int', *, page_size: 'int' = 10, concurrency: ")
-    assert str(signature).endswith(", filters: 'Sequence[Filter] | None' = None) -> 'int'")
+    assert str(signature).endswith(", segment_id: 'int | str | None' = None) -> 'int'")
 
 
 def test_a_bound_method_shows_them_without_self(client: RybbitClient) -> None:

@@ -16,20 +16,26 @@ from rybbit_async import (
     APITimeoutError,
     AuthenticationError,
     BadRequestError,
+    ButtonClickGoal,
+    CopyGoal,
     EventGoal,
     Filter,
+    FormSubmitGoal,
     Goal,
+    GoalConfig,
     GoalResult,
     GoalSession,
     IncompleteWalkError,
     InvalidParameterError,
     NotFoundError,
+    OutboundGoal,
     Page,
     PageMeta,
     Paginator,
     PasswordLogin,
     PathGoal,
     PermissionDeniedError,
+    PropertyFilter,
     RateLimitError,
     RawResponse,
     Report,
@@ -89,6 +95,7 @@ async def goals(client: RybbitClient) -> None:
         end_date=date(2024, 1, 31),
         time_zone="Europe/Berlin",
         filters=[Filter.equals("country", "US", "CA"), Filter("lat", "greater_than", [48.5])],
+        segment_id=7,
     )
     assert_type(page, Page[Goal])
     assert_type(page.items, tuple[Goal, ...])
@@ -159,7 +166,11 @@ def fields(goal: Goal, session: Session, pair: GoalSession) -> None:
     elif isinstance(goal.config, EventGoal):
         assert_type(goal.config.event_name, str)
         assert_type(goal.config.property_key, str | None)
-    else:
+        assert_type(goal.config.property_filters, tuple[PropertyFilter, ...] | None)
+    elif isinstance(goal.config, (OutboundGoal, ButtonClickGoal, FormSubmitGoal, CopyGoal)):
+        assert_type(goal.config.value_pattern, str | None)
+        assert_type(goal.config.extra, Mapping[str, Any])
+    elif isinstance(goal.config, Mapping):
         assert_type(goal.config, Mapping[str, Any])
     assert_type(session.session_id, str)
     assert_type(session.user_id, str | None)
@@ -231,6 +242,13 @@ async def writes(client: RybbitClient, goal: Goal) -> None:
     assert_type(result.goal_id, int)
     await client.goals.create(123, EventGoal("signup", "plan", "pro"))
     await client.goals.create(123, EventGoal("signup", property_key="seats", property_value=3))
+    plan = PropertyFilter("plan", "pro")
+    assert_type(plan.value, str | int | float | bool)
+    await client.goals.create(123, EventGoal("signup", property_filters=[plan]))
+    await client.goals.ensure(123, PathGoal("/thanks", property_filters=(plan,)))
+    configs: list[GoalConfig] = [OutboundGoal(), ButtonClickGoal("Buy*"), FormSubmitGoal()]
+    await client.goals.create(123, configs[0])
+    await client.goals.create(123, CopyGoal(value_pattern="*", property_filters=[plan]))
     assert_type(await client.goals.update(123, goal, name="New name"), GoalResult)
     await client.goals.update(123, 7, name=None, config=PathGoal("/new"))
     await client.goals.update(123, goal, config={"valuePattern": "*"})
@@ -276,6 +294,11 @@ def filters() -> list[Filter]:
         Filter.not_regex("pathname", "^/blog/"),
         Filter.greater_than("lat", 48.5),
         Filter.less_than("lat", 60),
+        Filter.greater_than_or_equal("lon", "-1.5"),
+        Filter.less_than_or_equal("entry_page", "/m"),
+        Filter.is_null("utm_source"),
+        Filter.is_not_null("utm_source"),
+        Filter("tag", "is_null"),
         Filter.starts_with("pathname", "/blog"),
         Filter.ends_with("pathname", ".html"),
         Filter("city", "equals", ("GB-ENG-London", 7)),

@@ -15,12 +15,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rybbit_async import (
+    APIResponseError,
+    ButtonClickGoal,
+    CopyGoal,
     EventGoal,
+    FormSubmitGoal,
     Goal,
+    GoalConfig,
     GoalResult,
     GoalSession,
+    OutboundGoal,
     PageMeta,
     PathGoal,
+    PropertyFilter,
     Session,
     to_dict,
     to_json,
@@ -290,7 +297,7 @@ def test_unknown_fields_are_kept_as_they_came() -> None:
     assert goal().extra == {}
 
 
-@pytest.mark.parametrize("kind", ["outbound", "button_click", "form_submit", "copy", "", "Path"])
+@pytest.mark.parametrize("kind", ["scroll_depth", "", "Path"])
 def test_unknown_types_of_goals_keep_their_config(kind: str) -> None:
     config = {"valuePattern": "https://*", "more": [1, {"a": None}]}
     one = goal(goalType=kind, config=config)
@@ -298,13 +305,61 @@ def test_unknown_types_of_goals_keep_their_config(kind: str) -> None:
     assert config_to_wire(one.config) == config
 
 
-def test_property_filters_are_in_the_extra_of_a_config() -> None:
-    more = [{"key": "plan", "value": "pro"}]
-    one = goal(goalType="path", config={"pathPattern": "/a", "propertyFilters": more})
-    assert one.config == PathGoal("/a", extra={"propertyFilters": more})
-    assert one.extra == {}
-    other = goal(goalType="event", config={"eventName": "signup", "propertyFilters": more})
-    assert other.config == EventGoal("signup", extra={"propertyFilters": more})
+TYPED_CONFIGS: list[tuple[str, dict[str, Any], GoalConfig]] = [
+    ("path", {"pathPattern": "/a"}, PathGoal("/a")),
+    ("event", {"eventName": "signup"}, EventGoal("signup")),
+    ("outbound", {"valuePattern": "https://*"}, OutboundGoal("https://*")),
+    ("button_click", {"valuePattern": " Buy* "}, ButtonClickGoal(" Buy* ")),
+    ("form_submit", {}, FormSubmitGoal()),
+    ("copy", {"valuePattern": ""}, CopyGoal("")),
+]
+
+
+@pytest.mark.parametrize(("kind", "wire", "config"), TYPED_CONFIGS)
+def test_the_type_of_a_goal_decides_the_class_of_its_config(
+    kind: str, wire: dict[str, Any], config: GoalConfig
+) -> None:
+    assert goal(goalType=kind, config=wire).config == config
+    assert config_to_wire(config) == wire
+
+
+@pytest.mark.parametrize(("kind", "wire", "config"), TYPED_CONFIGS)
+def test_property_filters(kind: str, wire: dict[str, Any], config: Any) -> None:
+    more = [
+        {"key": "plan", "value": "pro"},
+        {"operator": "less", "key": "seats", "value": 3},
+        {"key": "trial", "value": True},
+    ]
+    wire = {**wire, "propertyFilters": more, "added": {"later": [1]}}
+    read = goal(goalType=kind, config=wire).config
+    assert read == attrs.evolve(
+        config,
+        property_filters=[
+            PropertyFilter("plan", "pro"),
+            PropertyFilter("seats", 3, extra={"operator": "less"}),
+            PropertyFilter("trial", True),
+        ],
+        extra={"added": {"later": [1]}},
+    )
+    assert config_to_wire(read) == wire
+    assert type(config_to_wire(read)["propertyFilters"][2]["value"]) is bool
+    assert hash(read) == hash(goal(goalType=kind, config=wire).config)
+
+
+@pytest.mark.parametrize(
+    ("filters", "path"),
+    [
+        ({"key": "a", "value": "b"}, ""),
+        ("ab", ""),
+        (["a"], "[0]"),
+        ([{"key": "a", "value": "b"}, {"value": "b"}], "[1].key"),
+        ([{"key": "a", "value": ["b"]}], "[0].value"),
+    ],
+)
+def test_property_filters_that_do_not_fit(filters: Any, path: str) -> None:
+    with pytest.raises(APIResponseError) as caught:
+        goal(goalType="path", config={"pathPattern": "/a", "propertyFilters": filters})
+    assert caught.value.path == f"data[0].config.propertyFilters{path}"
 
 
 @pytest.mark.parametrize("value", ["pro", "", "12", 12, 1.5, True, False])
@@ -618,7 +673,7 @@ def test_to_dict_by_example() -> None:
         "site_id": 4,
         "name": "404",
         "goal_type": "path",
-        "config": {"path_pattern": "/404", "extra": {}},
+        "config": {"path_pattern": "/404", "property_filters": None, "extra": {}},
         "created_at": "2026-11-24T08:13:46.605470Z",
         "total_conversions": 1,
         "total_sessions": 17,
