@@ -63,7 +63,7 @@ class RybbitClient:
 
     Args:
         api_key: a key; ``RYBBIT_API_KEY`` if not given. Without either, public sites can be read.
-        auth: ``PasswordLogin(email, password)`` in place of a key: servers before 2.14 let a key
+        auth: ``PasswordLogin(email, password)`` in place of a key: servers before 2.7 let a key
             only read.
         base_url: the server's address, without ``/api``; ``RYBBIT_BASE_URL`` if not given, else
             the cloud's.

@@ -63,7 +63,7 @@ from rybbit_async.testing.wire import Response
 
 PACKAGE = str(Path(rybbit_async.__file__).parent)
 END = datetime(2025, 6, 30, 12, tzinfo=UTC)
-RELEASES = ("2.14", "2.14", "2.4", "2.2")
+RELEASES = ("2.8", "2.8", "2.4", "2.2")
 TIMEOUT = Timeout(connect=1.0, read=0.4, total=1.5)
 RETRY = Retry(attempts=8, timeout=10, wait_initial=0.001, wait_max=0.02)
 LARGEST = 2 << 20  # bytes; the gzip bombs are larger

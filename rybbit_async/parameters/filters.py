@@ -47,7 +47,7 @@ FILTER_PARAMETERS: Final = frozenset(
         "utm_content",
         "user_id",
         "event_name",
-        "tag",  # 2.14 and newer
+        "tag",  # 2.4 and newer
     ]
 )
 FILTER_TYPES: Final = (
@@ -59,8 +59,8 @@ FILTER_TYPES: Final = (
     "not_regex",
     "greater_than",
     "less_than",
-    "starts_with",  # 2.14 and newer
-    "ends_with",  # 2.14 and newer
+    "starts_with",  # 2.6 and newer
+    "ends_with",  # 2.6 and newer
 )
 MAX_REGEX: Final = 500
 # In the URL, encoded. Servers answer 431 to URLs of somewhat more than 20 KB.
@@ -135,12 +135,12 @@ class Filter:
             ``pathname``, ``page_title``, ``hostname``, ``querystring``, ``referrer``,
             ``entry_page``, ``exit_page``, ``channel``, ``utm_source``, ``utm_medium``,
             ``utm_campaign``, ``utm_term``, ``utm_content``, ``user_id``, ``event_name``, or
-            ``tag`` (2.14 and newer). Some have values of a special form: ``city`` is the region
+            ``tag`` (2.4 and newer). Some have values of a special form: ``city`` is the region
             and the city (``GB-ENG-London``), ``browser_version`` the name and the version
             (``Chrome 120``), and ``referrer`` the domain without ``www``.
         type: how to compare: ``equals``, ``not_equals``, ``contains``, ``not_contains``,
             ``regex``, ``not_regex``, ``greater_than``, ``less_than``, ``starts_with`` or
-            ``ends_with`` (the last two 2.14 and newer).
+            ``ends_with`` (the last two 2.6 and newer).
         value: the values to compare with, as text or numbers. A session matches if one of them
             does; with the types that begin with ``not_``, if none of them does.
 
@@ -186,7 +186,7 @@ class Filter:
 
     @classmethod
     def contains(cls, parameter: str, *values: str | int | float) -> Filter:
-        """The property contains one of ``values``. Before 2.14 ``%`` and ``_`` are wildcards."""
+        """The property contains one of ``values``. Before 2.8 ``%`` and ``_`` are wildcards."""
         return cls(parameter, "contains", values)
 
     @classmethod
@@ -216,12 +216,12 @@ class Filter:
 
     @classmethod
     def starts_with(cls, parameter: str, *values: str | int | float) -> Filter:
-        """The property starts with one of ``values``. Servers know this type since 2.14."""
+        """The property starts with one of ``values``. Servers know this type since 2.6."""
         return cls(parameter, "starts_with", values)
 
     @classmethod
     def ends_with(cls, parameter: str, *values: str | int | float) -> Filter:
-        """The property ends with one of ``values``. Servers know this type since 2.14."""
+        """The property ends with one of ``values``. Servers know this type since 2.6."""
         return cls(parameter, "ends_with", values)
 
 
@@ -234,7 +234,7 @@ def filters_json(filters: Sequence[Filter]) -> str | None:
         if not isinstance(one, Filter):
             raise wrong_type(f"filters[{index}]", one, "Filter")
         if one.parameter == "user_id" and one.type == "contains":
-            warn("Filter.contains('user_id', ...) behaves as not_equals on servers before 2.14")
+            warn("Filter.contains('user_id', ...) behaves as not_equals on servers before 2.6")
         # Older servers combine the values of a "not" by OR, so that everything matches. One
         # filter for each value is combined by AND on every server: none of the values matches.
         groups = [[v] for v in one.value] if one.type.startswith("not_") else [list(one.value)]

@@ -228,7 +228,7 @@ class Goals(Resource):
         new_name = old.name if isinstance(name, NotGiven) else name
         new_config = old.config if isinstance(config, NotGiven) else config
         body: dict[str, Any] = {
-            # Not documented, and required by servers before 2.14.
+            # Not documented, and required by servers before 2.7.
             "goalId": wanted,
             "siteId": _numeric_site(site_key, old),
             "goalType": _type_of(new_config, old.goal_type),

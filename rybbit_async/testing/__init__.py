@@ -6,7 +6,7 @@ one would hide a mistake in the other.
 
     from rybbit_async.testing import RybbitServer, generate
 
-    async with RybbitServer(release="2.14") as server:
+    async with RybbitServer(release="2.8") as server:
         traffic = generate(server.store, sessions=1_000)
         ...  # server.url, server.api_key, traffic.site
 

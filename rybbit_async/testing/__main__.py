@@ -47,7 +47,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     count, amount = _number(int, 0), _number(float, 0)
-    add("--release", default="2.14", choices=sorted(RELEASES), help="release that it behaves like")
+    add("--release", default="2.8", choices=sorted(RELEASES), help="release that it behaves like")
     add("--host", default="127.0.0.1", help="address to listen on")
     add("--port", type=_number(int, 0, 65_535), default=0, help="port; default: a free one")
     add("--sessions", type=count, default=50_000, help="number of sessions on all sites together")

@@ -130,10 +130,10 @@ RELEASES: dict[str, Release] = {
     "2025.06": Release(name="2025.06", page_size_parameter="pageSize"),
     "2.2": Release(name="2.2"),
     "2.4": _RELEASE_2_4,
-    "2.14": attrs.evolve(
+    "2.8": attrs.evolve(
         _RELEASE_2_4,
-        name="2.14",
-        version="2.14.0",
+        name="2.8",
+        version="2.8.0",
         keys_write=True,
         checks_origin=True,
         strict_parameters=True,
@@ -152,7 +152,7 @@ RELEASES: dict[str, Release] = {
         rate_limit="bucket",
     ),
 }
-"""`2.2` (December 2025), `2.4` (March 2026), `2.14` (August 2026), and `2025.06` for the servers of
+"""`2.2` (December 2025), `2.4` (March 2026), `2.8` (August 2026), and `2025.06` for the servers of
 mid-2025, which read `pageSize` instead of `page_size`."""
 
 

@@ -82,7 +82,7 @@ class Site:
     public: bool = False
     organisation: str = "default"
     events_native_numbers: bool = False
-    """Property values of its events keep numbers and booleans as such. On releases before 2.14,
+    """Property values of its events keep numbers and booleans as such. On releases before 2.8,
     a goal with such a value then makes the list of goals fail."""
 
 

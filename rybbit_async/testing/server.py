@@ -53,7 +53,7 @@ class RybbitServer:
 
     def __init__(
         self,
-        release: str | Release = "2.14",
+        release: str | Release = "2.8",
         store: Store | None = None,
         latency: float = 0.0,
         shuffle_ties: bool = True,
@@ -80,7 +80,7 @@ class RybbitServer:
         self.requests: list[RecordedRequest] = []
         """Every request so far, oldest first. `requests.clear()` starts again."""
         self.api_key = self.add_key(name="default")
-        """Reads every site of the organisation `default`; writes too on 2.14."""
+        """Reads every site of the organisation `default`; writes too on 2.8."""
         self.read_only_key = self.add_key(name="read-only", scopes=(READ,))
         """Reads the same sites and writes nothing."""
 

@@ -1,6 +1,6 @@
 """The two kinds of credentials: an API key, or an e-mail address and a password.
 
-Servers before 2.14 let a key only read, so writing to them takes a password. The session that a
+Servers before 2.7 let a key only read, so writing to them takes a password. The session that a
 sign-in gives is a cookie. It is kept in memory, and the client itself puts it into the header: it
 is marked ``Secure``, and no cookie jar would send it over plain HTTP to the local machine.
 """

@@ -40,8 +40,8 @@ class Capabilities:
         return self._transport.timer.now() + self._ahead
 
     async def takes_exact_times(self, options: Options) -> bool:
-        """Whether the server knows ``start_datetime`` and ``end_datetime``: 2.14 and newer."""
-        return await self._release.get(lambda: self._ask(options)) >= (2, 14)
+        """Whether the server knows ``start_datetime`` and ``end_datetime``: 2.6 and newer."""
+        return await self._release.get(lambda: self._ask(options)) >= (2, 6)
 
     async def _ask(self, options: Options) -> tuple[int, ...]:
         try:

@@ -20,7 +20,7 @@ _KEY_CAUSES: Final = (
     "wrong, expired or disabled"
 )
 _KEY_LIMIT: Final = (
-    "used up: servers before 2.14 allow 500 requests, and then need ten minutes without any (see "
+    "used up: servers before 2.8 allow 500 requests, and then need ten minutes without any (see "
     "rate_limit=RateLimit(500, per=600))"
 )
 
@@ -52,7 +52,7 @@ class Hints:
             return ""
         if response.status == 403 and response.request.writes and isinstance(credentials, ApiKey):
             return (
-                "The key may not write: servers before 2.14 let a key only read, and newer ones "
+                "The key may not write: servers before 2.7 let a key only read, and newer ones "
                 "require the scope goals:write. Give the key that scope, or sign in with "
                 "auth=PasswordLogin(email, password)"
             )

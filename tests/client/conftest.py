@@ -77,7 +77,7 @@ def serve(stack: AsyncExitStack, world: World) -> Serve:
     """``await serve(release, store=..., ...)`` starts a server, which is stopped after the test."""
 
     async def serve(
-        release: str = "2.14", store: Store | None = None, **options: Any
+        release: str = "2.8", store: Store | None = None, **options: Any
     ) -> RybbitServer:
         options.setdefault("clock", lambda: END)
         server = RybbitServer(release=release, store=store or world.store, **options)

@@ -16,11 +16,11 @@ from rybbit_async.testing import RecordedRequest, RybbitServer, Site, Store
 END = datetime(2026, 3, 31, 12, 0, 0, tzinfo=UTC)
 """The current time of every server in these tests."""
 
-RELEASES = ("2025.06", "2.2", "2.4", "2.14")
-LAYOUT = {"2025.06": "goals", "2.2": "goals", "2.4": "sites", "2.14": "sites"}
+RELEASES = ("2025.06", "2.2", "2.4", "2.8")
+LAYOUT = {"2025.06": "goals", "2.2": "goals", "2.4": "sites", "2.8": "sites"}
 ONCE = Retry(attempts=1)
 """For tests of a single attempt."""
-SITES_RELEASES = ("2.4", "2.14")
+SITES_RELEASES = ("2.4", "2.8")
 UNKNOWN_ID = "abcdefabcdef"
 
 

@@ -45,7 +45,7 @@ REFUSED: dict[str, tuple[type[APIStatusError], str]] = {
     "2025.06": (AuthenticationError, "Unauthorized"),
     "2.2": (AuthenticationError, "Unauthorized"),
     "2.4": (PermissionDeniedError, "Forbidden"),
-    "2.14": (PermissionDeniedError, "Forbidden"),
+    "2.8": (PermissionDeniedError, "Forbidden"),
 }
 every_release = pytest.mark.parametrize("release", RELEASES)
 
@@ -151,8 +151,8 @@ async def test_a_refused_write_with_a_key_mentions_password_login(
     assert len(writes(server)) == 3
 
 
-async def test_a_write_with_a_key_of_2_14(serve: Serve, connect: Connect, store: Store) -> None:
-    server = await serve("2.14", store)
+async def test_a_write_with_a_key_of_2_8(serve: Serve, connect: Connect, store: Store) -> None:
+    server = await serve("2.8", store)
     client = connect(server)
     made = await client.goals.create(1, PathGoal("/a"))
     await client.goals.update(1, made.goal_id, name="changed")
@@ -164,7 +164,7 @@ async def test_a_write_with_a_key_of_2_14(serve: Serve, connect: Connect, store:
 async def test_a_write_beyond_the_scope_mentions_the_scope(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
-    server = await serve("2.14", store)
+    server = await serve("2.8", store)
     client = connect(server, server.read_only_key)
     assert len(await client.goals.list(1)) == 0
     with pytest.raises(PermissionDeniedError, match="goals:write") as caught:
@@ -177,7 +177,7 @@ async def test_a_write_beyond_the_scope_mentions_the_scope(
 async def test_a_refused_read_does_not_mention_writing(
     serve: Serve, connect: Connect, world: World
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     with pytest.raises(PermissionDeniedError) as caught:
         await connect(server).goals.list(world.foreign.site_id)
     assert "PasswordLogin" not in str(caught.value)
@@ -185,7 +185,7 @@ async def test_a_refused_read_does_not_mention_writing(
 
 @every_release
 async def test_a_used_up_key(serve: Serve, connect: Connect, release: str) -> None:
-    limit = BucketLimit(burst=2, refill=1) if release == "2.14" else KeyLimit(requests=2)
+    limit = BucketLimit(burst=2, refill=1) if release == "2.8" else KeyLimit(requests=2)
     server = await serve(release)
     client = connect(server, retry=ONCE)
     await client.goals.list(1)
@@ -194,7 +194,7 @@ async def test_a_used_up_key(serve: Serve, connect: Connect, release: str) -> No
     await client.goals.list(1)
     with pytest.raises(APIStatusError) as caught:
         await client.goals.list(1)
-    if release == "2.14":
+    if release == "2.8":
         assert isinstance(caught.value, RateLimitError)
         assert (caught.value.retry_after, caught.value.scope) == (1, "burst")
         assert caught.value.message == "Rate limit exceeded"
@@ -206,7 +206,7 @@ async def test_a_used_up_key(serve: Serve, connect: Connect, release: str) -> No
 
 
 async def test_the_daily_quota(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14", rate_limit=BucketLimit(daily=2))
+    server = await serve("2.8", rate_limit=BucketLimit(daily=2))
     client = connect(server)
     await client.goals.list(1)
     await client.goals.list(1)
@@ -230,7 +230,7 @@ async def test_a_public_site_is_read_without_a_key(
 
 
 async def test_origin_is_never_sent(serve: Serve, connect: Connect, store: Store) -> None:
-    server = await serve("2.14", store)
+    server = await serve("2.8", store)
     client = connect(server)
     made = await client.goals.create(1, PathGoal("/a"))
     await client.goals.update(1, made.goal_id, name="b")

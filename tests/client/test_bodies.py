@@ -32,7 +32,7 @@ from .conftest import Connect, Serve
 async def test_an_invalid_body(
     serve: Serve, connect: Connect, fault: Any, path: str, text: str
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(fault)
     client = connect(server, routes="sites")
     with pytest.raises(APIResponseError, match=text) as caught:
@@ -48,13 +48,13 @@ async def test_an_invalid_body(
 
 
 async def test_a_valid_body_with_another_content_type(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.WrongContentType())
     assert len(await connect(server, routes="sites").goals.list(1)) == 10
 
 
 async def test_gzip(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     injected = server.inject(faults.Gzip(), times=None)
     client = connect(server, routes="sites")
     goals = await client.goals.iter(1).collect()
@@ -66,6 +66,6 @@ async def test_gzip(serve: Serve, connect: Connect) -> None:
 
 
 async def test_a_response_in_small_pieces(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Trickle(chunk=100, seconds=0.0))
     assert len(await connect(server, routes="sites").goals.list(1)) == 10

@@ -70,7 +70,7 @@ def busy() -> Iterator[Store]:
 
 
 @pytest.mark.parametrize(("size", "further"), [(25, 2), (100, 2), (500, 1), (899, 0)])
-@pytest.mark.parametrize("release", ["2.2", "2.14"])
+@pytest.mark.parametrize("release", ["2.2", "2.8"])
 async def test_ties_in_a_past_window(
     serve: Serve, connect: Connect, busy: Store, release: str, size: int, further: int
 ) -> None:
@@ -100,7 +100,7 @@ async def test_ties_in_a_past_window(
 async def test_ties_in_a_window_that_reaches_the_present(
     serve: Serve, connect: Connect, busy: Store
 ) -> None:
-    server = await serve("2.14", busy)
+    server = await serve("2.8", busy)
     walk = connect(server, routes="sites").goals.sessions.iter(
         1, GOAL, page_size=100, ordered=False
     )
@@ -112,7 +112,7 @@ async def test_ties_in_a_window_that_reaches_the_present(
 async def test_a_walk_resumed_by_another_client(
     serve: Serve, connect: Connect, busy: Store
 ) -> None:
-    server = await serve("2.14", busy)
+    server = await serve("2.8", busy)
     first, second = connect(server), connect(server)
     found: list[Session] = []
     position = None
@@ -174,7 +174,7 @@ async def test_a_session_that_gains_an_event(
     serve: Serve, connect: Connect, moving: Store, concurrency: int
 ) -> None:
     """It moves to the head of the list, which has been read already."""
-    server = await serve("2.14", moving)
+    server = await serve("2.8", moving)
     server.inject(gains(moving, 35), when=page(2))
     walk = connect(server, routes="sites").goals.sessions.iter(
         1, GOAL, page_size=10, concurrency=concurrency
@@ -187,7 +187,7 @@ async def test_a_session_that_gains_an_event(
 
 
 async def test_sessions_above_one_that_moved(serve: Serve, connect: Connect, moving: Store) -> None:
-    server = await serve("2.14", moving)
+    server = await serve("2.8", moving)
     server.inject(gains(moving, 39, *range(15)), when=page(3))
     walk = connect(server, routes="sites").goals.sessions.iter(1, GOAL, page_size=10, concurrency=1)
     found = [session.session_id for session in await walk.collect()]
@@ -198,7 +198,7 @@ async def test_sessions_above_one_that_moved(serve: Serve, connect: Connect, mov
 async def test_the_head_of_a_past_window_is_not_read_again(
     serve: Serve, connect: Connect, moving: Store
 ) -> None:
-    server = await serve("2.14", moving)
+    server = await serve("2.8", moving)
     walk = connect(server, routes="sites").goals.sessions.iter(
         1, GOAL, page_size=10, concurrency=1, **PAST
     )
@@ -221,7 +221,7 @@ async def test_a_relative_window_is_pinned_if_the_server_accepts_exact_times(
     serve: Serve, connect: Connect, recent: Store
 ) -> None:
     """Once for each walk, and the release is requested once. Then the list counts as settled."""
-    server = await serve("2.14", recent, clock=None)
+    server = await serve("2.8", recent, clock=None)
     client = connect(server, routes="sites")
     later = datetime.now(UTC) + timedelta(seconds=1)
     server.inject(
@@ -290,7 +290,7 @@ def new_goal(store: Store) -> int:
 async def test_a_goal_deleted_between_pages(
     serve: Serve, connect: Connect, many: Store, concurrency: int
 ) -> None:
-    server = await serve("2.14", many)
+    server = await serve("2.8", many)
     server.inject(faults.Before(lambda: many.delete_goal(102)), when=page(2))
     walk = connect(server, routes="sites").goals.iter(1, page_size=5, concurrency=concurrency)
     goals = await walk.collect()
@@ -307,7 +307,7 @@ async def test_a_goal_deleted_between_pages(
 async def test_goals_created_and_deleted_between_pages(
     serve: Serve, connect: Connect, many: Store, order: Any
 ) -> None:
-    server = await serve("2.14", many)
+    server = await serve("2.8", many)
     server.inject(faults.Before(lambda: new_goal(many)), when=page(2))
     server.inject(faults.Before(lambda: many.delete_goal(103)), when=page(3))
     server.inject(faults.Before(lambda: many.delete_goal(121)), when=page(4))
@@ -330,7 +330,7 @@ async def test_a_change_that_only_verify_detects(
         many.delete_goal(101)
         new_goal(many)
 
-    server = await serve("2.14", many)
+    server = await serve("2.8", many)
     server.inject(faults.Before(delete_and_create), when=page(3))
     walk = connect(server, routes="sites").goals.iter(1, page_size=5, concurrency=1, verify=verify)
     found = {goal.goal_id for goal in await walk.collect()}
@@ -340,7 +340,7 @@ async def test_a_change_that_only_verify_detects(
 
 
 async def test_goals_sorted_by_name(serve: Serve, connect: Connect, many: Store) -> None:
-    server = await serve("2.14", many)
+    server = await serve("2.8", many)
     walk = connect(server, routes="sites").goals.iter(1, page_size=3, sort="name", order="asc")
     goals = await walk.collect()
     assert sorted(goal.goal_id for goal in goals) == list(range(101, 123))
@@ -356,7 +356,7 @@ async def test_goals_sorted_by_name(serve: Serve, connect: Connect, many: Store)
 async def test_a_list_that_changes_during_each_pass(
     serve: Serve, connect: Connect, many: Store, strict: bool
 ) -> None:
-    server = await serve("2.14", many)
+    server = await serve("2.8", many)
     server.inject(faults.Before(lambda: new_goal(many)), times=None)
     walk = connect(server, routes="sites").goals.iter(1, page_size=20, strict=strict, concurrency=1)
     found: list[Any] = []
@@ -374,7 +374,7 @@ async def test_a_list_that_changes_during_each_pass(
 async def test_a_walk_over_goals_resumed_after_a_deletion(
     serve: Serve, connect: Connect, many: Store
 ) -> None:
-    server = await serve("2.14", many)
+    server = await serve("2.8", many)
     client = connect(server, routes="sites")
     pages = client.goals.iter(1, page_size=5).pages()
     first = await anext(pages)
@@ -389,7 +389,7 @@ async def test_a_walk_over_goals_resumed_after_a_deletion(
 # --- pages smaller than requested ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("release", ["2.2", "2.14"])
+@pytest.mark.parametrize("release", ["2.2", "2.8"])
 async def test_smaller_pages_of_sessions(
     serve: Serve, connect: Connect, busy: Store, release: str
 ) -> None:
@@ -403,7 +403,7 @@ async def test_smaller_pages_of_sessions(
 
 
 async def test_smaller_pages_of_goals(serve: Serve, connect: Connect, many: Store) -> None:
-    server = await serve("2.14", many)
+    server = await serve("2.8", many)
     server.cap_page_size = 4
     walk = connect(server, routes="sites").goals.iter(1)
     assert [goal.goal_id for goal in await walk.collect()] == list(range(101, 123))
@@ -457,7 +457,7 @@ def of(pairs: list[GoalSession]) -> Counter[tuple[Any, int, str]]:
 async def test_all_goals_of_many_sites(
     serve: Serve, connect: Connect, sites: Store, size: int, concurrency: int, ordered: bool
 ) -> None:
-    server = await serve("2.14", sites)
+    server = await serve("2.8", sites)
     client = connect(server, routes="sites")
     walk = client.goals.sessions.iter_all(
         SITES, page_size=size, concurrency=concurrency, ordered=ordered, **PAST
@@ -479,7 +479,7 @@ async def test_all_goals_of_many_sites(
 async def test_all_goals_share_the_limit_of_requests_in_flight(
     serve: Serve, connect: Connect, sites: Store, ordered: bool
 ) -> None:
-    server = await serve("2.14", sites)
+    server = await serve("2.8", sites)
     client = connect(server, routes="sites")
     walk = client.goals.sessions.iter_all(
         SITES, page_size=3, concurrency=5, ordered=ordered, **PAST
@@ -496,7 +496,7 @@ async def test_all_goals_share_the_limit_of_requests_in_flight(
 async def test_sites_given_by_identifier_and_a_single_site(
     serve: Serve, connect: Connect, sites: Store
 ) -> None:
-    client = connect(await serve("2.14", sites), routes="sites")
+    client = connect(await serve("2.8", sites), routes="sites")
     first = sites.sites()[0]
     want = Counter({key: n for key, n in truth(sites).items() if key[0] == 1})
     alone = await client.goals.sessions.iter_all(1, **PAST).collect()
@@ -511,7 +511,7 @@ async def test_selected_goals_and_one_that_does_not_exist(
     serve: Serve, connect: Connect, sites: Store
 ) -> None:
     """The error comes after the last item, when the goals of all sites have been listed."""
-    client = connect(await serve("2.14", sites), routes="sites")
+    client = connect(await serve("2.8", sites), routes="sites")
     (one, two), missing = [goal.goal_id for goal in sites.goals(2)[:2]], 999
     want = Counter({key: n for key, n in truth(sites).items() if key[1] in (one, two)})
     goal = await client.goals.get(2, one)
@@ -531,7 +531,7 @@ async def test_selected_goals_and_one_that_does_not_exist(
 async def test_a_limit_applies_to_all_goals_together(
     serve: Serve, connect: Connect, sites: Store
 ) -> None:
-    server = await serve("2.14", sites)
+    server = await serve("2.8", sites)
     client = connect(server, routes="sites")
     walk = client.goals.sessions.iter_all(SITES, page_size=5, limit=12, concurrency=8, **PAST)
     assert len(await walk.collect()) == 12
@@ -546,7 +546,7 @@ async def test_a_session_that_gains_an_event_while_all_goals_are_walked(
 ) -> None:
     """Each goal's list is made complete by itself."""
     moving.add_goal(1, "path", {"pathPattern": "/"}, created_at=LAST)
-    server = await serve("2.14", moving)
+    server = await serve("2.8", moving)
 
     def second(request: RecordedRequest) -> bool:
         return "sessions" in request.path and request.query["page"] == "2"
@@ -561,7 +561,7 @@ async def test_a_session_that_gains_an_event_while_all_goals_are_walked(
 async def test_ending_a_walk_over_all_goals_early(
     serve: Serve, connect: Connect, sites: Store, ordered: bool
 ) -> None:
-    client = connect(await serve("2.14", sites), routes="sites")
+    client = connect(await serve("2.8", sites), routes="sites")
     async with client.goals.sessions.iter_all(SITES, page_size=3, ordered=ordered) as walk:
         async for _ in walk:
             break

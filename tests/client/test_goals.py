@@ -329,7 +329,7 @@ async def test_values_that_no_server_can_store_are_not_sent(
     serve: Serve, connect: Connect, store: Store, config: Any, name: Any
 ) -> None:
     goal = store.add_goal(1, "path", {"pathPattern": "/"})
-    server = await serve("2.14", store)
+    server = await serve("2.8", store)
     client = connect(server)
     with pytest.raises(InvalidParameterError):
         await client.goals.create(1, config, name=name)
@@ -406,8 +406,8 @@ CONFIGS: list[tuple[str, dict[str, Any]]] = [
 
 def _known(release: str, goal_type: str, config: Mapping[str, Any]) -> bool:
     if goal_type not in ("path", "event"):
-        return release == "2.14"
-    return "propertyFilters" not in config or release in ("2.4", "2.14")
+        return release == "2.8"
+    return "propertyFilters" not in config or release in ("2.4", "2.8")
 
 
 @pytest.mark.parametrize(
@@ -688,7 +688,7 @@ async def test_the_error_for_an_invalid_envelope_names_the_path(
 async def test_the_result_of_a_write_is_checked(
     serve: Serve, connect: Connect, store: Store, body: object, path: str
 ) -> None:
-    server = await serve("2.14", store)
+    server = await serve("2.8", store)
     client = connect(server)
     server.inject(faults.Status(200, body), when=lambda request: request.method == "POST")
     with pytest.raises(APIResponseError) as caught:

@@ -44,7 +44,7 @@ async def test_pages_end_if_max_pages_leaves_no_request_to_read_again(
     serve: Serve, connect: Connect, store: Store, max_pages: int
 ) -> None:
     goal = busy_second(store)
-    client = connect(await serve("2.14", store), routes="sites")
+    client = connect(await serve("2.8", store), routes="sites")
     sessions = client.goals.sessions.iter(
         1, goal, page_size=4, max_pages=max_pages, concurrency=1, **PAST
     )
@@ -59,7 +59,7 @@ async def test_pages_respect_a_limit_and_can_be_resumed(
     serve: Serve, connect: Connect, store: Store, size: int
 ) -> None:
     goal = busy_second(store)
-    client = connect(await serve("2.14", store), routes="sites")
+    client = connect(await serve("2.8", store), routes="sites")
     for limit in range(1, 31):
         whole = client.goals.sessions.iter(1, goal, page_size=size, limit=limit, **PAST)
         limited = [s.session_id async for page in whole.pages() for s in page]
@@ -79,7 +79,7 @@ async def test_pages_respect_a_limit_and_can_be_resumed(
 
 async def test_manipulated_positions(serve: Serve, connect: Connect, store: Store) -> None:
     goal = busy_second(store)
-    server = await serve("2.14", store)
+    server = await serve("2.8", store)
     sessions = connect(server, routes="sites").goals.sessions.iter(1, goal, page_size=4, **PAST)
     pages = sessions.pages()
     position = json.loads((await anext(pages)).position or "")
@@ -151,7 +151,7 @@ async def test_duplicate_sites_are_walked_once(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     busy_second(store)
-    client = connect(await serve("2.14", store), routes="sites")
+    client = connect(await serve("2.8", store), routes="sites")
     for sites in ([1, 1], (1, "1"), iter([1])):
         walk = client.goals.sessions.iter_all(sites, **PAST)
         assert len(await walk.collect()) == len(await walk.collect()) == 30

@@ -29,7 +29,7 @@ from .helpers import (
 
 
 async def test_close_ends_calls_in_flight(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server, routes="sites", max_connections=4)
     with server.hold() as held:
         calls = [asyncio.create_task(client.goals.list(1)) for _ in range(10)]
@@ -47,7 +47,7 @@ async def test_close_ends_calls_in_flight(serve: Serve, connect: Connect) -> Non
 async def test_close_with_a_session_passed_in_ends_only_its_own_calls(
     serve: Serve, connect: Connect, fault: Any
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     async with aiohttp.ClientSession() as session:
         client = connect(server, session=session, routes="sites")
         injected = server.inject(fault, when=lambda request: "page" in request.query)
@@ -64,7 +64,7 @@ async def test_close_with_a_session_passed_in_ends_only_its_own_calls(
 
 
 async def test_close_ends_running_walks(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server, routes="sites")
     found: list[Goal] = []
     with server.hold(lambda request: request.query.get("page") == "4") as held:
@@ -81,7 +81,7 @@ async def test_close_ends_running_walks(serve: Serve, connect: Connect) -> None:
 
 
 async def test_closing_from_within_a_walk(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server)
     found: list[Goal] = []
 
@@ -98,7 +98,7 @@ async def test_closing_from_within_a_walk(serve: Serve, connect: Connect) -> Non
 
 
 async def test_after_close(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server)
     await client.close()
     walk = client.goals.iter(1)
@@ -118,7 +118,7 @@ async def test_after_close(serve: Serve, connect: Connect) -> None:
 
 
 async def test_a_walk_that_is_continued_after_close(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server)
     iterator = aiter(client.goals.iter(1, page_size=2, concurrency=1))
     await anext(iterator)
@@ -129,7 +129,7 @@ async def test_a_walk_that_is_continued_after_close(serve: Serve, connect: Conne
 
 
 async def test_async_with(serve: Serve) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     async with RybbitClient(server.api_key, base_url=server.url) as client:
         assert len(await client.goals.list(1)) == 10
         assert not client.closed
@@ -148,7 +148,7 @@ async def test_async_with(serve: Serve) -> None:
 
 
 async def test_closing_a_view_closes_the_client(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server)
     view = client.with_options(concurrency=2)
     await view.close()

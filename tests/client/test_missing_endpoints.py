@@ -23,7 +23,7 @@ from .conftest import Connect, Serve
 from .helpers import LAYOUT, ONCE, RELEASES, SITES_RELEASES, UNKNOWN_ID, World, lines, login, writes
 
 SERIES = Route(None, "/api/sites/{site}/goals/time-series")
-"""Only of the newer layout, and there only of 2.14."""
+"""Only of the newer layout, and there only of 2.8."""
 MISSING = Route("/api/missing/{site}", "/api/sites/{site}/missing")
 """No server has it, in either layout."""
 COMMON = Route("/api/missing/{site}", "/api/missing/{site}")
@@ -78,7 +78,7 @@ async def assert_usable(client: RybbitClient, server: RybbitServer) -> None:
 async def test_an_endpoint_of_one_layout_that_the_server_has(
     serve: Serve, connect: Connect, state: str
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = await connected(server, connect, state)
     assert await send(client, SERIES) == 200
     probe = ["GET /api/goals/1", "GET /api/sites/1/goals"] if state == "unknown" else []
@@ -184,7 +184,7 @@ async def test_a_site_that_does_not_exist_is_not_a_missing_endpoint(
 async def test_concurrent_first_calls_cost_one_probe(
     serve: Serve, connect: Connect, route: Route
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = await connected(server, connect, "unknown")
     calls = [send(client, route) for _ in range(10)]
     results = await asyncio.gather(*calls, return_exceptions=True)
@@ -200,7 +200,7 @@ async def test_concurrent_first_calls_cost_one_probe(
 
 @pytest.mark.parametrize("state", STATES)
 async def test_a_common_path_needs_no_probe(serve: Serve, connect: Connect, state: str) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = await connected(server, connect, state)
     assert await send(client, Route("/api/version", "/api/version")) == 200
     assert lines(server) == ["GET /api/version"]
@@ -226,7 +226,7 @@ async def test_a_common_path_that_is_missing(
 async def test_a_common_path_without_a_site_cannot_be_probed(
     serve: Serve, connect: Connect, state: str
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = await connected(server, connect, state)
     error = await refused(client, WITHOUT_SITE, site=None)
     assert isinstance(error, EndpointNotFoundError)
@@ -252,7 +252,7 @@ async def test_a_request_of_ones_own(serve: Serve, connect: Connect) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("route", [SERIES, MISSING, COMMON, OLD], ids=str)
-@pytest.mark.parametrize("release", ["2.2", "2.14"])
+@pytest.mark.parametrize("release", ["2.2", "2.8"])
 async def test_a_wrong_base_url(
     serve: Serve, connect: Connect, release: str, route: Route, method: str
 ) -> None:
@@ -268,7 +268,7 @@ async def test_a_wrong_base_url(
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_base_url_that_becomes_wrong(serve: Serve, connect: Connect, method: str) -> None:
     """Something else has taken the server's place."""
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = await connected(server, connect, "known")
     for route in (SERIES, MISSING, COMMON):
         server.inject(
@@ -282,7 +282,7 @@ async def test_a_base_url_that_becomes_wrong(serve: Serve, connect: Connect, met
     assert len(await client.goals.list(1)) == 10
 
 
-@pytest.mark.parametrize(("release", "routes"), [("2.14", "goals"), ("2.2", "sites")])
+@pytest.mark.parametrize(("release", "routes"), [("2.8", "goals"), ("2.2", "sites")])
 async def test_a_wrong_fixed_layout_is_not_a_missing_endpoint(
     serve: Serve, connect: Connect, release: str, routes: str
 ) -> None:
@@ -300,7 +300,7 @@ async def test_a_wrong_fixed_layout_is_not_a_missing_endpoint(
 async def test_the_page_of_a_proxy_is_not_a_missing_endpoint(
     serve: Serve, connect: Connect, route: Route, state: str
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = await connected(server, connect, state)
     server.inject(faults.Html(404), times=None)
     error = await refused(client, route)
@@ -311,7 +311,7 @@ async def test_the_page_of_a_proxy_is_not_a_missing_endpoint(
 
 
 async def test_the_page_of_a_proxy_does_not_tell_the_layout(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = await connected(server, connect, "unknown")
     server.inject(faults.Html(404))
     with pytest.raises(NotFoundError):
@@ -359,7 +359,7 @@ async def test_a_key_that_is_wrong_comes_before_a_missing_endpoint(
 async def test_what_cannot_be_found_out_is_not_told_as_a_fact(
     serve: Serve, connect: Connect, route: Route, fault: faults.Fault
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = await connected(server, connect, "unknown")
     server.inject(fault, times=None, when=lambda request: "missing" not in request.path)
     error = await refused(client, route)
@@ -374,7 +374,7 @@ async def test_what_cannot_be_found_out_is_not_told_as_a_fact(
 async def test_a_probe_that_fails_after_a_write_leaves_what_was_known(
     serve: Serve, connect: Connect, fault: faults.Fault
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = await connected(server, connect, "known")
     server.inject(fault, times=None, when=lambda request: request.method == "GET")
     assert isinstance(await refused(client, MISSING, "POST"), EndpointNotFoundError)
@@ -393,26 +393,26 @@ async def test_a_newer_release_gets_an_endpoint(serve: Serve, connect: Connect) 
     assert isinstance(await refused(client, SERIES), EndpointNotFoundError)
     server.release = "2.4"
     assert isinstance(await refused(client, SERIES), EndpointNotFoundError)
-    server.release = "2.14"
+    server.release = "2.8"
     assert await send(client, SERIES) == 200
     await assert_usable(client, server)
 
 
 async def test_an_older_release_loses_an_endpoint(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = await connected(server, connect, "known")
     server.release = "2.2"
     error = await refused(client, SERIES)
     assert isinstance(error, EndpointNotFoundError)
     assert error.message == "Servers with the URL layout 'goals' do not have this endpoint"
     assert await send(client, OLD) == 200
-    server.release = "2.14"
+    server.release = "2.8"
     error = await refused(client, OLD)
     assert isinstance(error, EndpointNotFoundError)
     await assert_usable(client, server)
 
 
-@pytest.mark.parametrize(("old", "new"), [("2.2", "2.14"), ("2.14", "2.2")])
+@pytest.mark.parametrize(("old", "new"), [("2.2", "2.8"), ("2.8", "2.2")])
 async def test_a_write_to_a_missing_endpoint_is_sent_once_in_each_layout(
     serve: Serve, connect: Connect, old: str, new: str
 ) -> None:

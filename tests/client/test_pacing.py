@@ -338,15 +338,15 @@ async def test_stats(serve: Serve, connect: Connect, clock: FakeClock) -> None:
     client = connect(server, routes="sites")
     assert client.stats == Stats(0, 0, 0, 0)
     page = await client.request("GET", "/api/version")
-    assert page == {"version": "2.14.0"}
-    assert client.stats == Stats(requests=1, bytes=len(b'{"version":"2.14.0"}'))
+    assert page == {"version": "2.8.0"}
+    assert client.stats == Stats(requests=1, bytes=len(b'{"version":"2.8.0"}'))
     server.inject(faults.Status(503, b"busy"))
     server.inject(faults.Status(429, b"busy"))
     before = client.stats
     await client.with_options(timeout=9).request("GET", "/api/version")
     after = client.stats
-    assert before == Stats(requests=1, bytes=20)  # a value, not a view
-    assert after == Stats(requests=4, retries=2, pauses=1, bytes=20 + 4 + 4 + 20)
+    assert before == Stats(requests=1, bytes=19)  # a value, not a view
+    assert after == Stats(requests=4, retries=2, pauses=1, bytes=19 + 4 + 4 + 19)
     server.inject(faults.Gzip())
     await client.request("GET", "/api/version")
     assert client.stats.bytes == after.bytes + 20  # counted after decompression

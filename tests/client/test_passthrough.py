@@ -33,7 +33,7 @@ from .helpers import ONCE, login
 
 
 async def test_headers(serve: Serve, connect: Connect, store: Store) -> None:
-    server = await serve("2.14", store)
+    server = await serve("2.8", store)
     mine = {"X-Mine": "1", "user-agent": "mine/1.0", "Accept-Encoding": "identity"}
     client = connect(server, auth=login(server), headers=mine)
     await client.goals.create(1, PathGoal("/a"))

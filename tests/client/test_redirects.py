@@ -18,7 +18,7 @@ from .helpers import (
 @pytest.fixture
 async def other(serve: Serve) -> RybbitServer:
     """A second server, on another port: another origin."""
-    return await serve("2.14")
+    return await serve("2.8")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -26,7 +26,7 @@ async def other(serve: Serve) -> RybbitServer:
 async def test_a_redirect_to_another_origin_is_refused(
     serve: Serve, connect: Connect, other: RybbitServer, status: int, method: str
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Redirect(f"{other.url}/api/version", status))
     with pytest.raises(APIStatusError, match="credentials are not sent to another host") as caught:
         await connect(server).request(method, "/api/version")
@@ -50,7 +50,7 @@ async def test_a_redirect_to_another_origin_is_refused(
 async def test_a_redirect_that_only_looks_like_the_same_origin(
     serve: Serve, connect: Connect, to: str
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Redirect(to.format(port=server.url.rpartition(":")[2])))
     with pytest.raises(APIStatusError, match="was not followed"):
         await connect(server).request("GET", "/api/version")
@@ -72,7 +72,7 @@ async def test_a_password_is_not_sent_to_another_origin(
 async def test_a_redirect_within_the_origin_is_followed_for_reads(
     serve: Serve, connect: Connect, status: int, absolute: bool
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     to = "/api/sites/1/goals?page=2&page_size=10"
     server.inject(faults.Redirect(server.url + to if absolute else to, status))
     page = await connect(server, routes="sites").goals.list(1)
@@ -85,7 +85,7 @@ async def test_a_redirect_within_the_origin_is_followed_for_reads(
 async def test_a_redirect_of_a_write_is_not_followed(
     serve: Serve, connect: Connect, method: str
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Redirect(f"{server.url}/api/sites/1/goals/", 307))
     with pytest.raises(APIStatusError, match="a write is not sent twice"):
         await connect(server).request(method, "/api/sites/1/goals/101")
@@ -93,7 +93,7 @@ async def test_a_redirect_of_a_write_is_not_followed(
 
 
 async def test_endless_redirects_end(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Redirect("/api/version"), times=None)
     with pytest.raises(APIStatusError) as caught:
         await connect(server).request("GET", "/api/version")

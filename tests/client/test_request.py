@@ -38,7 +38,7 @@ class Series:
 
 
 async def test_request(serve: Serve, connect: Connect, world: World) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server)
     params = {
         "goal_ids": str(world.goal("Pricing seen")),
@@ -68,7 +68,7 @@ async def test_request(serve: Serve, connect: Connect, world: World) -> None:
 
 
 async def test_a_response_that_does_not_fit_the_class(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server)
     server.inject(faults.Status(200, {"data": [{"time": "a", "goal_id": "x"}]}))
     with pytest.raises(APIResponseError) as caught:
@@ -83,7 +83,7 @@ async def test_a_response_that_does_not_fit_the_class(serve: Serve, connect: Con
 async def test_request_with_a_body_and_an_empty_response(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
-    server = await serve("2.14", store)
+    server = await serve("2.8", store)
     client = connect(server)
     body = {"goalType": "path", "config": {"pathPattern": "/é"}}
     made = await client.request("POST", "/api/sites/1/goals", json=body)

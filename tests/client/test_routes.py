@@ -83,7 +83,7 @@ async def test_auto_finds_the_layout_once(serve: Serve, connect: Connect, releas
 
 
 async def test_any_read_can_find_the_layout(serve: Serve, connect: Connect, world: World) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server)
     goal = world.goal("Pricing seen")
     await client.goals.sessions.list(1, goal)
@@ -96,7 +96,7 @@ async def test_any_read_can_find_the_layout(serve: Serve, connect: Connect, worl
 
 
 async def test_many_concurrent_first_calls_cost_one_probe(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server)
     with server.hold() as held:
         calls = [asyncio.create_task(client.goals.list(1)) for _ in range(20)]
@@ -111,7 +111,7 @@ async def test_many_concurrent_first_calls_cost_one_probe(serve: Serve, connect:
 async def test_the_call_that_finds_the_layout_may_be_cancelled(
     serve: Serve, connect: Connect
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server)
     with server.hold() as held:
         first = asyncio.create_task(client.goals.list(1))
@@ -125,14 +125,14 @@ async def test_the_call_that_finds_the_layout_may_be_cancelled(
 
 
 async def test_the_call_that_finds_the_layout_may_fail(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Reset())
     client = connect(server, retry=ONCE)
     results = await settled(*(client.goals.list(1) for _ in range(5)))
     assert [type(r).__name__ for r in results] == ["APIConnectionError"] + ["Page"] * 4
 
 
-@pytest.mark.parametrize("release", ["2.2", "2.14"])
+@pytest.mark.parametrize("release", ["2.2", "2.8"])
 async def test_a_first_write_is_preceded_by_a_probe(
     serve: Serve, connect: Connect, store: Store, release: str
 ) -> None:
@@ -144,7 +144,7 @@ async def test_a_first_write_is_preceded_by_a_probe(
         lines(server)[1:]
         == {
             "2.2": ["GET /api/goals/1", "POST /api/goals/1", "POST /api/goals/1"],
-            "2.14": [
+            "2.8": [
                 "GET /api/goals/1",
                 "GET /api/sites/1/goals",
                 "POST /api/sites/1/goals",
@@ -158,7 +158,7 @@ async def test_a_first_write_is_preceded_by_a_probe(
 async def test_concurrent_first_writes_are_preceded_by_one_probe(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
-    server = await serve("2.14", store)
+    server = await serve("2.8", store)
     client = connect(server)
     await asyncio.gather(*(client.goals.create(1, PathGoal(f"/{n}")) for n in range(8)))
     assert lines(server).count("GET /api/goals/1") == 1
@@ -170,7 +170,7 @@ async def test_a_first_write_with_a_key_that_may_not_read(
     serve: Serve, connect: Connect, store: Store
 ) -> None:
     """The read that finds the layout is refused, which shows the layout, too."""
-    server = await serve("2.14", store)
+    server = await serve("2.8", store)
     client = connect(server, server.add_key(scopes=["goals:write"]))
     result = await client.goals.create(1, PathGoal("/a"))
     assert result.success
@@ -220,7 +220,7 @@ async def test_a_goal_that_does_not_exist(
 async def test_a_write_to_a_missing_site_is_not_repeated_in_the_other_layout(
     serve: Serve, connect: Connect
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server)
     await client.goals.list(1)
     with pytest.raises(NotFoundError, match="Site not found"):
@@ -266,7 +266,7 @@ async def test_a_refusal_in_the_documented_layout_is_not_asked_twice(
 
 
 @pytest.mark.parametrize(
-    ("release", "routes"), [("2.14", "goals"), ("2.4", "goals"), ("2.2", "sites")]
+    ("release", "routes"), [("2.8", "goals"), ("2.4", "goals"), ("2.2", "sites")]
 )
 async def test_a_wrong_fixed_layout_is_named_in_the_error(
     serve: Serve, connect: Connect, release: str, routes: str
@@ -289,7 +289,7 @@ async def test_an_unknown_layout_is_refused_by_the_constructor(
         connect(server, routes="v2")
 
 
-@pytest.mark.parametrize("release", ["2.2", "2.14"])
+@pytest.mark.parametrize("release", ["2.2", "2.8"])
 async def test_a_server_with_neither_layout_is_told_as_a_wrong_base_url(
     serve: Serve, connect: Connect, release: str
 ) -> None:
@@ -307,7 +307,7 @@ async def test_a_server_with_neither_layout_is_told_as_a_wrong_base_url(
 # --- a server that becomes another release ------------------------------------------------------
 
 
-@pytest.mark.parametrize(("old", "new"), [("2.2", "2.14"), ("2.14", "2.2")])
+@pytest.mark.parametrize(("old", "new"), [("2.2", "2.8"), ("2.8", "2.2")])
 async def test_a_read_notices_another_release(
     serve: Serve, connect: Connect, old: str, new: str
 ) -> None:
@@ -326,7 +326,7 @@ async def test_a_read_notices_another_release(
     assert lines(server) == [_five(LAYOUT[old], 0)[0]]
 
 
-@pytest.mark.parametrize(("old", "new"), [("2.2", "2.14"), ("2.14", "2.2")])
+@pytest.mark.parametrize(("old", "new"), [("2.2", "2.8"), ("2.8", "2.2")])
 async def test_a_write_notices_another_release(
     serve: Serve, connect: Connect, store: Store, old: str, new: str
 ) -> None:
@@ -353,7 +353,7 @@ async def test_a_walk_goes_on_across_an_upgrade(serve: Serve, connect: Connect) 
     async for goal in client.goals.iter(1, page_size=2, concurrency=1):
         found.append(goal.goal_id)
         if len(found) == 5:
-            server.release = "2.14"
+            server.release = "2.8"
     assert len(found) == len(set(found)) == 14
 
 
@@ -361,7 +361,7 @@ async def test_concurrent_calls_notice_another_release(serve: Serve, connect: Co
     server = await serve("2.2")
     client = connect(server)
     await client.goals.list(1)
-    server.release = "2.14"
+    server.release = "2.8"
     pages = await asyncio.gather(*(client.goals.list(1) for _ in range(10)))
     assert [len(page) for page in pages] == [10] * 10
     server.requests.clear()

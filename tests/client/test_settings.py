@@ -21,7 +21,7 @@ from .helpers import (
 
 
 async def test_environment(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     monkeypatch.setenv("RYBBIT_API_KEY", f" {server.api_key}\n")
     monkeypatch.setenv("RYBBIT_BASE_URL", server.url + "/")
     async with RybbitClient() as client:
@@ -118,7 +118,7 @@ def test_bad_options(options: dict[str, Any]) -> None:
 
 
 async def test_with_options(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server, routes="sites", concurrency=8)
     view = client.with_options(concurrency=2)
     assert type(view) is RybbitClient

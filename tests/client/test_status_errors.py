@@ -51,7 +51,7 @@ STATUSES: list[tuple[int, type[APIStatusError]]] = [
 async def test_each_status_has_its_class(
     serve: Serve, connect: Connect, status: int, cls: type[APIStatusError], method: str
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Status(status, {"error": "No", "message": "Because", "details": [1]}))
     client = connect(server, retry=ONCE)
     with pytest.raises(APIStatusError) as caught:
@@ -82,7 +82,7 @@ async def test_each_status_has_its_class(
 async def test_each_shape_of_an_error_body(
     serve: Serve, connect: Connect, body: object, message: str
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Status(400, body))
     with pytest.raises(BadRequestError) as caught:
         await connect(server, routes="sites").goals.list(1)
@@ -90,7 +90,7 @@ async def test_each_shape_of_an_error_body(
 
 
 async def test_the_page_of_a_proxy(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Html(502))
     with pytest.raises(ServerError) as caught:
         await connect(server, routes="sites", retry=ONCE).goals.list(1)
@@ -99,7 +99,7 @@ async def test_the_page_of_a_proxy(serve: Serve, connect: Connect) -> None:
 
 
 async def test_a_long_body_is_shortened(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server, routes="sites", retry=ONCE)
     server.inject(faults.Status(500, "x" * 100_000))
     with pytest.raises(ServerError) as caught:
@@ -129,7 +129,7 @@ async def test_a_long_body_is_shortened(serve: Serve, connect: Connect) -> None:
 async def test_rate_limit_errors(
     serve: Serve, connect: Connect, headers: Any, body: Any, after: Any, scope: Any
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Status(429, body, headers))
     with pytest.raises(RateLimitError) as caught:
         await connect(server, routes="sites", retry=ONCE).goals.list(1)
@@ -153,7 +153,7 @@ ECHOES = ["error", "message", "details", "scope", "nested", "text", "location", 
 async def test_the_key_is_in_no_error_even_if_the_server_echoes_it(
     serve: Serve, connect: Connect, status: int, echo: str
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     key = server.api_key
     body: Any = {
         "error": {"error": f"bad key {key}"},
@@ -179,7 +179,7 @@ async def test_the_key_is_in_no_error_even_if_the_server_echoes_it(
 
 
 async def test_errors_pickle_and_copy(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server, routes="sites", timeout=0.05, retry=ONCE)
     for fault in (
         faults.Status(429, {"error": "a", "details": [1]}, {"Retry-After": "1"}),

@@ -26,7 +26,7 @@ from .helpers import (
 
 
 async def test_total_timeout(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Stall(), times=None)
     for client in (
         connect(server, timeout=0.05, retry=ONCE),
@@ -43,7 +43,7 @@ async def test_total_timeout(serve: Serve, connect: Connect) -> None:
 async def test_total_timeout_of_a_response_that_arrives_slowly(
     serve: Serve, connect: Connect
 ) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(faults.Trickle(chunk=1, seconds=0.005))
     client = connect(server, routes="sites", timeout=Timeout(read=1, total=0.1), retry=ONCE)
     with pytest.raises(APITimeoutError, match=r"Timeout\.total"):
@@ -54,7 +54,7 @@ async def test_total_timeout_of_a_response_that_arrives_slowly(
     "fault", [faults.Stall(), faults.Trickle(chunk=10, seconds=60)], ids=["head", "body"]
 )
 async def test_read_timeout(serve: Serve, connect: Connect, fault: Any) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     server.inject(fault)
     client = connect(server, routes="sites", timeout=Timeout(read=0.05), retry=ONCE)
     with pytest.raises(APITimeoutError, match=r"0\.05 s \(Timeout.read\)") as caught:
@@ -101,7 +101,7 @@ def test_invalid_timeouts(seconds: Any) -> None:
 
 
 async def test_a_timeout_leaves_the_client_usable(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server, routes="sites")
     server.inject(faults.Stall())
     with pytest.raises(APITimeoutError):
@@ -112,7 +112,7 @@ async def test_a_timeout_leaves_the_client_usable(serve: Serve, connect: Connect
 
 
 async def test_cancelling_a_call_is_a_cancellation(serve: Serve, connect: Connect) -> None:
-    server = await serve("2.14")
+    server = await serve("2.8")
     client = connect(server, routes="sites")
     with server.hold() as held:
         call = asyncio.create_task(client.goals.list(1))

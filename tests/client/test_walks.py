@@ -62,7 +62,7 @@ GOAL = 101
 
 @pytest.fixture
 async def server(serve: Serve, rows: Store) -> RybbitServer:
-    return await serve("2.14", rows)
+    return await serve("2.8", rows)
 
 
 @pytest.fixture
@@ -416,7 +416,7 @@ async def test_duplicate_rows_are_yielded_once(serve: Serve, connect: Connect) -
         goal = store.add_goal(site, "path", {"pathPattern": "/"})
         for at in range(30):
             store.add_session(site, end=LAST - timedelta(minutes=at + 1), session_id=f"s{at:03}")
-        server = await serve("2.14", store)
+        server = await serve("2.8", store)
         client = connect(server, routes="sites")
         server.inject(
             faults.Before(lambda: store.add_session(site, end=LAST, session_id="new")),

@@ -128,7 +128,7 @@ async def serve(clock: Clock) -> AsyncIterator[Serve]:
     """Start servers, each with a site. They are stopped after the test."""
     rigs: list[Rig] = []
 
-    async def start(release: str = "2.14", **options: Any) -> Rig:
+    async def start(release: str = "2.8", **options: Any) -> Rig:
         server = RybbitServer(release, clock=clock, **options)
         await server.start()
         # Tests send cookies themselves, because Secure cookies are not sent over plain HTTP.
@@ -145,7 +145,7 @@ async def serve(clock: Clock) -> AsyncIterator[Serve]:
         await rig.server.__aexit__(None, None, None)
 
 
-@pytest.fixture(params=["2.2", "2.4", "2.14"])
+@pytest.fixture(params=["2.2", "2.4", "2.8"])
 async def rig(request: pytest.FixtureRequest, serve: Serve) -> Rig:
     """A server of each release in turn."""
     return await serve(request.param)

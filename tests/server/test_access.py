@@ -13,7 +13,7 @@ from .conftest import Rig, Serve
 REFUSALS = {
     "2.2": (401, {"error": "Unauthorized"}),
     "2.4": (403, {"error": "Forbidden"}),
-    "2.14": (403, {"error": "Forbidden"}),
+    "2.8": (403, {"error": "Forbidden"}),
 }
 GOAL = {"goalType": "path", "config": {"pathPattern": "/"}}
 
@@ -103,8 +103,8 @@ async def test_a_write_with_a_key_is_forbidden_after_validation(serve: Serve, re
     assert len(rig.store.goals(rig.site)) == 1
 
 
-async def test_2_14_keys_write_by_scope(serve: Serve) -> None:
-    rig = await serve("2.14")
+async def test_2_8_keys_write_by_scope(serve: Serve) -> None:
+    rig = await serve("2.8")
     created = await rig.send("POST", rig.goals(), json=GOAL)
     assert created.status == 201
     goal = created.json["goalId"]
@@ -204,11 +204,11 @@ async def test_a_session_expires(rig: Rig, how: str) -> None:
     assert (reply.status, reply.json) == forbidden(rig)
 
 
-async def test_a_write_from_another_origin_is_forbidden_on_2_14(rig: Rig) -> None:
+async def test_a_write_from_another_origin_is_forbidden_on_2_8(rig: Rig) -> None:
     cookie = await rig.as_user()
     foreign = {**cookie, "Origin": "https://elsewhere.example"}
     reply = await rig.send("POST", rig.goals(), json=GOAL, headers=foreign)
-    if rig.server.release == "2.14":
+    if rig.server.release == "2.8":
         assert (reply.status, reply.json) == (403, {"error": "Origin not allowed"})
     else:
         assert reply.status == 201
@@ -255,7 +255,7 @@ async def test_the_older_limit_is_500_and_per_key(serve: Serve) -> None:
 
 
 async def test_the_bucket_is_used_up_and_refills_five_a_second(serve: Serve) -> None:
-    rig = await serve("2.14", rate_limit=True)
+    rig = await serve("2.8", rate_limit=True)
     for left in range(49, -1, -1):
         reply = await rig.get(rig.goals())
         assert reply.status == 200
@@ -271,7 +271,7 @@ async def test_the_bucket_is_used_up_and_refills_five_a_second(serve: Serve) -> 
 
 
 async def test_the_bucket_is_per_owner_shared_by_all_its_keys(serve: Serve) -> None:
-    rig = await serve("2.14", rate_limit=BucketLimit(burst=2))
+    rig = await serve("2.8", rate_limit=BucketLimit(burst=2))
     theirs = rig.store.add_site(organisation="theirs")
     assert (await rig.get(rig.goals())).status == 200
     rig.key = rig.server.read_only_key
@@ -282,7 +282,7 @@ async def test_the_bucket_is_per_owner_shared_by_all_its_keys(serve: Serve) -> N
 
 
 async def test_every_response_to_a_key_has_the_headers(serve: Serve) -> None:
-    rig = await serve("2.14", rate_limit=True)
+    rig = await serve("2.8", rate_limit=True)
     for path in (rig.goals(), rig.sessions(999), rig.goals(999)):
         reply = await rig.get(path)
         for prefix in ("X-RateLimit-Burst", "X-RateLimit-Daily", "RateLimit"):
@@ -300,7 +300,7 @@ async def test_every_response_to_a_key_has_the_headers(serve: Serve) -> None:
 
 
 async def test_the_daily_quota_resets_at_midnight_utc(serve: Serve) -> None:
-    rig = await serve("2.14", rate_limit=BucketLimit(daily=2))
+    rig = await serve("2.8", rate_limit=BucketLimit(daily=2))
     assert (await rig.get(rig.goals())).headers["RateLimit-Limit"] == "2"
     await rig.get(rig.goals())
     rig.clock.move(hours=2)

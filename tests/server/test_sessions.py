@@ -244,7 +244,7 @@ async def walked(rig: Rig, goal: int, limit: int) -> list[dict[str, Any]]:
 @pytest.fixture
 async def busy(serve: Serve) -> tuple[Rig, int]:
     """600 sessions, of which 200 end in one second and 150 in another."""
-    rig = await serve("2.14")
+    rig = await serve("2.8")
     rows = []
     for at in range(600):
         second = 100 if at < 200 else 300 if at < 350 else 1000 + at
@@ -382,11 +382,11 @@ async def test_new_events_are_in_the_next_response(rig: Rig) -> None:
         rig.store.add_session(rig.site, end=NOW - timedelta(seconds=at))
 
 
-# The series (2.14)
+# The series (2.8)
 
 
 async def test_time_series(serve: Serve) -> None:
-    rig = await serve("2.14")
+    rig = await serve("2.8")
     goal, other = (
         rig.store.add_goal(rig.site, "path", {"pathPattern": f"/{name}"}) for name in "ab"
     )
@@ -439,6 +439,6 @@ async def test_time_series(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.4"])
-async def test_no_time_series_before_2_14(serve: Serve, release: str) -> None:
+async def test_no_time_series_before_2_8(serve: Serve, release: str) -> None:
     rig = await serve(release)
     assert (await rig.get(rig.goals() + "/time-series")).status == 404
