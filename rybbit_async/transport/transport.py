@@ -13,7 +13,7 @@ from attrs import define, frozen
 from ..errors import APIConnectionError, APIStatusError, RateLimitError, RybbitError
 from ..wire.messages import Request, Response, error_from_response
 from .auth import ApiKey, Credentials, NoAuth, PasswordLogin
-from .clock import Clock, Timer
+from .clock import Clock, ServerClock, Timer
 from .hints import Hints
 from .http import Http, HttpOptions
 from .options import Options
@@ -63,6 +63,7 @@ class Transport:
     ) -> None:
         self.http = Http(base_url, session=session, options=options, redact=self.redact)
         self.timer = Timer(clock)
+        self.server_clock = ServerClock(self.timer)
         self._auth = (
             SignIn(auth, self._post_sign_in, self.timer)
             if isinstance(auth, PasswordLogin)
@@ -158,6 +159,7 @@ class Transport:
             )
             outcome = str(response.status)
             self._turns.learn(response.headers)
+            self.server_clock.learn(response.headers)
         except RybbitError as error:
             outcome = type(error).__name__
             raise
