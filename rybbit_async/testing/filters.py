@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import attrs
 
+from .queries.columns import ATTRIBUTED_CHANNEL, POSITION
 from .releases import Release
 from .sql import quoted, value_text
 
@@ -55,12 +56,13 @@ _EXPRESSIONS = {
     "operating_system_version": "operating_system || ' ' || operating_system_version",
     "dimensions": "screen_width || 'x' || screen_height",
     "city": "region || '-' || city",
+    # The domain without www, also where the referrer has no scheme.
     "referrer": (
-        "regexp_replace(regexp_extract(referrer, '^[a-z]+://([^/:?#]+)', 1), '^www\\.', '')"
+        "regexp_extract(referrer, '^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://)?(?:www[.])?([^/:?#]+)', 1)"
     ),
 }
 _NUMERIC = frozenset({"lat", "lon"})
-_BY_SESSION = frozenset({"entry_page", "exit_page", "event_name"})
+_PAGES = {"entry_page": "arg_min", "exit_page": "arg_max"}
 _NEGATIONS = {"not_equals": "equals", "not_contains": "contains", "not_regex": "regex"}
 _COMPARISONS = {
     "greater_than": ">",
@@ -68,6 +70,8 @@ _COMPARISONS = {
     "greater_than_or_equal": ">=",
     "less_than_or_equal": "<=",
 }
+_NULL_TESTS = frozenset({"is_null", "is_not_null"})
+_NO_REGEX_ON = frozenset({"event_name", *_PAGES})
 
 
 def parse_filters(given: Sequence[str], release: Release) -> list[Filter]:
@@ -98,7 +102,7 @@ def _parse(one: object, release: Release) -> Filter:
         raise InvalidFilterError(f"unknown filter parameter {parameter!r}")
     if not isinstance(kind, str) or kind not in release.filter_types:
         raise InvalidFilterError(f"unknown filter type {kind!r}")
-    if kind in {"is_null", "is_not_null"}:
+    if kind in _NULL_TESTS:
         values = [""]
     if not isinstance(values, list):
         raise InvalidFilterError("value must be an array")
@@ -110,10 +114,10 @@ def _parse(one: object, release: Release) -> Filter:
     texts = tuple(value_text(value) for value in listed)
     if kind in {"regex", "not_regex"} and (
         any(len(text) > 500 for text in texts)
-        or (release.filter_quirks and parameter in _BY_SESSION)
+        or (release.session_regexes_fail and parameter in _NO_REGEX_ON)
     ):
         raise UnusableFilterError("the regex is too long, or the parameter takes none")
-    if release.filter_quirks and parameter == "user_id" and kind == "contains":
+    if release.user_id_equality_only and parameter == "user_id" and kind != "equals":
         kind = "not_equals"
     return Filter(parameter, kind, texts)
 
@@ -123,68 +127,100 @@ def condition_of(filters: Iterable[Filter], release: Release, within: str) -> st
 
     `within` is the condition of site and window. What is known only of a whole session (its entry
     page, its exit page, the names of its events) is looked up among the events there. Raises
-    `UnusableFilterError` for a comparison with something that is not a number.
+    `UnusableFilterError` for a test that the database cannot run.
     """
     conditions = [_condition(one, release, within) for one in filters]
     return " AND ".join(["TRUE", *conditions]) if conditions else "TRUE"
 
 
 def _condition(one: Filter, release: Release, within: str) -> str:
-    if one.parameter in _BY_SESSION:
-        return _by_session(one, release, within)
     if one.parameter in _NUMERIC:
-        return _test(one.parameter, one.type, one.values, release, numeric=True)
-    expression = _EXPRESSIONS.get(one.parameter, one.parameter)
-    return _test(expression, one.type, one.values, release)
-
-
-def _by_session(one: Filter, release: Release, within: str) -> str:
-    chosen = f"session_id IN (SELECT session_id FROM events WHERE {within}"
+        return _number_test(one, release)
+    sessions = f"session_id IN (SELECT session_id FROM events WHERE {within}"
     if one.parameter == "event_name":
-        if one.type == "not_equals" and release.filter_quirks and len(one.values) > 1:
-            return "TRUE"
-        positive = _NEGATIONS.get(one.type)
-        test = _test("event_name", positive or one.type, one.values, release)
-        return f"{'NOT ' if positive else ''}({chosen} AND {test}))"
-    pick = "arg_min" if one.parameter == "entry_page" else "arg_max"
-    page = f"{pick}(pathname, (epoch(timestamp)::BIGINT << 32) | rowid)"
-    test = _test(page, one.type, one.values, release)
-    return f"{chosen} AND type = 'pageview' GROUP BY session_id HAVING {test})"
+        # Any event will do, for negations too: each session has a page view, whose name is empty.
+        return f"{sessions} AND {_text_test('event_name', one, release, comparable=True)})"
+    value = None
+    if one.parameter in _PAGES:
+        sessions += " AND type = 'pageview'"
+        value = f"{_PAGES[one.parameter]}(pathname, {POSITION})"
+    elif one.parameter == "channel":
+        value = _SESSION_CHANNELS[release.channel_filter]
+    if value is None:
+        expression = _EXPRESSIONS.get(one.parameter, one.parameter)
+        return _text_test(expression, one, release)
+    test = _text_test(value, one, release, comparable=True)
+    return f"{sessions} GROUP BY session_id HAVING {test})"
 
 
-def _test(
-    expression: str, kind: str, texts: Sequence[str], release: Release, *, numeric: bool = False
+_SESSION_CHANNELS = {
+    "event": None,
+    "first": f"arg_min(channel, {POSITION})",
+    "attributed": ATTRIBUTED_CHANNEL,
+}
+
+
+def _number_test(one: Filter, release: Release) -> str:
+    """The condition on a column of numbers. There are no tests of text or NULL on it."""
+    kind = one.type
+    if kind == "not_equals" and not release.coordinates_negated:
+        kind = "equals"
+    operator = _COMPARISONS.get(kind, "=")
+    if kind not in {"equals", "not_equals", "contains", "not_contains", *_COMPARISONS}:
+        raise UnusableFilterError(f"a number has no test {kind!r}")
+    try:
+        numbers = [float(text) for text in one.values]
+    except ValueError:
+        raise UnusableFilterError(f"cannot compare a number with {one.values!r}") from None
+    tests = [
+        f"coalesce({one.parameter} {operator} CAST('{number!r}' AS DOUBLE), FALSE)"
+        for number in numbers
+    ]
+    joined = "(" + " OR ".join(tests) + ")"
+    return f"NOT {joined}" if kind == "not_equals" else joined
+
+
+def _text_test(
+    expression: str, one: Filter, release: Release, *, comparable: bool = False
 ) -> str:
-    if kind in {"is_null", "is_not_null"}:
-        test = f"(({expression}) IS NULL OR ({expression})::VARCHAR = '')"
+    """The condition on text. Most parameters are not `comparable` with greater and less."""
+    kind, texts = one.type, one.values
+    if kind in _NULL_TESTS:
+        test = f"(({expression}) IS NULL OR ({_padded(expression)}) = '')"
         return test if kind == "is_null" else f"NOT {test}"
-    positive = _NEGATIONS.get(kind)
-    tests = [_simple(expression, positive or kind, text, release, numeric) for text in texts]
-    if positive is None:
-        return "(" + " OR ".join(tests) + ")"
-    joint = " OR " if kind == "not_equals" and release.filter_quirks else " AND "
-    return "(" + joint.join(f"NOT {test}" for test in tests) + ")"
-
-
-def _simple(expression: str, kind: str, text: str, release: Release, numeric: bool) -> str:
-    value = quoted(text)
     if kind in _COMPARISONS:
-        try:
-            number = float(text)
-        except ValueError:
-            raise UnusableFilterError(f"cannot compare with {text!r}") from None
-        compared = f"{_COMPARISONS[kind]} CAST('{number!r}' AS DOUBLE)"
-        return f"coalesce(TRY_CAST({expression} AS DOUBLE) {compared}, FALSE)"
-    if numeric and kind == "equals":
-        return f"coalesce({expression} = TRY_CAST({value} AS DOUBLE), FALSE)"
-    subject = f"({expression})::VARCHAR" if numeric else f"({expression})"
+        if not comparable:
+            raise UnusableFilterError("text cannot be compared with a number")
+        return _any(f"({expression}) {_COMPARISONS[kind]} {quoted(text)}" for text in texts)
+    positive = _NEGATIONS.get(kind, kind)
+    if positive == "regex":
+        texts = texts[:1]  # the others are ignored
+    tests = [_text_match(expression, positive, text, release) for text in texts]
+    if positive == kind:
+        return _any(tests)
+    if kind != "not_regex" and release.negations_ored:
+        return _any(f"NOT {test}" for test in tests)
+    return f"NOT {_any(tests)}"
+
+
+def _text_match(expression: str, kind: str, text: str, release: Release) -> str:
+    value = quoted(text)
     if kind == "equals":
-        test = f"{subject} = {value}"
+        test = f"({_padded(expression)}) = {value}"
     elif kind == "regex":
-        test = f"regexp_matches({subject}, {value})"
-    elif kind == "contains" and release.filter_quirks:
-        test = f"{subject} ILIKE {quoted('%' + text + '%')}"
+        test = f"regexp_matches(({expression}), {value})"
+    elif kind == "contains" and release.contains_wildcards:
+        test = f"({expression}) ILIKE {quoted('%' + text + '%')}"
     else:
         function = {"contains": "contains", "starts_with": "starts_with", "ends_with": "ends_with"}
-        test = f"{function[kind]}(lower({subject}), lower({value}))"
+        test = f"{function[kind]}(lower({expression}), lower({value}))"
     return f"coalesce({test}, FALSE)"
+
+
+def _padded(expression: str) -> str:
+    """The expression without the NULs that fill up a country: they do not count in a comparison."""
+    return "rtrim(country, chr(0))" if expression == "country" else expression
+
+
+def _any(tests: Iterable[str]) -> str:
+    return "(" + " OR ".join(tests) + ")"

@@ -44,8 +44,8 @@ class Release:
     page_size_parameter: str = "page_size"
     """The query parameter for the size of a page of goals, which mid-2025 servers call
     `pageSize`."""
-    percent_breaks_route: bool = True
-    """A path with a percent-encoded character matches no route."""
+    percent_breaks_site: bool = True
+    """A path with a percent-encoded character in the site matches no route."""
     health_skips_authentication: bool = True
     """`/api/health` anywhere in the raw target turns authentication off."""
     keys_write: bool = False
@@ -82,6 +82,8 @@ class Release:
         {"event_name", "pathname", "entry_page", "exit_page"}
     )
     """Filter parameters for which the list of users is answered 500."""
+    goal_session_filters: bool = False
+    """Goal sessions are filtered. Otherwise `filters` is not even read there."""
     time_series: bool = False
     """The goal time series route exists."""
     ids_in_put_body: bool = True
@@ -91,29 +93,57 @@ class Release:
     validation_crashes: bool = False
     """Invalid bodies and filters are answered with a 500 that does not name the mistake."""
     property_filters: bool = False
-    """Event goals may have `propertyFilters`."""
+    """Goals may have `propertyFilters`, and those of path goals test the parameters of the URL."""
     goal_types: frozenset[str] = frozenset({"path", "event"})
     native_numbers_fail: bool = True
     """The list of goals fails if an event goal has a number or boolean value and events of the
     site hold such values."""
     filter_types: frozenset[str] = BASE_FILTER_TYPES
     filter_parameters: frozenset[str] = BASE_FILTER_PARAMETERS
-    filter_quirks: bool = True
-    """Several values of `not_equals` are ORed, `contains` takes wildcards, `user_id` with
-    `contains` means `not_equals`, and a regex on `event_name`, `entry_page` or `exit_page` is
-    answered 500."""
-    rate_limit: Literal["key", "bucket"] = "key"
+    negations_ored: bool = True
+    """Several values of `not_equals` or `not_contains` are ORed, so that they match everything."""
+    contains_wildcards: bool = True
+    """`%` and `_` are wildcards in `contains`."""
+    user_id_equality_only: bool = True
+    """On `user_id`, every type but `equals` is taken for `not_equals`."""
+    session_regexes_fail: bool = True
+    """A regex on `event_name`, `entry_page` or `exit_page` is answered 500."""
+    coordinates_negated: bool = False
+    """`not_equals` on `lat` and `lon` is right. Otherwise it is taken for `equals`."""
+    channel_filter: Literal["event", "first", "attributed"] = "event"
+    """What `channel` tests: each event, or for the whole session the channel of its first event,
+    or of its first event that came through one."""
+    goals_catch_filter_errors: bool = True
+    """Invalid filters are answered by the list of goals with its own 500, and by other lists with
+    one that quotes the validator. Otherwise every list has its own 500 for invalid JSON, and
+    quotes the validator for the rest."""
+    unreadable_site_fails: bool = False
+    """A site that is neither a number nor a string identifier is answered 500, not as forbidden."""
+    invalid_goal_id_is_400: bool = False
+    """DELETE of a goal whose id is no number is answered 400, not 500."""
+    json_error_code: bool = False
+    """A body that is not JSON is answered with a `code`."""
+    unknown_routes_forbidden: bool = True
+    """With a key, an unknown route is answered like a bad key."""
+    rate_limit: Literal["key", "daily", "bucket"] = "key"
     """The kind of rate limit that `rate_limit=True` turns on."""
 
 
-_RELEASE_2_4 = Release(
-    name="2.4",
+_RELEASE_2_2 = Release(name="2.2")
+_RELEASE_2_3 = attrs.evolve(
+    _RELEASE_2_2,
+    name="2.3",
     layout="sites",
-    version="2.4.0",
     forbidden_status=403,
     forbidden_message="Forbidden",
-    percent_breaks_route=False,
+    percent_breaks_site=False,
     health_skips_authentication=False,
+    unknown_routes_forbidden=False,
+)
+_RELEASE_2_4 = attrs.evolve(
+    _RELEASE_2_3,
+    name="2.4",
+    version="2.4.0",
     page_required=False,
     tags=True,
     autocapture_counts=True,
@@ -121,39 +151,77 @@ _RELEASE_2_4 = Release(
     user_search=True,
     user_channel="first",
     failing_session_filters=frozenset(),
-    url_ids_ignored=False,
     property_filters=True,
     filter_parameters=BASE_FILTER_PARAMETERS | {"tag"},
+    rate_limit="daily",
+)
+_RELEASE_2_6 = attrs.evolve(
+    _RELEASE_2_4,
+    name="2.6",
+    version="2.6.0",
+    exact_datetimes=True,
+    failing_user_filters=_RELEASE_2_4.failing_user_filters | {"channel"},
+    filter_types=BASE_FILTER_TYPES | LATE_FILTER_TYPES,
+    user_id_equality_only=False,
+    session_regexes_fail=False,
+    channel_filter="first",
+    rate_limit="bucket",
+)
+_RELEASE_2_7 = attrs.evolve(
+    _RELEASE_2_6,
+    name="2.7",
+    version="2.7.0",
+    keys_write=True,
+    checks_origin=True,
+    strict_parameters=True,
+    user_filters_on_events=True,
+    failing_user_filters=frozenset(),
+    time_series=True,
+    ids_in_put_body=False,
+    url_ids_ignored=False,
+    native_numbers_fail=False,
+    negations_ored=False,
+    coordinates_negated=True,
+    goals_catch_filter_errors=False,
+)
+_RELEASE_2_8 = attrs.evolve(
+    _RELEASE_2_7,
+    name="2.8",
+    version="2.8.0",
+    session_timezone=True,
+    attribution=True,
+    validation_crashes=True,
+    contains_wildcards=False,
+    channel_filter="attributed",
+    unreadable_site_fails=True,
+    invalid_goal_id_is_400=True,
+    json_error_code=True,
+    goal_types=frozenset({"path", "event", "outbound", "button_click", "form_submit", "copy"}),
+)
+_RELEASE_2_9 = attrs.evolve(
+    _RELEASE_2_8,
+    name="2.9",
+    version="2.9.0",
+    goal_session_filters=True,
 )
 
 RELEASES: dict[str, Release] = {
-    "2025.06": Release(name="2025.06", page_size_parameter="pageSize"),
-    "2.2": Release(name="2.2"),
-    "2.4": _RELEASE_2_4,
-    "2.8": attrs.evolve(
-        _RELEASE_2_4,
-        name="2.8",
-        version="2.8.0",
-        keys_write=True,
-        checks_origin=True,
-        strict_parameters=True,
-        exact_datetimes=True,
-        session_timezone=True,
-        attribution=True,
-        user_filters_on_events=True,
-        failing_user_filters=frozenset(),
-        time_series=True,
-        ids_in_put_body=False,
-        validation_crashes=True,
-        goal_types=frozenset({"path", "event", "outbound", "button_click", "form_submit", "copy"}),
-        native_numbers_fail=False,
-        filter_types=BASE_FILTER_TYPES | LATE_FILTER_TYPES,
-        filter_quirks=False,
-        rate_limit="bucket",
-    ),
+    "2025.06": attrs.evolve(_RELEASE_2_2, name="2025.06", page_size_parameter="pageSize"),
+    **{
+        release.name: release
+        for release in (
+            _RELEASE_2_2,
+            _RELEASE_2_3,
+            _RELEASE_2_4,
+            _RELEASE_2_6,
+            _RELEASE_2_7,
+            _RELEASE_2_8,
+            _RELEASE_2_9,
+        )
+    },
 }
-"""`2.2` (December 2025), `2.4` (March 2026), `2.8` (August 2026), and `2025.06` for the servers of
-mid-2025, which read `pageSize` instead of `page_size`."""
+"""The releases from `2.2` (December 2025) to `2.8` (August 2026), as observed; `2.9` as documented;
+and `2025.06` for the servers of mid-2025, which read `pageSize` instead of `page_size`."""
 
 
 def release_named(name: str | Release) -> Release:

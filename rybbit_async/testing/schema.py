@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import attrs
-
-from .sql import goal_condition
 
 __all__ = ["EVENT_COLUMNS", "SCHEMA", "Goal", "Site"]
 
@@ -97,8 +94,3 @@ class Goal:
     config: Mapping[str, Any]
     created_at: datetime
     """Naive UTC, to the microsecond."""
-
-    @cached_property
-    def condition(self) -> str:
-        """The SQL condition of the events that convert the goal."""
-        return goal_condition(self.goal_type, self.config)

@@ -1,17 +1,14 @@
-"""Pieces of SQL: literals, and the conditions of windows and goals on the events table."""
+"""Pieces of SQL: literals, patterns, and the condition of a window on the events table."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-
 from .windows import Window
 from .wire import json_text, plain_number
 
 __all__ = [
-    "goal_condition",
+    "escaped",
     "literal",
     "quoted",
     "scope",
@@ -47,19 +44,20 @@ def _moment(value: datetime) -> str:
     return f"TIMESTAMP '{value.isoformat(' ')}'"
 
 
-def wildcard(pattern: str, column: str) -> str:
-    """The condition that a path matches: `*` within a segment, `**` across segments."""
+def wildcard(pattern: str, column: str, *, one: str = "[^/]+") -> str:
+    """The condition that text matches: `**` stands for any text, `*` for what `one` matches."""
     if "*" not in pattern:
         return f"{column} = {quoted(pattern)}"
     pieces = re.split(r"(\*+)", pattern)
     expression = "".join(
-        (".*" if len(piece) > 1 else "[^/]+") if piece.startswith("*") else _escaped(piece)
+        (one if piece == "*" else ".*") if piece.startswith("*") else escaped(piece)
         for piece in pieces
     )
     return f"regexp_full_match({column}, {quoted(expression)}, 's')"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text as a regular expression that matches it."""
     return re.sub(r"([][\\.^$+?(){}|*])", r"\\\1", text)
 
 
@@ -72,26 +70,3 @@ def value_text(value: object) -> str:
     return str(value)
 
 
-def goal_condition(goal_type: str, config: Mapping[str, Any]) -> str:
-    """The condition of the events that convert a goal."""
-    if goal_type == "path":
-        return "type = 'pageview' AND " + wildcard(str(config.get("pathPattern", "")), "pathname")
-    if goal_type == "event":
-        parts = [
-            "type = 'custom_event'",
-            f"event_name = {quoted(str(config.get('eventName', '')))}",
-        ]
-        wanted: list[tuple[str, object]] = []
-        if config.get("eventPropertyKey") is not None:
-            wanted.append((config["eventPropertyKey"], config.get("eventPropertyValue")))
-        pairs = config.get("propertyFilters") or ()
-        wanted.extend((pair["key"], pair["value"]) for pair in pairs)
-        for key, value in wanted:
-            pointer = "/" + str(key).replace("~", "~0").replace("/", "~1")
-            found = f"json_extract_string(props, {quoted(pointer)})"
-            parts.append(f"{found} = {quoted(value_text(value))}")
-        return " AND ".join(parts)
-    condition = f"type = {quoted(goal_type)}"
-    if config.get("valuePattern"):
-        condition += " AND " + wildcard(str(config["valuePattern"]), "event_name")
-    return condition

@@ -113,16 +113,25 @@ class Store:
         *,
         name: str | None = None,
         created_at: datetime | None = None,
+        goal_id: int | None = None,
     ) -> int:
-        """Add a goal and return its id. `config` has the keys of the API and is not checked."""
+        """Add a goal and return its id. `config` has the keys of the API and is not checked.
+
+        With `goal_id` it gets this id, and the next goal the one after it. Raises `ValueError` if
+        another goal has that id.
+        """
         site_id = self._site(site).site_id
         created = utc_naive(created_at or datetime.now(UTC), "created_at")
-        ((goal_id,),) = self._database.rows(
+        if goal_id is not None:
+            if self.find_goal(goal_id) is not None:
+                raise ValueError(f"goal_id must be unique, but another goal has {goal_id}")
+            self._database.rows(f"CREATE OR REPLACE SEQUENCE goal_ids START {int(goal_id)}")
+        ((added,),) = self._database.rows(
             "INSERT INTO goals VALUES (nextval('goal_ids'), ?, ?, ?, ?, ?) RETURNING goal_id",
             [site_id, name, goal_type, json.dumps(dict(config)), created],
         )
         self._goals.pop(site_id, None)
-        return int(goal_id)
+        return int(added)
 
     def update_goal(
         self, goal_id: int, *, goal_type: str, config: Mapping[str, Any], name: str | None

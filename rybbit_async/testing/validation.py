@@ -8,7 +8,7 @@ import attrs
 
 from .releases import Release
 
-__all__ = ["GoalBody", "InvalidBodyError", "as_object", "goal_body", "has_nul"]
+__all__ = ["GoalBody", "InvalidBodyError", "as_object", "check_matching", "goal_body", "has_nul"]
 
 
 @attrs.frozen
@@ -79,7 +79,10 @@ def _is_integer(value: object) -> bool:
 
 
 def goal_body(body: Any, release: Release, *, update: bool) -> GoalBody:
-    """The checked body of create or update. Raises `InvalidBodyError`."""
+    """The checked body of create or update, except for what `check_matching` checks.
+
+    Raises `InvalidBodyError`.
+    """
     held = as_object(body)
     if held is None:
         received = "undefined" if body is ... else _kind(body)
@@ -126,9 +129,10 @@ def goal_body(body: Any, release: Release, *, update: bool) -> GoalBody:
         wrong.append(_mistyped("object", held, "config"))
         raise InvalidBodyError(wrong)
     kept, mistakes = _config(config, release)
+    needed = {"path": "pathPattern", "event": "eventName"}.get(str(goal_type))
     wrong += mistakes
-    if not wrong:
-        wrong += _matching(str(goal_type), kept)
+    if not wrong and needed and not kept.get(needed):
+        wrong.append(_custom("Configuration must match goal type"))
     if wrong:
         raise InvalidBodyError(wrong)
     return GoalBody(
@@ -181,15 +185,14 @@ def _is_property(one: object) -> bool:
     )
 
 
-def _matching(goal_type: str, config: dict[str, Any]) -> list[dict[str, Any]]:
-    needed = {"path": "pathPattern", "event": "eventName"}.get(goal_type)
-    if needed and not config.get(needed):
-        return [_custom("Configuration must match goal type")]
-    if ("eventPropertyKey" in config) != ("eventPropertyValue" in config):
-        return [
-            _custom(
-                "Both eventPropertyKey and eventPropertyValue must be provided together or "
-                "omitted together"
-            )
-        ]
-    return []
+def check_matching(body: GoalBody) -> None:
+    """Raise `InvalidBodyError` for a key without a value or a value without a key.
+
+    Real servers find this only after they have checked that the caller may write.
+    """
+    if ("eventPropertyKey" in body.config) != ("eventPropertyValue" in body.config):
+        message = (
+            "Both eventPropertyKey and eventPropertyValue must be provided together or omitted "
+            "together"
+        )
+        raise InvalidBodyError([_custom(message)])

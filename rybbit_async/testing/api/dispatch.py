@@ -12,7 +12,8 @@ from ..access import READ, WRITE, Caller, LimitExceededError
 from ..releases import Release
 from ..schema import Site
 from ..windows import ParameterError
-from ..wire import Response, error_response, json_response
+from ..wire import Response, coerced, error_response, json_response
+from . import parameters
 from .call import Call, RecordedRequest, ResponseError, Service
 from .routes import Endpoint, endpoint_of
 from .sign_in import sign_in
@@ -20,6 +21,11 @@ from .sign_in import sign_in
 __all__ = ["path_of", "respond", "utc_now"]
 
 _LONGEST_TARGET = 20_000
+_STRING_ID = re.compile(r"[0-9a-f]{12}")
+_FAILED_QUERY = (
+    'Failed query: select "organization_id" from "sites" where "sites"."site_id" = $1 limit $2\n'
+    "params: {},1"
+)
 
 
 def respond(service: Service, request: RecordedRequest, release: Release) -> Response:
@@ -35,7 +41,7 @@ def respond(service: Service, request: RecordedRequest, release: Release) -> Res
 def _open_route(service: Service, request: RecordedRequest, release: Release) -> Response | None:
     """The response of a route that needs no credentials. None for any other request."""
     if request.path == "/api/auth/sign-in/email" and request.method == "POST":
-        return sign_in(service.access, request)
+        return sign_in(service.access, request, release)
     if request.path == "/api/health":
         return json_response({"status": "OK"})
     if release.version and request.path == "/api/version" and request.method == "GET":
@@ -51,8 +57,10 @@ def _respond(service: Service, request: RecordedRequest, release: Release) -> Re
         return error_response(404, "Site not found")
     caller = _caller(service, request, release)
     if found is None:
-        # The older layout asks for credentials before it says that there is no such route.
-        response = _forbidden(release) if caller == Caller() else _not_found(request)
+        # The older layout asks for credentials before it says that there is no such route, and
+        # finds no site that a key could be for.
+        known = caller.user is not None or caller.anyone
+        response = _not_found(request) if known else _forbidden(release)
     else:
         try:
             response = _call(service, request, release, caller, *found)
@@ -71,7 +79,7 @@ def _call(
     endpoint: Endpoint,
     params: dict[str, str],
 ) -> Response:
-    site = _site(service, params["site"], release)
+    site = _site(service, params["site"], release, caller)
     _check_access(service, request, release, caller, site)
     try:
         return endpoint.handler(Call(request, release, caller, site, params, service))
@@ -106,16 +114,21 @@ def _caller(service: Service, request: RecordedRequest, release: Release) -> Cal
         ) from None
 
 
-def _site(service: Service, text: str, release: Release) -> Site:
-    if re.fullmatch(r"[0-9]+", text, re.ASCII):
-        site = service.store.find_site(int(text))
+def _site(service: Service, text: str, release: Release, caller: Caller) -> Site:
+    """The site with this number, in any notation, or with this string identifier."""
+    if _STRING_ID.fullmatch(text) and not text.isdecimal():
+        site = service.store.find_site(text)
         if site is None:
-            raise ResponseError(_forbidden(release))
+            raise ResponseError(error_response(404, "Site not found"))
         return site
-    site = service.store.find_site(text)
-    if site is None:
-        raise ResponseError(error_response(404, "Site not found"))
-    return site
+    number = coerced(text)
+    site = service.store.find_site(number) if isinstance(number, int) else None
+    if site is not None:
+        return site
+    if isinstance(number, int) or not release.unreadable_site_fails or caller == Caller():
+        raise ResponseError(_forbidden(release))
+    shown = number if isinstance(number, float) else "NaN"
+    raise ResponseError(parameters.internal_error(_FAILED_QUERY.format(shown)))
 
 
 def _check_access(

@@ -6,16 +6,18 @@ import hashlib
 import re
 from typing import Any
 
+from ..conversions import conversion
 from ..database import DatabaseError
 from ..queries.goals import conversions_by_bucket, count_sessions
 from ..schema import Goal
-from ..validation import GoalBody, InvalidBodyError, goal_body, has_nul
-from ..wire import Response, error_response, json_response, plain_number, timestamp
+from ..validation import GoalBody, InvalidBodyError, check_matching, goal_body, has_nul
+from ..wire import Response, coerced, error_response, json_response, plain_number, timestamp
 from . import parameters
 from .call import Call, ResponseError
 from .json_body import json_body
 
 __all__ = [
+    "condition_of_goal",
     "create_goal",
     "delete_goal",
     "goal_of_call",
@@ -24,7 +26,7 @@ __all__ = [
     "update_goal",
 ]
 
-_INTEGER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
+_LARGEST_ID = 2**31 - 1
 _FAILURE = "Failed to fetch goals data"
 _BUCKETS = {
     "minute": "date_trunc('minute', {0})",
@@ -66,9 +68,9 @@ def list_goals(call: Call) -> Response:
         values = (goal.config.get("eventPropertyValue") for goal in chosen)
         if any(isinstance(value, bool | int | float) for value in values):
             return failed
-    passing = _passing(call, within)
+    passing = _passing(call, within, _FAILURE)
     try:
-        conditions = [goal.condition for goal in chosen]
+        conditions = [condition_of_goal(call, goal) for goal in chosen]
         total, conversions = count_sessions(call.queries, within, passing, conditions)
     except DatabaseError:
         return failed
@@ -89,10 +91,10 @@ def list_goals(call: Call) -> Response:
     return json_response({"data": data, "meta": meta})
 
 
-def _passing(call: Call, within: str) -> str:
+def _passing(call: Call, within: str, failure: str) -> str:
     """The condition of the events that pass the filters."""
-    chosen = parameters.filters(call, _FAILURE, caught=True)
-    return parameters.condition(call, chosen, within, _FAILURE)
+    chosen = parameters.filters(call, failure, of_goals=True)
+    return parameters.condition(call, chosen, within, failure)
 
 
 def _sorted(call: Call, goals: list[Goal], page: int, size: int) -> list[Goal]:
@@ -117,12 +119,16 @@ def _sorted(call: Call, goals: list[Goal], page: int, size: int) -> list[Goal]:
 
 
 def goal_time_series(call: Call) -> Response:
-    """Conversions of goals in buckets of local time. Buckets without conversions are left out."""
+    """Conversions of goals in buckets of local time.
+
+    Each goal has a row for each bucket that has sessions, whether they convert or not.
+    """
+    failure = "Failed to fetch goal time series"
     bucket = call.query.get("bucket", "hour")
     if bucket not in _BUCKETS:
         return error_response(400, f"Invalid bucket value: {bucket}")
-    within = parameters.within(call, _FAILURE)
-    passing = _passing(call, within)
+    within = parameters.within(call, failure)
+    passing = _passing(call, within, failure)
     wanted = set(re.findall(r"[0-9]+", call.query.get("goal_ids", "")))
     goals = call.service.store.goals(call.site)
     zone = call.query.get("time_zone") or "UTC"
@@ -131,8 +137,9 @@ def goal_time_series(call: Call) -> Response:
         for goal in goals:
             if str(goal.goal_id) not in wanted:
                 continue
+            condition = condition_of_goal(call, goal)
             series = conversions_by_bucket(
-                call.queries, within, passing, goal.condition, _BUCKETS[bucket], zone
+                call.queries, within, passing, condition, _BUCKETS[bucket], zone
             )
             data += [
                 {
@@ -143,14 +150,18 @@ def goal_time_series(call: Call) -> Response:
                     "conversion_rate": plain_number(converted / total),
                 }
                 for moment, converted, total in series
-                if converted
             ]
     except DatabaseError:
-        return error_response(500, _FAILURE)
+        return error_response(500, failure)
     return json_response({"data": sorted(data, key=lambda row: (row["time"], row["goal_id"]))})
 
 
 # The goal of a request
+
+
+def condition_of_goal(call: Call, goal: Goal) -> str:
+    """The SQL condition of the events that convert a goal."""
+    return conversion(goal.goal_type, goal.config, call.release)
 
 
 def goal_of_call(call: Call, elsewhere: str, failed: Response) -> Goal:
@@ -159,9 +170,15 @@ def goal_of_call(call: Call, elsewhere: str, failed: Response) -> Goal:
     Ends the call with `failed` for what is no number, and with 403 and the message `elsewhere` for
     a goal of another site.
     """
-    if not _INTEGER.fullmatch(call.params["goal"]):
+    return _goal(call, _goal_id(call, failed), call.site.site_id, elsewhere)
+
+
+def _goal_id(call: Call, failed: Response) -> int:
+    # White space around the number does not count.
+    goal_id = coerced(call.params["goal"])
+    if not isinstance(goal_id, int) or abs(goal_id) > _LARGEST_ID:
         raise ResponseError(failed)
-    return _goal(call, int(call.params["goal"]), call.site.site_id, elsewhere)
+    return goal_id
 
 
 def _goal(call: Call, goal_id: int, site_id: int | None, elsewhere: str) -> Goal:
@@ -204,13 +221,13 @@ def update_goal(call: Call) -> Response:
 
 def delete_goal(call: Call) -> Response:
     """Delete a goal. If it does not exist, that is a 404."""
-    json_body(call.request)
+    json_body(call.request, call.release)
     _check_may_write(call)
     failed = error_response(500, "Failed to delete goal")
+    if call.release.invalid_goal_id_is_400:
+        failed = error_response(400, "Invalid goal ID")
     if call.release.url_ids_ignored:
-        if not _INTEGER.fullmatch(call.params["goal"]):
-            return failed
-        goal = _goal(call, int(call.params["goal"]), None, "")
+        goal = _goal(call, _goal_id(call, failed), None, "")
         _check_owner(call, goal)
     else:
         goal = goal_of_call(call, _ELSEWHERE, failed)
@@ -220,15 +237,16 @@ def delete_goal(call: Call) -> Response:
 
 def _goal_body(call: Call, failed: Response, *, update: bool) -> GoalBody:
     """The checked body of a write, by a caller who may write."""
-    body = json_body(call.request)
+    body = json_body(call.request, call.release)
     try:
         valid = goal_body(body, call.release, update=update)
+        _check_may_write(call)
+        check_matching(valid)
     except InvalidBodyError as error:
         if call.release.validation_crashes:
             raise ResponseError(parameters.crash()) from None
         response = error_response(400, "Validation error", details=error.details)
         raise ResponseError(response) from None
-    _check_may_write(call)
     if has_nul(valid.name) or has_nul(valid.config):
         raise ResponseError(failed)
     return valid

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..releases import Release
 from ..wire import Response, json_response
 from .call import RecordedRequest, ResponseError
 
 __all__ = ["json_body"]
 
 
-def json_body(request: RecordedRequest) -> Any:
+def json_body(request: RecordedRequest, release: Release) -> Any:
     """The JSON value of a body. `...` if there is no body.
 
     Raises `ResponseError` for a body that is not JSON or has another content type.
@@ -28,8 +29,7 @@ def json_body(request: RecordedRequest) -> Any:
         try:
             return json.loads(request.body, parse_constant=_reject_constant)
         except (ValueError, RecursionError) as error:
-            message = f"Unexpected token in JSON: {error}"
-            raise ResponseError(_bad_request(message)) from None
+            raise ResponseError(_not_json(error, release)) from None
     if not request.body:
         return ...
     if kind == "text/plain":
@@ -46,6 +46,15 @@ def json_body(request: RecordedRequest) -> Any:
             415,
         )
     )
+
+
+def _not_json(error: Exception, release: Release) -> Response:
+    if release.json_error_code:
+        return _bad_request(
+            "Body is not valid JSON but content-type is set to 'application/json'",
+            code="FST_ERR_CTP_INVALID_JSON_BODY",
+        )
+    return _bad_request(f"Unexpected token in JSON: {error}")
 
 
 def _bad_request(message: str, **more: str) -> Response:

@@ -21,6 +21,7 @@ __all__ = [
     "condition",
     "crash",
     "filters",
+    "internal_error",
     "page_and_limit",
     "parse_int",
     "whole_number",
@@ -82,24 +83,24 @@ def within(call: Call, failure: str) -> str:
     return call.queries.within(call.site, window)
 
 
-def filters(call: Call, failure: str, *, caught: bool = False) -> list[Filter]:
+def filters(call: Call, failure: str, *, of_goals: bool = False) -> list[Filter]:
     """The filters of the query. Ends the call with a 500 if they are invalid.
 
-    `caught` is for endpoints that, on older releases, catch the validator's error themselves.
+    On older releases, the endpoints `of_goals` catch the validator's error themselves.
     """
-    failed = error_response(500, failure)
+    own, release = error_response(500, failure), call.release
     try:
-        return parse_filters(call.query.getall("filters", []), call.release)
+        return parse_filters(call.query.getall("filters", []), release)
     except MalformedFiltersError:
-        crashes = not call.release.validation_crashes and not caught
-        response = _internal_error("Invalid JSON format") if crashes else failed
+        caught = of_goals or not release.goals_catch_filter_errors
+        response = own if caught else internal_error("Invalid JSON format")
     except InvalidFilterError as error:
-        if call.release.validation_crashes:
-            response = crash()
+        if of_goals and release.goals_catch_filter_errors:
+            response = own
         else:
-            response = failed if caught else _internal_error(str(error))
+            response = crash() if release.validation_crashes else internal_error(str(error))
     except UnusableFilterError:
-        response = failed
+        response = own
     raise ResponseError(response)
 
 
@@ -113,9 +114,10 @@ def condition(call: Call, chosen: list[Filter], within: str, failure: str) -> st
 
 def crash() -> Response:
     """How newer releases answer what they find invalid, because their error handling fails."""
-    return _internal_error("Cannot set property errors of [object Object] which has only a getter")
+    return internal_error("Cannot set property errors of [object Object] which has only a getter")
 
 
-def _internal_error(message: str) -> Response:
+def internal_error(message: str) -> Response:
+    """A 500 of the server's framework."""
     body = {"statusCode": 500, "error": "Internal Server Error", "message": message}
     return json_response(body, 500)

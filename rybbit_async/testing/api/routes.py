@@ -48,6 +48,8 @@ class Endpoint:
         if pattern is None or request.method != self.method or not self.exists(release):
             return None
         found = pattern.fullmatch(request.path)
+        if found and release.percent_breaks_site and "%" in found["site"]:
+            return None
         return found and {name: unquote(text) for name, text in found.groupdict().items()}
 
 
@@ -82,8 +84,6 @@ def endpoint_of(
     request: RecordedRequest, release: Release
 ) -> tuple[Endpoint, dict[str, str]] | None:
     """The endpoint of a request and the parameters of its path. None if no route matches."""
-    if release.percent_breaks_route and "%" in request.path:
-        return None
     for endpoint in ENDPOINTS:
         params = endpoint.match(request, release)
         if params is not None:

@@ -18,7 +18,7 @@ from ..wire import Response, error_response
 from . import parameters
 from .bodies import body_response, page_body
 from .call import Call, ResponseError
-from .goals import goal_of_call
+from .goals import condition_of_goal, goal_of_call
 
 __all__ = ["list_goal_sessions", "list_sessions", "session_keys"]
 
@@ -103,9 +103,9 @@ def _minimums(call: Call, failed: Response) -> tuple[tuple[str, int], ...]:
 
 
 def list_goal_sessions(call: Call) -> Response:
-    """A page of the sessions that reached a goal, newest end first.
+    """A page of the sessions that reached a goal, newest end first. There is no total.
 
-    There is no total, and filters are ignored.
+    Most releases ignore filters here. With filters, the event that converts must pass them.
     """
     failure = "Failed to fetch goal sessions"
     failed = error_response(500, failure)
@@ -114,14 +114,18 @@ def list_goal_sessions(call: Call) -> Response:
         raise ResponseError(failed)
     wanted = parameters.page_and_limit(call, failed, 25)
     within = parameters.within(call, failure)
+    condition = condition_of_goal(call, goal)
+    if call.release.goal_session_filters:
+        chosen = parameters.filters(call, failure)
+        condition += f" AND {parameters.condition(call, chosen, within, failure)}"
     keys = GOAL_SESSION_KEYS if call.release.tags else GOAL_SESSION_KEYS[:-1]
 
     def render() -> bytes:
-        rows = goal_sessions_page(call.queries, within, goal.condition, wanted)
+        rows = goal_sessions_page(call.queries, within, condition, wanted)
         return page_body(keys, (row[: len(keys)] for row in rows))
 
     try:
-        key = ("goal sessions", within, goal.condition, len(keys), wanted)
+        key = ("goal sessions", within, condition, len(keys), wanted)
         return body_response(call.service.bodies.get(call.service.store.version, key, render))
     except DatabaseError:
         return failed

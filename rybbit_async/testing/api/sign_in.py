@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from ..access import COOKIE_SECONDS, Access, LimitExceededError
+from ..releases import Release
 from ..validation import as_object
 from ..wire import Response, json_response
 from .call import RecordedRequest
@@ -13,9 +14,9 @@ from .json_body import json_body
 __all__ = ["sign_in"]
 
 
-def sign_in(access: Access, request: RecordedRequest) -> Response:
+def sign_in(access: Access, request: RecordedRequest, release: Release) -> Response:
     """A response with a session cookie, if e-mail and password are right."""
-    body = as_object(json_body(request))
+    body = as_object(json_body(request, release))
     if body is None:
         return json_response({"code": "VALIDATION_ERROR", "message": "Invalid body"}, 400)
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
+    "ATTRIBUTED_CHANNEL",
     "ATTRIBUTED_ROW",
     "FROM_FIRST",
     "POSITION",
@@ -25,8 +26,14 @@ FROM_FIRST = frozenset(
 )
 """Columns that come from the first event of a session; all others come from the last one."""
 
+_ATTRIBUTED = "channel NOT IN ('', 'Direct')"
+ATTRIBUTED_CHANNEL = (
+    f"coalesce(arg_min(channel, {POSITION}) FILTER ({_ATTRIBUTED}), arg_min(channel, {POSITION}))"
+)
+"""The channel of the first event that came through one, or else of the first event."""
+
 ATTRIBUTED_ROW = (
-    f"coalesce(min({POSITION}) FILTER (channel NOT IN ('', 'Direct')), min({POSITION})) "
+    f"coalesce(min({POSITION}) FILTER ({_ATTRIBUTED}), min({POSITION})) "
     "& 4294967295 AS attributed_row"
 )
 """The row of the first event that came through a channel, or else of the first event."""
