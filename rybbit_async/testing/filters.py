@@ -180,9 +180,7 @@ def _number_test(one: Filter, release: Release) -> str:
     return f"NOT {joined}" if kind == "not_equals" else joined
 
 
-def _text_test(
-    expression: str, one: Filter, release: Release, *, comparable: bool = False
-) -> str:
+def _text_test(expression: str, one: Filter, release: Release, *, comparable: bool = False) -> str:
     """The condition on text. Most parameters are not `comparable` with greater and less."""
     kind, texts = one.type, one.values
     if kind in _NULL_TESTS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+
 from .windows import Window
 from .wire import json_text, plain_number
 
@@ -68,5 +69,3 @@ def value_text(value: object) -> str:
     if isinstance(value, int | float):
         return json_text(plain_number(value))
     return str(value)
-
-

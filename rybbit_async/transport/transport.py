@@ -97,23 +97,26 @@ class Transport:
         """
         self.http.check_usable()
         timer, call = self.timer, _Call(request, options)
-        start, attempt, arrived = timer.time(), 0, False
+        start, attempt, unexplained, arrived = timer.time(), 0, 0, False
         while True:
             attempt += 1
             try:
                 return await self._authorised(call)
             except (APIConnectionError, APIStatusError) as error:
                 signing_in = error.url.endswith(SIGN_IN)
+                limited = None if signing_in or not isinstance(error, RateLimitError) else error
+                if limited is not None and limited.retry_after is None:
+                    unexplained += 1
                 wait = options.retry.wait(
                     "GET" if signing_in else request.method,
                     error,
                     attempt=attempt,
+                    unexplained=unexplained,
                     elapsed=timer.time() - start - call.queued,
                     chance=timer.clock.chance(),
                 )
-                limited = None if signing_in or not isinstance(error, RateLimitError) else error
                 if limited is not None:
-                    self._turns.pause(limited, wait)
+                    self._turns.pause(limited, options.retry)
                 if wait is None or not (limited or self._budget.retry(timer.time())):
                     # The effect of an earlier attempt may be the reason why this one failed.
                     if isinstance(error, APIStatusError):
@@ -171,6 +174,7 @@ class Transport:
         if not response.succeeded:
             hint = self._hints.hint(response, credentials)
             raise error_from_response(response, hint, timer.now())
+        self._turns.succeeded()
         self._hints.succeeded(request.path)
         return response
 
