@@ -127,6 +127,18 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def replay(session: nox.Session) -> None:
+    """Compare the embedded server with recordings of real ones: `-- FOLDER [RELEASE ...]`.
+
+    Prints how many answers agree by release and route, and the first differences. Without a folder
+    it replays the sample in tests/server/recordings.
+    """
+    session.install(".[testing]")
+    posargs = session.posargs or ["tests/server/recordings"]
+    session.run("python", "tests/replay.py", *posargs, env=INSTALLED_ONLY)
+
+
+@nox.session
 def audit(session: nox.Session) -> None:
     """Check the dependencies for known vulnerabilities; `-- --require` fails if none can be asked.
 

@@ -39,6 +39,12 @@ class KeyLimit:
 
     requests: int = 500
     seconds: float = 600
+    told: bool = False
+    """A used-up key is answered 429 without `Retry-After`, and not like a bad key."""
+
+
+DAILY_LIMIT = KeyLimit(requests=10, seconds=86_400, told=True)
+"""The limit of a key that was made in the user interface of 2.4."""
 
 
 @attrs.frozen
@@ -68,7 +74,10 @@ class Key:
 
 @attrs.frozen
 class LimitExceededError(Exception):
-    """A rate limit is exceeded. `scope` is `key`, `burst`, `daily` or `sign-in`."""
+    """A rate limit is exceeded.
+
+    `scope` is `key`, `told` (a key whose used-up limit is told), `burst`, `daily` or `sign-in`.
+    """
 
     scope: str
     limit: int
@@ -231,7 +240,9 @@ class Access:
 
     def _limit(self, release: Release) -> KeyLimit | BucketLimit | None:
         if self.limit is True:
-            return KeyLimit() if release.rate_limit == "key" else BucketLimit()
+            if release.rate_limit == "bucket":
+                return BucketLimit()
+            return DAILY_LIMIT if release.rate_limit == "daily" else KeyLimit()
         return self.limit or None
 
     def _count(self, release: Release, key: Key) -> dict[str, str]:
@@ -247,7 +258,7 @@ class Access:
         if used.last is not None and (now - used.last).total_seconds() >= limit.seconds:
             used.requests = 0
         if used.requests >= limit.requests:
-            raise LimitExceededError("key", limit.requests, 0, {})
+            raise LimitExceededError("told" if limit.told else "key", limit.requests, 0, {})
         used.requests, used.last = used.requests + 1, now
         return {}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .releases import Release
 from .sql import escaped, quoted, value_text, wildcard
 
 __all__ = ["conversion"]
@@ -20,12 +19,11 @@ _PATTERN_ON = {
 _UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
 
-def conversion(goal_type: str, config: Mapping[str, Any], release: Release) -> str:
-    """The SQL condition of the events that convert a goal."""
+def conversion(goal_type: str, config: Mapping[str, Any]) -> str:
+    """The SQL condition of the events that convert a goal with this config."""
     if goal_type == "path":
         parts = ["type = 'pageview'", wildcard(str(config.get("pathPattern", "")), "pathname")]
-        if release.property_filters:
-            parts += [f"{_url_parameter(key)} = {value}" for key, value in _properties(config)]
+        parts += [f"{_url_parameter(key)} = {value}" for key, value in _properties(config)]
         return " AND ".join(parts)
     if goal_type == "event":
         name = quoted(str(config.get("eventName", "")))

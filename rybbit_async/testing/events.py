@@ -4,17 +4,47 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any, cast
 
 from .schema import EVENT_COLUMNS, Site
 from .sql import literal, value_text
 from .wire import utc_naive
 
-__all__ = ["insert_statement", "session_rows"]
+__all__ = ["LateEvents", "insert_statement", "session_rows"]
 
 _REQUIRED = ("timestamp", "session_id", "user_id")
+
+
+class LateEvents:
+    """Events that are not stored yet, each with the time at which it will be."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[datetime, int, Site, Mapping[str, Any]]] = []
+        self._serial = count()  # of two events that are due at once, the first one comes first
+
+    def add(
+        self,
+        site: Site,
+        rows: Iterable[Mapping[str, Any]],
+        delay: float | Callable[[Mapping[str, Any]], float],
+    ) -> None:
+        """Add events of a site. `delay` is in seconds after their timestamp."""
+        for row in rows:
+            seconds = delay(row) if callable(delay) else delay
+            due = row["timestamp"] + timedelta(seconds=seconds)
+            heappush(self._waiting, (due, next(self._serial), site, row))
+
+    def take(self, now: datetime) -> list[tuple[Site, list[Mapping[str, Any]]]]:
+        """The events that are due at `now` or before, by site. They are no longer kept."""
+        due: dict[Site, list[Mapping[str, Any]]] = {}
+        while self._waiting and self._waiting[0][0] <= now:
+            _, _, site, row = heappop(self._waiting)
+            due.setdefault(site, []).append(row)
+        return list(due.items())
 
 
 def insert_statement(

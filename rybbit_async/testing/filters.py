@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
@@ -168,16 +169,21 @@ def _number_test(one: Filter, release: Release) -> str:
     operator = _COMPARISONS.get(kind, "=")
     if kind not in {"equals", "not_equals", "contains", "not_contains", *_COMPARISONS}:
         raise UnusableFilterError(f"a number has no test {kind!r}")
-    try:
-        numbers = [float(text) for text in one.values]
-    except ValueError:
-        raise UnusableFilterError(f"cannot compare a number with {one.values!r}") from None
     tests = [
-        f"coalesce({one.parameter} {operator} CAST('{number!r}' AS DOUBLE), FALSE)"
-        for number in numbers
+        f"coalesce({one.parameter} {operator} TRY_CAST({quoted(text)} AS DOUBLE), FALSE)"
+        for text in one.values
     ]
-    joined = "(" + " OR ".join(tests) + ")"
+    if kind in _COMPARISONS and not all(map(_is_number, one.values)):
+        raise UnusableFilterError(f"a number cannot be compared with {one.values!r}")
+    joined = _any(tests)
     return f"NOT {joined}" if kind == "not_equals" else joined
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _text_test(expression: str, one: Filter, release: Release, *, comparable: bool = False) -> str:
@@ -208,10 +214,10 @@ def _text_match(expression: str, kind: str, text: str, release: Release) -> str:
     elif kind == "regex":
         test = f"regexp_matches(({expression}), {value})"
     elif kind == "contains" and release.contains_wildcards:
-        test = f"({expression}) ILIKE {quoted('%' + text + '%')}"
+        test = f"({expression}) LIKE {quoted('%' + text + '%')}"
     else:
         function = {"contains": "contains", "starts_with": "starts_with", "ends_with": "ends_with"}
-        test = f"{function[kind]}(lower({expression}), lower({value}))"
+        test = f"{function[kind]}({expression}, {value})"
     return f"coalesce({test}, FALSE)"
 
 

@@ -206,7 +206,12 @@ _RELEASE_2_9 = attrs.evolve(
 )
 
 RELEASES: dict[str, Release] = {
-    "2025.06": attrs.evolve(_RELEASE_2_2, name="2025.06", page_size_parameter="pageSize"),
+    "2025.06": attrs.evolve(
+        _RELEASE_2_2,
+        name="2025.06",
+        page_size_parameter="pageSize",
+        unknown_routes_forbidden=False,
+    ),
     **{
         release.name: release
         for release in (

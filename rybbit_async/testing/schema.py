@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import attrs
+
+from .conversions import conversion
 
 __all__ = ["EVENT_COLUMNS", "SCHEMA", "Goal", "Site"]
 
@@ -79,7 +82,7 @@ class Site:
     public: bool = False
     organisation: str = "default"
     events_native_numbers: bool = False
-    """Property values of its events keep numbers and booleans as such. On releases before 2.8,
+    """Property values of its events keep numbers and booleans as such. On releases before 2.7,
     a goal with such a value then makes the list of goals fail."""
 
 
@@ -94,3 +97,8 @@ class Goal:
     config: Mapping[str, Any]
     created_at: datetime
     """Naive UTC, to the microsecond."""
+
+    @cached_property
+    def condition(self) -> str:
+        """The SQL condition of the events that convert the goal."""
+        return conversion(self.goal_type, self.config)

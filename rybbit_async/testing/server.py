@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -41,6 +41,9 @@ class RybbitServer:
         latency: Seconds that each request takes longer.
         shuffle_ties: Rows that are equal in a list's order come in another order on each page, as
             on real servers.
+        store_delay: Seconds from the timestamp of an event until the server shows it, by its clock,
+            or a function of the event that returns them. Real servers take 0.2 to 10 seconds. It
+            becomes the `delay` of the store.
         rate_limit: `KeyLimit(...)`, `BucketLimit(...)`, or True for the limit of the release. By
             default there is none, as on self-hosted servers.
         clock: Returns the current time as an aware datetime, which is also the `Date` of every
@@ -58,6 +61,7 @@ class RybbitServer:
         store: Store | None = None,
         latency: float = 0.0,
         shuffle_ties: bool = True,
+        store_delay: float | Callable[[Mapping[str, Any]], float] | None = None,
         rate_limit: KeyLimit | BucketLimit | bool | None = None,
         clock: Callable[[], datetime] | None = None,
         host: str = "127.0.0.1",
@@ -68,6 +72,9 @@ class RybbitServer:
         self._release = release_named(release)
         self._store = store
         self._owns_store = store is None
+        self._store_delay = store_delay
+        if store is not None and store_delay is not None:
+            store.delay = store_delay
         self._service: Service | None = None
         self._listener = Listener(host, port, self._serve)
         self._access = Access(lambda: self.clock(), rate_limit)
@@ -81,7 +88,7 @@ class RybbitServer:
         self.requests: list[RecordedRequest] = []
         """Every request so far, oldest first. `requests.clear()` starts again."""
         self.api_key = self.add_key(name="default")
-        """Reads every site of the organisation `default`; writes too on 2.8."""
+        """Reads every site of the organisation `default`; writes too from 2.7 on."""
         self.read_only_key = self.add_key(name="read-only", scopes=(READ,))
         """Reads the same sites and writes nothing."""
 
@@ -95,7 +102,7 @@ class RybbitServer:
     def store(self) -> Store:
         """The data. What is written to it is in the next response."""
         if self._store is None:
-            self._store = Store()
+            self._store = Store(delay=self._store_delay or 0.0)
         return self._store
 
     @property
@@ -372,4 +379,6 @@ class RybbitServer:
                 return await self._through_faults(exchange, request, rest)
 
             return await injection.fault(exchange, proceed)
-        return respond(self._configure(), request, self._release)
+        service = self._configure()
+        service.store.store_due(self.clock())
+        return respond(service, request, self._release)

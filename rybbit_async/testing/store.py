@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,7 @@ from typing import Any, Self
 import attrs
 
 from .database import Database, DatabaseError
-from .events import insert_statement, session_rows
+from .events import LateEvents, insert_statement, session_rows
 from .queries.cache import QueryCache
 from .schema import EVENT_COLUMNS, SCHEMA, Goal, Site
 from .wire import utc_naive
@@ -31,14 +31,26 @@ class Store:
     server that uses the store. Times passed in are aware datetimes; those of events are cut to
     whole seconds. Not safe for use from two threads at once. Close it with `close()` or use it in
     a `with` statement.
+
+    With a `delay`, events are stored late, as on real servers: `add_events` and `add_session` keep
+    them back until `store_due` is told a time that is `delay` seconds after their timestamp. A
+    server does this at each request. `delay` is a number, or a function of the event, which is a
+    mapping of `EVENT_COLUMNS`.
     """
 
-    def __init__(self, path: str | Path = ":memory:") -> None:
+    def __init__(
+        self,
+        path: str | Path = ":memory:",
+        *,
+        delay: float | Callable[[Mapping[str, Any]], float] = 0.0,
+    ) -> None:
         self._database = Database(path, SCHEMA)
         self.queries = QueryCache(self._database)
         """The queries' temporary tables and results, dropped when events are written."""
         self.version = 0
         """Increases with every write that may change a list of sessions or users."""
+        self.delay = delay
+        self._late = LateEvents()
         self._goals: dict[int, list[Goal]] = {}
         self._sites: dict[int, Site] = {}
         self._by_string: dict[str, Site] = {}
@@ -185,8 +197,17 @@ class Store:
         owner = self._site(site)
         held = list(rows)
         if held:
-            self.insert(*insert_statement(owner, held))
+            statement, values = insert_statement(owner, held)  # so that mistakes show at once
+            if self.delay:
+                self._late.add(owner, held, self.delay)
+            else:
+                self.insert(statement, values)
         return len(held)
+
+    def store_due(self, now: datetime) -> None:
+        """Insert the late events whose time has come."""
+        for site, rows in self._late.take(now):
+            self.insert(*insert_statement(site, rows))
 
     def add_session(
         self,

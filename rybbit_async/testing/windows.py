@@ -112,9 +112,9 @@ def resolve(query: MultiMapping[str], release: Release, now: datetime) -> Window
     """
     given = {name: ",".join(query.getall(name, [])) for name in _NAMES}
     instant = now.astimezone(UTC).replace(tzinfo=None, microsecond=0) + _SECOND
-    if release.exact_datetimes and (given["start_datetime"] or given["end_datetime"]):
-        return _by_datetimes(given)
     try:
+        if release.exact_datetimes and (given["start_datetime"] or given["end_datetime"]):
+            return _by_datetimes(given, release)
         return _by_dates(given, release, instant) or _by_minutes(given, instant) or ALL_TIME
     except ParameterError:
         if release.strict_parameters:
@@ -133,14 +133,14 @@ _NAMES = (
 )
 
 
-def _by_datetimes(given: dict[str, str]) -> Window:
+def _by_datetimes(given: dict[str, str], release: Release) -> Window:
     start, end = _exact(given["start_datetime"]), _exact(given["end_datetime"])
     form = "YYYY-MM-DD HH:mm:ss"
     problems = [
         *_problems("start_datetime", given["start_datetime"], _EXACT, form, start),
         *_problems("end_datetime", given["end_datetime"], _EXACT, form, end),
     ]
-    if start is None or end is None or end <= start:
+    if start is None or end is None or (end <= start and release.strict_parameters):
         problems.append("start_datetime must be before end_datetime")
     _reject(problems)
     return Window(start, end)

@@ -289,7 +289,7 @@ async def test_an_unknown_layout_is_refused_by_the_constructor(
         connect(server, routes="v2")
 
 
-@pytest.mark.parametrize("release", ["2.2", "2.8"])
+@pytest.mark.parametrize("release", ["2025.06", "2.8"])
 async def test_a_server_with_neither_layout_is_told_as_a_wrong_base_url(
     serve: Serve, connect: Connect, release: str
 ) -> None:

@@ -13,8 +13,10 @@ import attrs
 import pytest
 from yarl import URL
 
-from rybbit_async.testing import RybbitServer, Site, Store
+from rybbit_async.testing import RELEASES, RybbitServer, Site, Store
 
+NUMBERED = [name for name in RELEASES if name != "2025.06"]
+"""Every release but the servers of mid-2025, oldest first."""
 NOW = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
 

@@ -240,7 +240,7 @@ async def test_property_filters_and_newer_types(serve: Serve) -> None:
                 "session_id": "s",
                 "user_id": "u",
                 "type": "outbound",
-                "event_name": "https://example.org/a",
+                "props": {"url": "https://example.org/a"},
             }
         ],
     )

@@ -57,9 +57,10 @@ def _respond(service: Service, request: RecordedRequest, release: Release) -> Re
         return error_response(404, "Site not found")
     caller = _caller(service, request, release)
     if found is None:
-        # The older layout asks for credentials before it says that there is no such route, and
-        # finds no site that a key could be for.
+        # The older layout asks for credentials before it says that there is no such route.
         known = caller.user is not None or caller.anyone
+        if caller.key is not None and not release.unknown_routes_forbidden:
+            known = True
         response = _not_found(request) if known else _forbidden(release)
     else:
         try:
@@ -100,6 +101,8 @@ def _caller(service: Service, request: RecordedRequest, release: Release) -> Cal
     except LimitExceededError as error:
         if error.scope == "key":
             return Caller()
+        if error.scope == "told":
+            raise ResponseError(error_response(429, "Rate limit exceeded")) from None
         raise ResponseError(
             json_response(
                 {

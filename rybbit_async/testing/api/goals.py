@@ -34,9 +34,10 @@ _BUCKETS = {
     "ten_minutes": "time_bucket(INTERVAL 10 MINUTE, {0})",
     "fifteen_minutes": "time_bucket(INTERVAL 15 MINUTE, {0})",
     **{
-        unit: f"date_trunc('{unit}', {{0}})::TIMESTAMP"
-        for unit in ("hour", "day", "week", "month", "year")
+        unit: f"date_trunc('{unit}', {{0}})::TIMESTAMP" for unit in ("hour", "day", "month", "year")
     },
+    # A week begins on Sunday.
+    "week": "date_trunc('week', {0} + INTERVAL 1 DAY)::TIMESTAMP - INTERVAL 1 DAY",
 }
 
 
@@ -160,8 +161,10 @@ def goal_time_series(call: Call) -> Response:
 
 
 def condition_of_goal(call: Call, goal: Goal) -> str:
-    """The SQL condition of the events that convert a goal."""
-    return conversion(goal.goal_type, goal.config, call.release)
+    """The SQL condition of the events that convert a goal, on the release of the call."""
+    if goal.goal_type == "path" and not call.release.property_filters:
+        return conversion("path", {"pathPattern": goal.config.get("pathPattern", "")})
+    return goal.condition
 
 
 def goal_of_call(call: Call, elsewhere: str, failed: Response) -> Goal:
