@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Final, Literal, NoReturn, Self, TypeVar, cast, overload
@@ -23,6 +24,8 @@ from .parameters.checks import (
     query_string,
     type_name,
 )
+from .parameters.window import SETTLED_AFTER, check_settled_after
+from .resources.capabilities import Capabilities
 from .resources.context import Context
 from .resources.endpoints import PROBE
 from .resources.goals import Goals
@@ -30,7 +33,6 @@ from .resources.resource import MAX_CONCURRENCY
 from .resources.sessions import Sessions
 from .resources.users import Users
 from .transport.auth import PasswordLogin, Secret
-from .transport.capabilities import Capabilities
 from .transport.clock import Clock
 from .transport.http import HttpOptions
 from .transport.not_found import endpoint_not_found, is_unknown_route
@@ -84,6 +86,9 @@ class RybbitClient:
         rate_limit: a limit that the server has and does not tell, ``RateLimit(500, per=600)``
             for servers up to 2.4. Limits that answers tell are kept without it.
         concurrency: how many pages one walk may have in flight or buffered.
+        settled_after: how far back the end of a window must lie, as a ``timedelta`` or in seconds,
+            for nothing in it to change any more; 5 minutes if not given. Servers store events up
+            to 10 seconds late, and a walk over a window that ended lately reads its head again.
         max_connections: how many requests of this client may be under way at once.
         max_response_bytes: the largest answer that is read, after decompression.
         max_depth: how deeply lists and objects of an answer may be nested.
@@ -113,6 +118,7 @@ class RybbitClient:
         retry: Retry | None = None,
         rate_limit: RateLimit | None = None,
         concurrency: int = 8,
+        settled_after: timedelta | float | None = None,
         max_connections: int = 100,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         max_depth: int = MAX_DEPTH,
@@ -142,10 +148,11 @@ class RybbitClient:
             clock=Clock(),
         )
         self._context = Context(
-            Router(self._transport, routes, PROBE),
-            Capabilities(self._transport),
+            router := Router(self._transport, routes, PROBE),
+            Capabilities(router, self._transport.server_clock),
             WalkRegistry(),
             Options(check_timeout(timeout, Timeout()), check_retry(retry, Retry())),
+            check_settled_after(settled_after, SETTLED_AFTER),
             check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
         )
         self._add_resources()
@@ -161,6 +168,7 @@ class RybbitClient:
         timeout: Timeout | float | None = None,
         retry: Retry | None = None,
         concurrency: int | None = None,
+        settled_after: timedelta | float | None = None,
     ) -> RybbitClient:
         """A view of the same client, same connections, with other options.
 
@@ -175,6 +183,7 @@ class RybbitClient:
             options=Options(
                 check_timeout(timeout, old.options.timeout), check_retry(retry, old.options.retry)
             ),
+            settled_after=check_settled_after(settled_after, old.settled_after),
             concurrency=old.concurrency
             if concurrency is None
             else check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),

@@ -89,7 +89,10 @@ class Report:
 
     def note(self, text: str) -> None:
         """Add something that the reader should know to ``reason``."""
-        self.reason = text if self.reason is None else f"{self.reason}; {text}"
+        if self.reason is None:
+            self.reason = text
+        elif text not in self.reason.split("; "):
+            self.reason += f"; {text}"
 
     def doubt(self, text: str) -> None:
         """Note that something may be missing against the caller's wish, and why."""

@@ -255,8 +255,8 @@ def _check_pair(config: EventGoal) -> None:
     if filters and not any((one.key, one.value) == (key, value) for one in filters):
         raise InvalidParameterError(
             "config.property_filters must contain the property of config.property_key, which "
-            f"servers ignore beside them, got property_key={_shown(key)} and "
-            f"property_filters={_shown(filters)}"
+            f"servers ignore beside them, got property_key={shown(key)} and "
+            f"property_filters={shown(filters)}"
         )
 
 

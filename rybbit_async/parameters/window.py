@@ -13,13 +13,26 @@ from attrs import evolve, frozen
 from ..errors import InvalidParameterError
 from .checks import check_int, did_you_mean, invalid, wrong_type
 
-__all__ = ["Days", "ExactTimes", "MinutesAgo", "Window", "parse_window"]
+__all__ = [
+    "LATENESS",
+    "SETTLED_AFTER",
+    "Days",
+    "ExactTimes",
+    "MinutesAgo",
+    "Window",
+    "check_settled_after",
+    "parse_window",
+]
 
-# A window counts as past only some time after its end: clocks differ, and servers store events
-# some seconds after the visit.
-SETTLED: Final = timedelta(minutes=5)
+# Servers store events some seconds after the visit: 0.2 to 9.7 seconds were seen. While a window
+# is not settled, rows are looked for as far back as LATENESS from where they can be at the latest.
+# A window is settled SETTLED_AFTER its end, unless the caller knows better: late enough for a
+# server that has fallen behind, and for clocks that differ.
+LATENESS: Final = timedelta(seconds=30)
+SETTLED_AFTER: Final = timedelta(minutes=5)
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND: Final = timedelta(seconds=1)
 _DATES: Final = ("start_date", "end_date")
 _MINUTES: Final = ("past_minutes_start", "past_minutes_end")
 _EXACT: Final = ("start_datetime", "end_datetime")
@@ -88,23 +101,42 @@ class Window:
         """Whether the window has exact times, which only ``pin`` and ``restore`` set."""
         return isinstance(self.value, ExactTimes)
 
-    def is_past(self, now: datetime) -> bool:
-        """Whether nothing in the window can change any more."""
+    def is_settled(self, now: datetime, after: timedelta) -> bool:
+        """Whether nothing in the window can change any more.
+
+        Servers store events some seconds after the visit, and clocks differ. So rows may still
+        appear and move in a window whose end has just passed, whatever kind of window it is.
+
+        Args:
+            now: the time of the server.
+            after: how far back the end of the window must be.
+        """
         match self.value:
-            case ExactTimes():
-                return True  # taken for past at once, although its end may be seconds ago
+            case ExactTimes(_, end):
+                return now - end >= after
             case Days(_, last) if last < date.max:
                 midnight = datetime.combine(last + timedelta(days=1), time(), _tzinfo(self.zone))
-                return midnight + SETTLED <= now
-            case _:
+                return now - midnight >= after
+            case _:  # it ends now, or its end moves on with each request
                 return False
 
     def pin(self, now: datetime) -> Window:
-        """A relative window with exact times in place of its minutes; any other as it is."""
+        """A relative window with exact times in place of its minutes; any other as it is.
+
+        Its start is the first second that is later than so many minutes ago, and its end the
+        second that is that long ago, which is part of it. Of exact times the start is part of the
+        window and the end is not, so both are a second later.
+        """
         if not isinstance(self.value, MinutesAgo):
             return self
-        start, end = (_minutes_before(now, minutes) for minutes in self.value)
+        start, end = (_after_minutes_before(now, minutes) for minutes in self.value)
         return evolve(self, value=ExactTimes(start, end))
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether a moment is in this window, as far as its exact times say; for a pinned one."""
+        return not isinstance(self.value, ExactTimes) or (
+            self.value.start <= moment < self.value.end
+        )
 
     def state(self) -> dict[str, str]:
         """What a position stores of this window: its exact times if it is pinned, else nothing."""
@@ -128,10 +160,11 @@ class Window:
         raise InvalidParameterError("start must be the position of a page of the same walk")
 
 
-def _minutes_before(now: datetime, minutes: int) -> datetime:
-    """``minutes`` before ``now`` in whole seconds, and not before 1970."""
+def _after_minutes_before(now: datetime, minutes: int) -> datetime:
+    """The second after ``minutes`` before ``now``, and not before 1970."""
+    second = now.astimezone(UTC).replace(microsecond=0)
     try:
-        return max(now.astimezone(UTC).replace(microsecond=0) - timedelta(minutes=minutes), _EPOCH)
+        return max(second - (timedelta(minutes=minutes) - _SECOND), _EPOCH)
     except OverflowError:  # before the year 1
         return _EPOCH
 
@@ -160,7 +193,25 @@ def _tzinfo(zone: str | None) -> tzinfo:
     return ZoneInfo(zone)
 
 
-# --- what a caller passes ------------------------------------------------------------------------
+# --- what a caller passes: settled_after ---------------------------------------------------------
+
+
+def check_settled_after(value: object, default: timedelta) -> timedelta:
+    """How far back the end of a window must be for nothing in it to change any more."""
+    if value is None:
+        return default
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        raise wrong_type("settled_after", value, "timedelta, int or float (seconds)")
+    if not 0 <= seconds < 1e9:
+        raise invalid("settled_after", value, "be 0 seconds or more, and less than 30 years")
+    return timedelta(seconds=seconds)
+
+
+# --- what a caller passes: windows ---------------------------------------------------------------
 
 
 def parse_window(given: Mapping[str, Any]) -> Window:

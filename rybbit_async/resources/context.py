@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from attrs import frozen
 
-from ..transport.capabilities import Capabilities
 from ..transport.options import Options
 from ..transport.routing import Router
 from ..walks.paginator import WalkRegistry
+from .capabilities import Capabilities
 
 __all__ = ["Context"]
 
@@ -21,6 +23,7 @@ class Context:
         capabilities: what the server is able to do, and what time it is there.
         walks: the walks of the client that have not ended.
         options: timeouts and retries of this view.
+        settled_after: how far back the end of a window must be for nothing in it to change.
         concurrency: how many pages a walk may have in flight or buffered, unless it says so itself.
     """
 
@@ -28,4 +31,5 @@ class Context:
     capabilities: Capabilities
     walks: WalkRegistry
     options: Options
+    settled_after: timedelta
     concurrency: int

@@ -38,7 +38,7 @@ class ListEndpoint(Generic[T]):
         max_page_size: the most rows that the server gives on one page; ``None`` for no limit.
         stable_query: the query parameters of an order in which equal rows stand the same way on
             every page, where the server has one.
-        filtered: whether the server applies ``filters``; it ignores them where it does not.
+        always_filtered: whether every release applies ``filters``; some ignore them otherwise.
     """
 
     name: str
@@ -48,7 +48,7 @@ class ListEndpoint(Generic[T]):
     size_parameter: str = "limit"
     max_page_size: int | None = None
     stable_query: Mapping[str, str] = field(factory=dict[str, str])
-    filtered: bool = True
+    always_filtered: bool = True
 
 
 GOALS: Final = ListEndpoint(
@@ -67,7 +67,7 @@ GOAL_SESSIONS: Final = ListEndpoint(
     page_reader(Session, DATA),
     # A visitor who signs in half-way has two rows with one session_id.
     ByTime(attrgetter("session_end"), attrgetter("session_id", "user_id")),
-    filtered=False,
+    always_filtered=False,
 )
 SESSIONS: Final = ListEndpoint(
     "sessions of site {site}",

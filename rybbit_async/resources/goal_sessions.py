@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Unpack
 
@@ -11,16 +11,19 @@ from attrs import evolve
 from ..errors import NotFoundError
 from ..models import Goal, GoalSession, Session
 from ..pages import Page, Report
+from ..parameters.callers import warning_here
 from ..parameters.checks import check_goal, check_int, check_many, check_site
 from ..parameters.common import Common, CommonParameters
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
+from ..transport.single_flight import SingleFlight
 from ..walks.multi_walk import MultiWalk, SubWalk
 from ..walks.options import WalkOptions
 from ..walks.paginator import Paginator
 from ..walks.walk import PagedWalk, Position
 from .endpoints import GOAL_SESSIONS, GOALS
-from .resource import Resource, applied, walk_options
+from .list_source import applied, pinned
+from .resource import Resource, walk_options
 
 __all__ = ["GoalSessions", "no_goal"]
 
@@ -28,8 +31,8 @@ __all__ = ["GoalSessions", "no_goal"]
 class GoalSessions(Resource):
     """The sessions that reached a goal, latest ``session_end`` first.
 
-    A goal is given by its id or as a ``Goal``. The endpoint ignores ``filters``: passing any
-    warns, and the rows are those of the unfiltered window.
+    A goal is given by its id or as a ``Goal``. Servers up to 2.8 ignore ``filters`` here: with one
+    of those, passing any warns, and the rows are those of the unfiltered window.
     """
 
     @expand_parameters
@@ -97,14 +100,25 @@ class GoalSessions(Resource):
                 has an equal share of the requests, and sessions come as their pages arrive.
         """
         options, common = walk_options(self._context, walk)
-        common = applied(GOAL_SESSIONS, common)
         size = check_int("page_size", page_size)
         many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
         by_key = {check_site(site): site for site in many}  # each once
+        warn = warning_here()
         wanted = None if goals is None else {check_goal(g) for g in check_many("goals", goals)}
 
         def begin(report: Report, _: Position | None) -> MultiWalk[Goal, Session, GoalSession]:
             missing = set(wanted or ())
+            agreement = SingleFlight[Common]()
+
+            async def agree() -> Common:
+                # The sites have one server, and their lists one window.
+                any_goal: dict[str, str | int] = {"site": next(iter(by_key))}
+                ready = await applied(self._context, GOAL_SESSIONS, any_goal, common, warn)
+                window = await pinned(self._context, [*by_key], ready.window)
+                return ready._replace(window=window)
+
+            async def agreed() -> Common:
+                return await agreement.get(agree)
 
             def open_goal(
                 site: int | str, key: str, goal: Goal
@@ -112,10 +126,10 @@ class GoalSessions(Resource):
                 if wanted is not None and goal.goal_id not in wanted:
                     return None
                 missing.discard(goal.goal_id)
-                return self._sub_walk(site, key, goal, size, common, report, options)
+                return self._sub_walk(site, key, goal, size, common, agreed, report, options)
 
             listings = (
-                (self._goals(key, common, report, options), partial(open_goal, site, key))
+                (self._goals(key, common, agreed, report, options), partial(open_goal, site, key))
                 for key, site in by_key.items()
             )
 
@@ -126,14 +140,20 @@ class GoalSessions(Resource):
             return MultiWalk(listings, report, options, page_size=size, finish=finish)
 
         name = f"sessions of all goals of {len(by_key)} sites"
-        return self._paginator(begin, options, name, [*by_key], common.window.query())
+        return self._paginator(begin, options, name, [*by_key], common.query())
 
     def _goals(
-        self, site: str, common: Common, report: Report, options: WalkOptions
+        self,
+        site: str,
+        common: Common,
+        agreed: Callable[[], Awaitable[Common]],
+        report: Report,
+        options: WalkOptions,
     ) -> PagedWalk[Goal]:
         """The walk over the goals of a site, a page at a time."""
         size = GOALS.max_page_size or 100
-        source = self._source(GOALS, {"site": site}, size, common, GOALS.stable_query)
+        sorting = GOALS.stable_query
+        source = self._source(GOALS, {"site": site}, size, common, sorting, agreed=agreed)
         return PagedWalk(source, GOALS.order, report, evolve(options, concurrency=1))
 
     def _sub_walk(
@@ -143,13 +163,14 @@ class GoalSessions(Resource):
         goal: Goal,
         size: int,
         common: Common,
+        agreed: Callable[[], Awaitable[Common]],
         report: Report,
         options: WalkOptions,
     ) -> SubWalk[Session, GoalSession]:
         """The walk over the sessions of one goal."""
         expected = goal.total_conversions or 0
         params = _params(key, goal.goal_id)
-        source = self._source(GOAL_SESSIONS, params, size, common, expected=expected)
+        source = self._source(GOAL_SESSIONS, params, size, common, expected=expected, agreed=agreed)
         return SubWalk(
             PagedWalk(source, GOAL_SESSIONS.order, report, options),
             lambda session: GoalSession(site, goal, session),

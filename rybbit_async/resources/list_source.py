@@ -2,22 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, Generic, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
-from ..pages import RawPage
+from ..errors import APIResponseError, BadRequestError
+from ..pages import Page, RawPage
 from ..parameters.checks import query_string
-from ..parameters.window import Window
+from ..parameters.common import Common
+from ..parameters.window import LATENESS, Window
+from ..walks.orders import ByTime
 from ..walks.walk import PageRequest
+from ..wire.json import Body
 from ..wire.messages import ResponsePage
 from .context import Context
 from .endpoints import ListEndpoint
 
-__all__ = ["ListSource"]
+__all__ = ["ListSource", "applied", "pinned"]
 
 T = TypeVar("T")
+
+Warn = Callable[[str], None]
+
+_IGNORED: Final = (
+    "filters: the server ignores them for the sessions of a goal, so these rows are those of "
+    "the unfiltered window; filter them in your program"
+)
+_RELATIVE: Final = (
+    "the server resolves past_minutes at each request and takes no exact times, so each page had "
+    "a window of its own"
+)
+_MOVED_ON: Final = (
+    "the window moved on while it was read, so rows that were at its start may be missing"
+)
+
+
+async def applied(
+    context: Context,
+    endpoint: ListEndpoint[Any],
+    params: Mapping[str, str | int],
+    common: Common,
+    warn: Warn,
+) -> Common:
+    """The common parameters that the server applies; warns of filters that it would ignore."""
+    if endpoint.always_filtered or not common.conditions():
+        return common
+    site, goal = str(params["site"]), params.get("goal")
+    goal = None if goal is None else int(goal)
+    if await context.capabilities.filters_goal_sessions(site, goal, context.options):
+        return common
+    warn(_IGNORED)
+    return common._replace(filters=None, segment_id=None)
+
+
+async def pinned(context: Context, sites: Sequence[str], window: Window) -> Window:
+    """A relative window with exact times, if the server takes them; any other as it is."""
+    if window.is_relative:
+        for site in sites:
+            takes = await context.capabilities.takes_exact_times(site, context.options)
+            if takes is not None:
+                return window.pin(context.capabilities.now()) if takes else window
+    return window
 
 
 @frozen
@@ -26,23 +73,39 @@ class ListSource(Generic[T]):
 
     Attributes:
         params: those of the route, such as the site.
-        window: the window in time that the rows are from.
-        query: the other query parameters, such as filters and search.
+        common: the window in time that the rows are from, and the filters.
+        query: the other query parameters, such as a search.
         sorting: the query parameters that say how the rows are sorted.
         page_size: how many rows a request asks for.
+        warn: how to warn the caller.
         expected: how many rows there may be, where that is known beforehand; a hint.
+        agreed: what ``common`` is to be in a walk over several lists, which have that in common.
         settled: whether nothing in the list can change any more.
+        moments: the times of the pages that were read, as the server wrote them.
     """
 
     context: Context
     endpoint: ListEndpoint[T]
     params: Mapping[str, str | int]
-    window: Window
+    common: Common
     query: Mapping[str, str]
     sorting: Mapping[str, str]
     page_size: int
+    warn: Warn
     expected: int | None = None
+    agreed: Callable[[], Awaitable[Common]] | None = None
     settled: bool = False
+    moments: set[object] = field(factory=set[object])
+
+    @property
+    def window(self) -> Window:
+        """The window in time that the rows are from."""
+        return self.common.window
+
+    @property
+    def lateness(self) -> timedelta:
+        """How far back from the head rows may appear and move to, while they still may."""
+        return min(LATENESS, self.context.settled_after)
 
     @property
     def state(self) -> Mapping[str, str]:
@@ -52,12 +115,13 @@ class ListSource(Generic[T]):
     @property
     def note(self) -> str | None:
         """What a report should say of this list."""
-        if not self.window.is_relative:
-            return None
-        return (
-            "the server resolves past_minutes at each request and takes no exact times, so each "
-            "page had a window of its own"
-        )
+        return _RELATIVE if self.window.is_relative else None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why rows may be missing: those that left a relative window while it was read."""
+        moved_on = self.window.is_relative and len(self.moments) > 1
+        return _MOVED_ON if moved_on and isinstance(self.endpoint.order, ByTime) else None
 
     async def prepare(self, state: Mapping[str, str] | None) -> ListSource[T]:
         """The list for one walk: a relative window is pinned where the server takes exact times.
@@ -65,12 +129,24 @@ class ListSource(Generic[T]):
         Raises:
             InvalidParameterError: ``state`` is not what ``state`` of such a list was.
         """
-        capabilities, window = self.context.capabilities, self.window
-        if state:
-            window = window.restore(state)
-        elif window.is_relative and await capabilities.takes_exact_times(self.context.options):
-            window = window.pin(capabilities.now())
-        return evolve(self, window=window, settled=window.is_past(capabilities.now()))
+        context, common = self.context, self.common
+        if self.agreed is not None:
+            common = await self.agreed()
+        else:
+            common = await applied(context, self.endpoint, self.params, common, self.warn)
+            window = (
+                common.window.restore(state)
+                if state
+                else await pinned(context, [str(self.params["site"])], common.window)
+            )
+            common = common._replace(window=window)
+        settled = common.window.is_settled(context.capabilities.now(), context.settled_after)
+        return evolve(self, common=common, settled=settled, moments=set())
+
+    async def applied(self) -> ListSource[T]:
+        """This list with the filters that the server applies."""
+        common = await applied(self.context, self.endpoint, self.params, self.common, self.warn)
+        return evolve(self, common=common)
 
     async def fetch(self, request: PageRequest) -> RawPage[T]:
         """One page of the list (``GET`` the endpoint's route)."""
@@ -78,14 +154,35 @@ class ListSource(Generic[T]):
             "page": str(request.number),
             self.endpoint.size_parameter: str(request.size),
             **(self.endpoint.stable_query if request.stable else self.sorting),
-            **self.window.query(),
+            **self.common.query(),
             **self.query,
         }
-        response = await self.context.router.send(
-            self.endpoint.route,
-            "GET",
-            self.params,
-            query=query_string(query),
-            options=self.context.options,
-        )
-        return ResponsePage(response, self.endpoint.read)
+        try:
+            response = await self.context.router.send(
+                self.endpoint.route,
+                "GET",
+                self.params,
+                query=query_string(query),
+                options=self.context.options,
+            )
+        except BadRequestError as error:
+            if self.window.is_pinned and "start_datetime" in error.message:
+                self.context.capabilities.forget_exact_times()
+            raise
+        self.moments.add(response.headers.get("Date") or object())
+        return ResponsePage(response, self._read if self.window.is_pinned else self.endpoint.read)
+
+    def _read(self, body: Body) -> Page[T]:
+        """Read a page of a window that was pinned."""
+        page, order = self.endpoint.read(body), self.endpoint.order
+        if page.items and isinstance(order, ByTime):
+            for row in (page.items[0], page.items[-1]):
+                time = order.key(row)
+                if time is not None and not self.window.holds(time):
+                    self.context.capabilities.forget_exact_times()
+                    raise APIResponseError(
+                        f"data: rows must be in the window that was asked for, got one of {time}: "
+                        "the server does not take exact times any more; begin the walk again",
+                        path="data",
+                    )
+        return page

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 from ..pages import Page, Report
-from ..parameters.checks import check_bool, check_int, warn
+from ..parameters.callers import warning_here
+from ..parameters.checks import check_bool, check_int
 from ..parameters.common import Common, CommonParameters, parse_common
 from ..parameters.walk import WALK_DEFAULTS, WalkParameters
 from ..walks.options import WalkOptions
@@ -18,7 +19,7 @@ from .context import Context
 from .endpoints import ListEndpoint
 from .list_source import ListSource
 
-__all__ = ["MAX_CONCURRENCY", "Resource", "applied", "walk_options"]
+__all__ = ["MAX_CONCURRENCY", "Resource", "walk_options"]
 
 T = TypeVar("T")
 
@@ -50,10 +51,11 @@ class Resource:
         query: Mapping[str, str] = NOTHING,
     ) -> Page[T]:
         """One page of a list."""
-        parsed = applied(endpoint, parse_common(common))
+        parsed = parse_common(common)
         size = check_int(endpoint.size_parameter, size, maximum=endpoint.max_page_size)
+        request = PageRequest(check_int("page", page), size)
         source = self._source(endpoint, params, size, parsed, sorting, query)
-        raw = await source.fetch(PageRequest(check_int("page", page), source.page_size))
+        raw = await (await source.applied()).fetch(request)
         return raw.decode()
 
     def _walk(
@@ -70,7 +72,6 @@ class Resource:
     ) -> Paginator[T]:
         """A walk over all of a list."""
         options, common = walk_options(self._context, walk)
-        common = applied(endpoint, common)
         page_size = check_int("page_size", page_size, maximum=endpoint.max_page_size)
         source = self._source(endpoint, params, page_size, common, sorting, query, expected)
 
@@ -78,7 +79,7 @@ class Resource:
             return PagedWalk(source, order or endpoint.order, report, options, position)
 
         name = endpoint.name.format_map(params)
-        return self._paginator(begin, options, name, source.window.query(), source.query, sorting)
+        return self._paginator(begin, options, name, common.query(), query, sorting)
 
     def _source(
         self,
@@ -89,16 +90,19 @@ class Resource:
         sorting: Mapping[str, str] = NOTHING,
         query: Mapping[str, str] = NOTHING,
         expected: int | None = None,
+        agreed: Callable[[], Awaitable[Common]] | None = None,
     ) -> ListSource[T]:
         return ListSource(
             self._context,
             endpoint,
             params,
-            common.window,
-            {**query, **common.conditions()},
+            common,
+            query,
             sorting,
             size,
+            warning_here(),
             expected,
+            agreed,
         )
 
     def _paginator(
@@ -138,14 +142,3 @@ def walk_options(context: Context, walk: WalkParameters) -> tuple[WalkOptions, C
     )
     own = WalkParameters.__annotations__.keys() - CommonParameters.__annotations__.keys()
     return options, parse_common(cast("CommonParameters", given), also=sorted(own))
-
-
-def applied(endpoint: ListEndpoint[Any], common: Common) -> Common:
-    """The common parameters that an endpoint applies; warns of filters that it does not."""
-    if endpoint.filtered or not common.conditions():
-        return common
-    warn(
-        "filters: the server ignores them for the sessions of a goal, so these rows are those of "
-        "the unfiltered window; filter them in your program"
-    )
-    return common._replace(filters=None, segment_id=None)

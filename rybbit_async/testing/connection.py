@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from weakref import WeakSet
 
 from aiohttp import web
@@ -23,6 +25,8 @@ class RequestExchange:
         self._closing = closing
         self.closing = request.transport is not None and request.transport in closing
         """The connection was to be closed when this request arrived on it."""
+        self.clock: Callable[[], datetime] | None = None
+        """What the `Date` of the response is taken from, in place of the time of this machine."""
         self.after: list[Callable[[], Awaitable[None]]] = []
 
     @property
@@ -51,7 +55,8 @@ class RequestExchange:
 
     async def send(self, response: Response) -> None:
         """Send the response."""
-        sent = web.Response(status=response.status, body=response.body, headers=response.headers)
+        headers = self._headers(response)
+        sent = web.Response(status=response.status, body=response.body, headers=headers)
         await sent.prepare(self._request)
         await sent.write_eof()
 
@@ -69,8 +74,14 @@ class RequestExchange:
             await stream.write(response.body[start : start + chunk])
         await stream.write_eof()
 
+    def _headers(self, response: Response) -> Mapping[str, str]:
+        if self.clock is None:
+            return response.headers
+        date = format_datetime(self.clock().astimezone(UTC), usegmt=True)
+        return {"Date": date, **response.headers}
+
     async def _start(self, response: Response) -> web.StreamResponse:
-        stream = web.StreamResponse(status=response.status, headers=response.headers)
+        stream = web.StreamResponse(status=response.status, headers=self._headers(response))
         stream.content_length = len(response.body)
         await stream.prepare(self._request)
         return stream

@@ -46,7 +46,8 @@ class RybbitServer:
             becomes the `delay` of the store.
         rate_limit: `KeyLimit(...)`, `BucketLimit(...)`, or True for the limit of the release. By
             default there is none, as on self-hosted servers.
-        clock: Returns the current time as an aware datetime.
+        clock: Returns the current time as an aware datetime, which is also the `Date` of every
+            response.
         host: The address to listen on.
         port: The port to listen on. 0 means a free one, which is kept when the server restarts.
         cache_pages: Keep the pages of lists that were sent last: False, True for up to 64 MiB, or
@@ -343,6 +344,7 @@ class RybbitServer:
     # Requests
 
     async def _serve(self, request: web.BaseRequest, exchange: RequestExchange) -> None:
+        exchange.clock = self.clock
         target = request.raw_path
         recorded = RecordedRequest(
             method=request.method,

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
 
 from attrs import frozen
 
 from ..errors import ClientClosedError
 
-__all__ = ["Clock", "Timer", "closed_error"]
+__all__ = ["Clock", "ServerClock", "Timer", "closed_error"]
+
+_TEN_YEARS: Final = timedelta(days=3650)
 
 
 def _utc_now() -> datetime:
@@ -76,6 +80,34 @@ class Timer:
         self.closed = True
         if self._closing is not None:
             self._closing.set()
+
+
+class ServerClock:
+    """The clock of the server, by the ``Date`` of its latest response."""
+
+    def __init__(self, timer: Timer) -> None:
+        self._timer = timer
+        self._date: str | None = None
+        self._at = 0.0  # when that response arrived
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Take note of the headers of a response that has just arrived."""
+        date = headers.get("Date")
+        if date:  # it is read only when someone wants to know
+            self._date, self._at = date, self._timer.time()
+
+    def now(self) -> datetime:
+        """The date and time of day there; by the clock of this machine if it is not known."""
+        now = self._timer.now()
+        if self._date is None:
+            return now
+        try:
+            theirs = parsedate_to_datetime(self._date)
+            theirs += timedelta(seconds=self._timer.time() - self._at)
+            # If it is years off, it is not set.
+            return theirs if abs(theirs - now) < _TEN_YEARS else now
+        except (OverflowError, TypeError, ValueError):
+            return now
 
 
 def closed_error() -> ClientClosedError:

@@ -20,8 +20,14 @@ _KEY_CAUSES: Final = (
     "wrong, expired or disabled"
 )
 _KEY_LIMIT: Final = (
-    "used up: servers before 2.8 allow 500 requests, and then need ten minutes without any (see "
+    "used up: servers before 2.6 allow 500 requests, and then need ten minutes without any (see "
     "rate_limit=RateLimit(500, per=600))"
+)
+
+
+_DAILY_LIMIT: Final = (
+    "It does not say until when: servers of release 2.4 allow a key that was made in their user "
+    "interface ten requests a day, until the operator lifts that limit"
 )
 
 
@@ -50,6 +56,10 @@ class Hints:
                 "This is not a response of Rybbit's API: check base_url, and the proxy if there "
                 "is one"
             )
+        if response.status == 429:
+            told = {"Retry-After", "X-Retry-After"} & set(response.headers)
+            explained = told or b'"retryAfter"' in response.body.data
+            return "" if explained or response.request.path == SIGN_IN else _DAILY_LIMIT
         if response.status not in (401, 403):
             return ""
         if response.status == 403 and response.request.writes and isinstance(credentials, ApiKey):

@@ -19,6 +19,8 @@ __all__ = ["Allowance", "Pacer", "RateLimit", "RateLimitStatus"]
 # When less than this part of the bucket is left, requests are spread out more and more.
 LOW: Final = 0.2
 DAY: Final = 86_400.0
+# The longest pause after a 429 that does not say how long to wait.
+LONGEST: Final = 60.0
 
 
 def _positive(_: object, attribute: Any, value: Any) -> None:
@@ -86,6 +88,7 @@ class Pacer:
         self._rate = 0.0  # tokens per second
         self._last = float("-inf")  # when the last request was sent
         self._resume = float("-inf")  # when the pause ends
+        self._pauses = 0  # one after another, of a length that the server did not say
         self.scope: str | None = None  # the limit that caused the pause
 
     def status(self, now: float) -> RateLimitStatus:
@@ -120,6 +123,16 @@ class Pacer:
             self._resume, self.scope = now + seconds, scope
         self._tokens, self._as_of = min(0.0, self._tokens), now
         return is_new
+
+    def back_off(self, shortest: float, now: float) -> float:
+        """How long to pause when the server does not say: each time twice as long."""
+        if now >= self._resume:  # otherwise it is one of several answers in the same pause
+            self._pauses += 1
+        return min(max(shortest, LONGEST), shortest * 2.0 ** min(self._pauses - 1, 60))
+
+    def succeeded(self) -> None:
+        """Begin with short pauses again."""
+        self._pauses = 0
 
     def learn(self, headers: Mapping[str, str], now: float) -> None:
         """Read the limits from the headers of a response; call it before ``done``."""

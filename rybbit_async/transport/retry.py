@@ -45,6 +45,9 @@ class Retry:
     | GET, HEAD, PUT, DELETE | again | again | when the server says | again | once again |
     | POST, PATCH | again | never | when the server says | never | never |
 
+    A 429 that does not say when is tried once again, after ``wait_max``: it may be a limit of ten
+    requests a day. While such answers go on, all requests wait longer and longer, up to a minute.
+
     Attributes:
         attempts: the maximum number of attempts, including the first one; 1 means no retries.
         timeout: the maximum time in seconds from the first attempt to the start of the last one,
@@ -62,7 +65,14 @@ class Retry:
     wait_jitter: float = field(default=1.0, validator=_number(0, 1))
 
     def wait(
-        self, method: str, error: RybbitError, *, attempt: int, elapsed: float, chance: float
+        self,
+        method: str,
+        error: RybbitError,
+        *,
+        attempt: int,
+        elapsed: float,
+        chance: float,
+        unexplained: int = 0,
     ) -> float | None:
         """Seconds to wait before the next attempt, or ``None`` to give up.
 
@@ -72,11 +82,16 @@ class Retry:
             attempt: the number of the attempt, from 1.
             elapsed: seconds since the first attempt started.
             chance: a random number from 0 to 1, for the jitter.
+            unexplained: how many attempts failed with a 429 that does not say when to try again.
         """
         if attempt >= self.attempts or not _is_retryable(method, error, attempt):
             return None
         wait = getattr(error, "retry_after", None)
-        if wait is None:
+        if wait is None and isinstance(error, RateLimitError):
+            if unexplained > 1:
+                return None
+            wait = self.wait_max
+        elif wait is None:
             longest = min(self.wait_max, self.wait_initial * 2.0 ** min(attempt - 1, 60))
             wait = longest * (1 - self.wait_jitter * chance)
         # A wait that the server asks for is never cut short.

@@ -57,6 +57,11 @@ class Router:
         self._layout: Layout | None = self._fixed
         self._finding: asyncio.Event | None = None
 
+    @property
+    def layout(self) -> Layout | None:
+        """The layout that the server has, as far as it is known."""
+        return self._layout
+
     async def send(
         self,
         route: Route,

@@ -13,7 +13,7 @@ from attrs import define, frozen
 from ..errors import APIConnectionError, APIStatusError, RateLimitError, RybbitError
 from ..wire.messages import Request, Response, error_from_response
 from .auth import ApiKey, Credentials, NoAuth, PasswordLogin
-from .clock import Clock, Timer
+from .clock import Clock, ServerClock, Timer
 from .hints import Hints
 from .http import Http, HttpOptions
 from .options import Options
@@ -63,6 +63,7 @@ class Transport:
     ) -> None:
         self.http = Http(base_url, session=session, options=options, redact=self.redact)
         self.timer = Timer(clock)
+        self.server_clock = ServerClock(self.timer)
         self._auth = (
             SignIn(auth, self._post_sign_in, self.timer)
             if isinstance(auth, PasswordLogin)
@@ -96,23 +97,26 @@ class Transport:
         """
         self.http.check_usable()
         timer, call = self.timer, _Call(request, options)
-        start, attempt, arrived = timer.time(), 0, False
+        start, attempt, unexplained, arrived = timer.time(), 0, 0, False
         while True:
             attempt += 1
             try:
                 return await self._authorised(call)
             except (APIConnectionError, APIStatusError) as error:
                 signing_in = error.url.endswith(self.redact(SIGN_IN))
+                limited = None if signing_in or not isinstance(error, RateLimitError) else error
+                if limited is not None and limited.retry_after is None:
+                    unexplained += 1
                 wait = options.retry.wait(
                     "GET" if signing_in else request.method,
                     error,
                     attempt=attempt,
+                    unexplained=unexplained,
                     elapsed=timer.time() - start - call.queued,
                     chance=timer.clock.chance(),
                 )
-                limited = None if signing_in or not isinstance(error, RateLimitError) else error
                 if limited is not None:
-                    self._turns.pause(limited, wait)
+                    self._turns.pause(limited, options.retry)
                 if wait is None or not (limited or self._budget.retry(timer.time())):
                     # The effect of an earlier attempt may be the reason why this one failed.
                     if isinstance(error, APIStatusError):
@@ -158,6 +162,7 @@ class Transport:
             )
             outcome = str(response.status)
             self._turns.learn(response.headers)
+            self.server_clock.learn(response.headers)
         except RybbitError as error:
             outcome = type(error).__name__
             raise
@@ -169,6 +174,7 @@ class Transport:
         if not response.succeeded:
             hint = self._hints.hint(response, credentials)
             raise error_from_response(response, hint, timer.now())
+        self._turns.succeeded()
         self._hints.succeeded(request.path)
         return response
 

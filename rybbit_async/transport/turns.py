@@ -76,10 +76,16 @@ class Turns:
         """End a turn, whatever the outcome of its request."""
         self._pacer.done(self._timer.time())
 
-    def pause(self, error: RateLimitError, wait: float | None) -> None:
-        """Let no request go for as long as the server asks, or for ``wait`` seconds."""
-        seconds = error.retry_after if error.retry_after is not None else wait or 0.0
-        if self._pacer.pause(seconds, error.scope, self._timer.time()):
+    def succeeded(self) -> None:
+        """Take note that the server has answered a request."""
+        self._pacer.succeeded()
+
+    def pause(self, error: RateLimitError, retry: Retry) -> None:
+        """Let no request go for as long as the server asks, or longer and longer if it does not."""
+        now, seconds = self._timer.time(), error.retry_after
+        if seconds is None:
+            seconds = self._pacer.back_off(retry.wait_max, now)
+        if self._pacer.pause(seconds, error.scope, now):
             self.pauses += 1
             log.info("%s rate limit: pausing for %.3f s", error.scope or "the", seconds)
 

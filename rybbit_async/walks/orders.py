@@ -28,7 +28,7 @@ class ByTime(Order[T], Generic[T]):
     """A list sorted by a time, newest first, in which rows of one time come in any order.
 
     Such a list may tell a total or not. Nothing in a settled list can change any more; in any
-    other one, rows go to the head of the list when they change.
+    other one, rows go to the head of the list when they change, or some seconds below it.
 
     Attributes:
         key: the time of a row; ``None`` if it has none.
@@ -50,12 +50,18 @@ class ByTime(Order[T], Generic[T]):
         # A list that has settled since a walk began may have changed in the meantime. So it is
         # read as one that still changes.
         live = not source.settled or (at is not None and at.head is not None)
-        earlier = None if at is None else EarlierWalk(at, self.key, self.identity)
+        earlier = None if at is None else EarlierWalk(at, self.key, self.identity, source.lateness)
 
         def begin(rank: int) -> Reconciler[T]:
             if live:
                 walk = LiveWalk(
-                    report, self.key, self.identity, source.page_size, options.concurrency, earlier
+                    report,
+                    self.key,
+                    self.identity,
+                    source.page_size,
+                    options.concurrency,
+                    source.lateness,
+                    earlier,
                 )
                 return LiveTimeline(walk, rank)
             return SettledTimeline(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import frozen
@@ -92,6 +93,11 @@ class Source(Protocol[T_co]):
         ...
 
     @property
+    def lateness(self) -> timedelta:
+        """How far back from the head of a list that is not settled rows may appear and move to."""
+        ...
+
+    @property
     def state(self) -> Mapping[str, str]:
         """What ``prepare`` needs in order to prepare a source for the same list once more."""
         ...
@@ -99,6 +105,11 @@ class Source(Protocol[T_co]):
     @property
     def note(self) -> str | None:
         """What the report of a walk should say of the list, if anything."""
+        ...
+
+    @property
+    def doubt(self) -> str | None:
+        """Why rows may be missing although every page was read; known when the walk ends."""
         ...
 
     async def prepare(self, state: Mapping[str, str] | None) -> Source[T_co]:
@@ -353,8 +364,9 @@ class PagedWalk(Generic[T]):
     def _finish(self, decision: Done) -> None:
         if decision.note is not None:
             self.report.note(decision.note)
-        if decision.doubt is not None:
-            self.report.doubt(decision.doubt)
+        for doubt in (decision.doubt, self._source.doubt):
+            if doubt is not None:
+                self.report.doubt(doubt)
 
 
 @frozen(eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from datetime import UTC, datetime, timedelta
 from linecache import getline
@@ -17,6 +18,7 @@ from rybbit_async import (
     NotFoundError,
     PermissionDeniedError,
     RybbitWarning,
+    ServerError,
 )
 from rybbit_async.testing import Goal as StoredGoal
 from rybbit_async.testing import Store, faults
@@ -220,26 +222,101 @@ async def test_filters_that_the_server_ignores_cause_a_warning(
     server = await serve(release)
     client = connect(server)
     goal = world.goal("Pricing seen")
+    assert goal is not None
     us = [Filter.equals("country", "US")]
     with pytest.warns(RybbitWarning, match="filters.*ignores") as caught:
         page = await client.goals.sessions.list(1, goal, filters=us)
     assert [Path(one.filename).name for one in caught] == [Path(__file__).name]
     assert len({session.country for session in page}) > 1
-    with pytest.warns(RybbitWarning, match="filters.*ignores") as caught:
-        walk = client.goals.sessions.iter(1, goal, filters=us)
-    assert [Path(one.filename).name for one in caught] == [Path(__file__).name]
-    assert len({session.country async for session in walk}) > 1
-    assert all("filters" not in request.query for request in server.requests)
+    for walk in (
+        client.goals.sessions.iter(1, goal, filters=us),
+        client.goals.sessions.iter_all(1, goals=[goal], filters=us),
+    ):
+        with pytest.warns(RybbitWarning, match="filters.*ignores") as caught:
+            rows: list[Any] = await walk.collect()
+        assert [Path(one.filename).name for one in caught] == [Path(__file__).name]
+        assert len({getattr(row, "session", row).country for row in rows}) > 1
+    # It was found out once, with a filter that is none.
+    probes = [r.query["filters"] for r in server.requests if "filters" in r.query]
+    assert probes in (["x"], ["x", "x"])  # in the other layout, too
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         await client.goals.sessions.list(1, goal, filters=[])
         await client.goals.sessions.list(1, goal, filters=None)
 
 
+async def test_filters_are_sent_to_a_server_that_applies_them(
+    serve: Serve, connect: Connect, world: World
+) -> None:
+    server = await serve("2.9")
+    client = connect(server, routes="sites")
+    goal = world.goal("Pricing seen")
+    assert goal is not None
+    us: Any = {"filters": [Filter.equals("country", "US")]}
+    walks = (
+        client.goals.sessions.iter(1, goal, **us),
+        client.goals.sessions.iter_all(1, goals=[goal], **us),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        page, *walked = await asyncio.gather(
+            client.goals.sessions.list(1, goal, limit=1000, **us),
+            *(walk.collect() for walk in walks),
+        )
+    every = await client.goals.sessions.iter(1, goal).collect()
+    wanted = {session.session_id for session in every if session.country == "US"}
+    assert 0 < len(wanted) < len(every)
+    for rows in (page.items, *walked):
+        found = [getattr(row, "session", row) for row in rows]
+        assert {session.session_id for session in found} == wanted
+    (one,) = walked[1][:1]
+    assert one.goal.total_conversions == (await client.goals.get(1, goal, **us)).total_conversions
+    assert one.goal.total_conversions < (await client.goals.get(1, goal)).total_conversions
+    probes = [r for r in server.requests if r.query.get("filters") == "x"]
+    assert len(probes) <= 2  # a 500 is tried once again
+
+
+@pytest.mark.parametrize("release", ["2.8", "2.9"])
+async def test_a_server_that_is_down_does_not_show_whether_it_applies_filters(
+    serve: Serve, connect: Connect, world: World, release: str
+) -> None:
+    server = await serve(release)
+    client = connect(server, routes="sites")
+    goal = world.goal("Pricing seen")
+    assert goal is not None
+    us = [Filter.equals("country", "US")]
+    down = server.inject(faults.Status(500), times=None)
+    with pytest.warns(RybbitWarning, match="ignores"), pytest.raises(ServerError):
+        await client.goals.sessions.list(1, goal, filters=us)
+    down.remove()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        page = await client.goals.sessions.list(1, goal, limit=1000, filters=us)
+    assert (len({session.country for session in page}) == 1) is (release == "2.9")
+    assert len(caught) == (0 if release == "2.9" else 1)
+
+
+async def test_a_server_that_has_become_another_release_is_asked_again(
+    serve: Serve, connect: Connect, world: World
+) -> None:
+    """Its layout shows that."""
+    server = await serve("2.9")
+    client = connect(server)
+    goal = world.goal("Pricing seen")
+    assert goal is not None
+    us: Any = {"filters": [Filter.equals("country", "US")], "limit": 1000}
+    assert {s.country for s in await client.goals.sessions.list(1, goal, **us)} == {"US"}
+    server.release = "2.2"
+    await client.goals.list(1)
+    with pytest.warns(RybbitWarning, match="ignores"):
+        assert len(await client.goals.sessions.list(1, goal, **us)) > 0
+
+
 async def test_the_warning_has_the_line_of_the_call(serve: Serve, connect: Connect) -> None:
     client = connect(await serve("2.2"))
+    walk = client.goals.sessions.iter(1, 101, filters=[Filter.equals("country", "US")])
     with pytest.warns(RybbitWarning) as caught:
-        client.goals.sessions.iter(1, 101, filters=[Filter.equals("country", "US")])
+        await walk.first()
     assert "client.goals.sessions.iter(1, 101, filters" in getline(__file__, caught[0].lineno)
 
 

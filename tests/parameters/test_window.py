@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,11 +16,13 @@ from rybbit_async import InvalidParameterError
 from rybbit_async.parameters import window as window_module
 from rybbit_async.parameters.checks import query_string
 from rybbit_async.parameters.window import (
-    SETTLED,
+    LATENESS,
+    SETTLED_AFTER,
     Days,
     ExactTimes,
     MinutesAgo,
     Window,
+    check_settled_after,
     parse_window,
 )
 
@@ -277,12 +280,13 @@ def test_what_a_window_says_of_itself() -> None:
 
 
 def test_a_pinned_window() -> None:
+    """Later than an hour ago, up to now; of exact times the start is included, the end is not."""
     assert PINNED.value == ExactTimes(
-        datetime(2026, 3, 10, 11, 0, 30, tzinfo=UTC), datetime(2026, 3, 10, 12, 0, 30, tzinfo=UTC)
+        datetime(2026, 3, 10, 11, 0, 31, tzinfo=UTC), datetime(2026, 3, 10, 12, 0, 31, tzinfo=UTC)
     )
     assert PINNED.query() == {
-        "start_datetime": "2026-03-10T11:00:30Z",
-        "end_datetime": "2026-03-10T12:00:30Z",
+        "start_datetime": "2026-03-10T11:00:31Z",
+        "end_datetime": "2026-03-10T12:00:31Z",
         "time_zone": "Asia/Tokyo",
     }
 
@@ -301,11 +305,15 @@ def test_no_exact_time_is_before_1970(minutes: int) -> None:
     window = Window(MinutesAgo(minutes, 5)).pin(NOW)
     assert window.query() == {
         "start_datetime": "1970-01-01T00:00:00Z",
-        "end_datetime": "2026-03-10T11:55:30Z",
+        "end_datetime": "2026-03-10T11:55:31Z",
     }
 
 
-@given(st.integers(1, 10**7), st.integers(0, 10**7), st.datetimes(datetime(2000, 1, 1)))  # noqa: DTZ001
+@given(
+    st.integers(1, 10**7),
+    st.integers(0, 10**7),
+    st.datetimes(datetime(2000, 1, 1), datetime(9000, 1, 1)),  # noqa: DTZ001
+)
 def test_a_position_keeps_the_exact_times(start: int, end: int, now: datetime) -> None:
     window = Window(MinutesAgo(start + end, end), "Europe/Berlin")
     pinned = window.pin(now.replace(tzinfo=UTC))
@@ -320,7 +328,7 @@ def test_a_window_without_exact_times_has_no_state(window: Window) -> None:
     assert window.restore({}) is window
 
 
-STATE = {"start_datetime": "2026-03-10T11:00:30Z", "end_datetime": "2026-03-10T12:00:30Z"}
+STATE = {"start_datetime": "2026-03-10T11:00:31Z", "end_datetime": "2026-03-10T12:00:31Z"}
 
 
 def test_the_state_of_a_pinned_window() -> None:
@@ -354,7 +362,7 @@ def test_the_state_of_a_pinned_window() -> None:
                 "2026-03-10T11:00:30Z\n",
                 "2026-03-10T11:00:30Z&page=2",
                 "\u0662026-03-10T11:00:30Z",
-                "2026-03-10T12:00:31Z",  # after the end
+                "2026-03-10T12:00:32Z",  # after the end
             )
         ),
     ],
@@ -370,18 +378,30 @@ def test_exact_times_do_not_fit_other_windows(window: Window) -> None:
         window.restore(STATE)
 
 
-# --- past windows -------------------------------------------------------------------------------
+# --- settled windows ----------------------------------------------------------------------------
+
+FIVE = timedelta(minutes=5)
+SECOND = timedelta(seconds=1)
 
 
-def test_windows_that_end_now_are_not_past() -> None:
-    assert not Window().is_past(NOW)
-    assert not HOUR.is_past(NOW)
+def test_windows_that_end_now_are_never_settled() -> None:
+    for after in (timedelta(), FIVE):
+        assert not Window().is_settled(NOW, after)
+        assert not HOUR.is_settled(NOW, after)
+        assert not Window(MinutesAgo(600, 300)).is_settled(NOW, after)
 
 
-def test_a_pinned_window_counts_as_past() -> None:
-    assert PINNED.is_past(NOW)
+@pytest.mark.parametrize("after", [timedelta(), timedelta(seconds=10), FIVE])
+def test_a_pinned_window_is_settled_some_time_after_its_end(after: timedelta) -> None:
+    assert isinstance(PINNED.value, ExactTimes)
+    end = PINNED.value.end
+    assert not PINNED.is_settled(end + after - SECOND, after)
+    assert PINNED.is_settled(end + after, after)
+    assert not HOUR.pin(NOW).is_settled(NOW, after)
+    assert Window(MinutesAgo(60, 6)).pin(NOW).is_settled(NOW, FIVE)
 
 
+@pytest.mark.parametrize("after", [timedelta(), timedelta(seconds=10), FIVE])
 @pytest.mark.parametrize(
     ("zone", "midnight"),
     [
@@ -391,30 +411,56 @@ def test_a_pinned_window_counts_as_past() -> None:
         ("America/New_York", datetime(2026, 4, 1, 4, tzinfo=UTC)),
     ],
 )
-def test_dates_are_past_some_time_after_their_last_midnight(
-    zone: str | None, midnight: datetime
+def test_days_are_settled_some_time_after_their_last_midnight(
+    zone: str | None, midnight: datetime, after: timedelta
 ) -> None:
     window = Window(MARCH.value, zone)
-    second = timedelta(seconds=1)
-    assert not window.is_past(midnight)
-    assert not window.is_past(midnight + SETTLED - second)
-    assert window.is_past(midnight + SETTLED)
-    assert window.is_past(midnight + SETTLED + second)
-
-
-def test_how_long_a_window_takes_to_settle() -> None:
-    assert timedelta(minutes=5) == SETTLED
+    assert not window.is_settled(midnight + after - SECOND, after)
+    assert window.is_settled(midnight + after, after)
+    assert window.is_settled(midnight + after + SECOND, after)
 
 
 @given(day_ranges(), st.sampled_from(ZONES), st.datetimes(timezones=st.just(UTC)))
 @example((date(2024, 1, 1), date.max), "UTC", NOW)
 @example((date(2024, 1, 1), date.max), "Pacific/Kiritimati", NOW)
 @example((date(2024, 1, 1), date.max - timedelta(days=1)), "Pacific/Pago_Pago", NOW)
-def test_a_window_is_past_when_its_last_day_is(
+def test_a_window_is_settled_when_its_last_day_is_past(
     days: tuple[date, date], zone: str, now: datetime
 ) -> None:
-    past = Window(Days(*days), zone).is_past(now)
+    settled = Window(Days(*days), zone).is_settled(now, FIVE)
     if now.year > 1:  # earlier than that, no zone west of UTC has a local time
-        local = (now - SETTLED).astimezone(ZoneInfo(zone))
+        local = (now - FIVE).astimezone(ZoneInfo(zone))
         if abs(local.date() - days[1]) > timedelta(days=1):  # zones have skipped whole days
-            assert past is (local.date() > days[1])
+            assert settled is (local.date() > days[1])
+
+
+def test_what_a_pinned_window_holds() -> None:
+    assert isinstance(PINNED.value, ExactTimes)
+    start, end = PINNED.value
+    held = [PINNED.holds(at) for at in (start - SECOND, start, end - SECOND, end)]
+    assert held == [False, True, True, False]
+    assert HOUR.holds(start - SECOND)
+
+
+# --- settled_after ------------------------------------------------------------------------------
+
+
+def test_how_long_a_window_takes_to_settle() -> None:
+    assert timedelta(minutes=5) == SETTLED_AFTER
+    assert timedelta(seconds=30) == LATENESS
+    assert check_settled_after(None, FIVE) == FIVE
+    assert check_settled_after(timedelta(hours=1), FIVE) == timedelta(hours=1)
+    assert check_settled_after(0, FIVE) == timedelta()
+    assert check_settled_after(1.5, FIVE) == timedelta(seconds=1.5)
+
+
+@pytest.mark.parametrize("wrong", [-1, 1e9, math.nan, math.inf, timedelta(seconds=-1)])
+def test_a_figure_that_cannot_be(wrong: object) -> None:
+    with pytest.raises(InvalidParameterError, match=r"^settled_after must be 0 seconds or more"):
+        check_settled_after(wrong, FIVE)
+
+
+@pytest.mark.parametrize("wrong", [True, "5", []])
+def test_a_figure_of_another_type(wrong: object) -> None:
+    with pytest.raises(InvalidParameterError, match=r"^settled_after: expected timedelta, int or"):
+        check_settled_after(wrong, FIVE)

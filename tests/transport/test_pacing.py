@@ -269,6 +269,21 @@ def test_several_429s_are_one_pause_as_long_as_the_longest() -> None:
     assert pacer.pause(1.0, "burst", 1_011.0)
 
 
+def test_pauses_of_a_length_that_the_server_does_not_say() -> None:
+    pacer = Pacer()
+    now, pauses = 0.0, list[float]()
+    for _ in range(6):
+        pauses.append(pacer.back_off(5.0, now))
+        assert pacer.pause(pauses[-1], None, now)
+        assert pacer.back_off(5.0, now + 1) == pauses[-1]  # of another request in the same pause
+        now += pauses[-1]
+    assert pauses == [5, 10, 20, 40, 60, 60]
+    pacer.succeeded()
+    assert pacer.back_off(5.0, now) == 5
+    assert Pacer().back_off(100.0, now) == 100
+    assert Pacer().back_off(0.0, now) == 0
+
+
 def test_requests_are_spread_out_after_a_pause() -> None:
     """Otherwise the requests that waited would use up the refilled bucket at once."""
     pacer = Pacer()

@@ -43,7 +43,10 @@ def status(code: int, **more: Any) -> APIStatusError:
 def tries(policy: Retry, method: str, error: RybbitError) -> int:
     """How many attempts are made if each of them fails like this, and no time passes."""
     attempt = 1
-    while policy.wait(method, error, attempt=attempt, elapsed=0, chance=0.5) is not None:
+    while (
+        policy.wait(method, error, attempt=attempt, elapsed=0, chance=0.5, unexplained=attempt)
+        is not None
+    ):
         attempt += 1
     return attempt
 
@@ -57,7 +60,7 @@ TABLE: list[tuple[str, RybbitError, int, int]] = [
     ("not sent in time", unsent(APITimeoutError), 5, 5),
     ("no answer", lost(), 5, 1),
     ("no answer in time", lost(APITimeoutError), 5, 1),
-    ("429", status(429), 5, 5),
+    ("429", status(429), 2, 2),
     ("429 burst", status(429, scope="burst", retry_after=1.0), 5, 5),
     ("429 daily", status(429, scope="daily", retry_after=1.0), 1, 1),
     ("408", status(408), 5, 1),
@@ -178,6 +181,17 @@ def test_a_wait_that_the_server_asks_for_is_not_shortened(
 
 def test_a_retry_after_of_zero_means_no_wait() -> None:
     assert Retry().wait("GET", status(429, retry_after=0.0), attempt=1, elapsed=0, chance=0) == 0
+
+
+@given(policies, chances)
+def test_a_429_that_does_not_say_when(policy: Retry, chance: float) -> None:
+    """Four attempts within a second would be most of ten requests a day."""
+    for unexplained in (1, 2):
+        wait = policy.wait(
+            "GET", status(429), attempt=1, elapsed=0, chance=chance, unexplained=unexplained
+        )
+        may = unexplained == 1 and policy.attempts > 1 and policy.wait_max <= policy.timeout
+        assert wait == (policy.wait_max if may else None)
 
 
 # --- a policy is a value ------------------------------------------------------------------------

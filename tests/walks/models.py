@@ -177,6 +177,14 @@ class Timeline:
             row = len(self.seconds) if new else self.rng.choice(sorted(self.seconds))
             self.seconds[row] = self.now
 
+    def visit(self, second: int) -> None:
+        """Store the event of a visit: a session begins, or one gains an event, perhaps late."""
+        new = not self.seconds or self.rng.random() < 0.4
+        # Mostly sessions that are near the head gain one, and each may be the same as before.
+        recent = sorted(self.seconds)[-self.rng.choice((20, 200, len(self.seconds) or 1)) :]
+        row = len(self.seconds) if new else self.rng.choice(recent)
+        self.seconds[row] = max(second, self.seconds.get(row, second))
+
     def groups(self) -> list[tuple[int, int, set[int]]]:
         """The first and the last rank of each second, and its rows."""
         made: list[tuple[int, int, set[int]]] = []
@@ -200,7 +208,9 @@ class TimelineSource:
     expected: int | None = None
     traffic: Traffic = field(factory=Traffic)
     state: Mapping[str, str] = field(factory=dict)
+    lateness: timedelta = timedelta()
     note: str | None = None
+    doubt: str | None = None
 
     async def prepare(self, state: Mapping[str, str] | None) -> TimelineSource:
         return self
@@ -325,7 +335,9 @@ class CatalogSource:
     state: Mapping[str, str] = field(factory=dict)
     expected: int | None = None
     settled: bool = False
+    lateness: timedelta = timedelta()
     note: str | None = None
+    doubt: str | None = None
     key: Callable[[Entry], Any] = lambda entry: entry.key
 
     async def prepare(self, state: Mapping[str, str] | None) -> CatalogSource:

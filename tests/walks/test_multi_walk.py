@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -87,7 +88,9 @@ class ListSource:
     counted: bool
     expected: int | None = None
     settled: bool = True
+    lateness: timedelta = timedelta()
     note: str | None = None
+    doubt: str | None = None
     state: Mapping[str, str] = field(factory=dict)
 
     async def prepare(self, state: Mapping[str, str] | None) -> ListSource:

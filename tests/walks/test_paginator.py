@@ -12,6 +12,7 @@ import functools
 import gc
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
+from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
 import pytest
@@ -55,7 +56,9 @@ class FakeSource(HeldRequests[int]):
     fails: int | None = None  # the number of a page that is an error
     same: int | None = None  # items are told apart modulo this
     settled: bool = True
+    lateness: timedelta = timedelta()
     note: str | None = None
+    doubt: str | None = None
     state: Mapping[str, str] = field(factory=dict)
 
     async def prepare(self, state: Mapping[str, str] | None) -> FakeSource:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
-__all__ = ["Fingerprints", "mark"]
+__all__ = ["Fingerprints", "mark", "row_mark"]
 
 T = TypeVar("T")
 
@@ -33,3 +34,8 @@ class Fingerprints(Generic[T]):
 def mark(identity: Hashable) -> str:
     """A fingerprint that is the same in every process, so that a position can hold it."""
     return blake2b(repr(identity).encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
+def row_mark(time: datetime, identity: Hashable) -> str:
+    """A fingerprint of a row at its place in a list by time: a row that moves has another one."""
+    return mark((time.timestamp(), identity))

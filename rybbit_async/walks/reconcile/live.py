@@ -1,12 +1,16 @@
-"""Lists sorted by time in which rows move to the head while they are read.
+"""Lists sorted by time in which rows move while they are read.
 
-A session that gains an event goes to the head of its list and pushes the others on. So every row
-is remembered, and the list is read again from its head until nothing has moved.
+A session that gains an event moves up its list and pushes the others on: to the head, or some
+seconds below it, since events are stored late. How late they may be is the *lateness*. So every
+row is remembered, and after the first pass over the whole list its head is read again: from the
+newest row to the first one that is older than the head was, less the lateness, before the pass.
+Whatever moved during the pass is above that row, and everything below is where it was.
 
-The first pass reads the whole list. The passes after it are sequential, and read from the head
-until a row is older than the head was at the pass before: everything further down is where it was.
-If the head moved while several pages were in flight, a later page may have been answered before
-an earlier one, and a row may have slipped from the one to the other in between. That leaves no
+The head is read again with one request where that can be, since a page is one moment: nothing can
+move while it is read. If it takes several pages, it is read once more until nothing has moved.
+
+If rows moved while several pages were in flight, a later page may have been answered before an
+earlier one, and a row may have slipped from the one to the other in between. That leaves no
 trace, so the list is then swept once: read to its end, page after page, in large pages.
 """
 
@@ -14,13 +18,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Generic, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import define, field
 
 from ...pages import Report
-from .fingerprints import Fingerprints, mark
+from .fingerprints import Fingerprints, row_mark
 from .positions import EarlierWalk, Head, time_position
 from .reconciler import (
     CONTINUE,
@@ -39,6 +43,11 @@ __all__ = ["LiveTimeline", "LiveWalk"]
 
 T = TypeVar("T")
 
+# The head of a list is read again in pages of at least and at most so many rows, unless the pages
+# of the walk are larger.
+MIN_HEAD: Final = 100
+MAX_HEAD: Final = 10_000
+
 
 @define(eq=False)
 class LiveWalk(Generic[T]):
@@ -49,6 +58,7 @@ class LiveWalk(Generic[T]):
         identity: what tells rows apart.
         page_size: how many rows are requested per page.
         concurrency: how many pages are read at once in the first pass.
+        lateness: how far below the head rows may appear, and move to.
         earlier: what the walks gave that a resumed one goes on from.
         seen: every row that came so far.
     """
@@ -58,6 +68,7 @@ class LiveWalk(Generic[T]):
     identity: Callable[[T], Hashable]
     page_size: int
     concurrency: int
+    lateness: timedelta
     earlier: EarlierWalk[T] | None = None
     seen: Fingerprints[T] = field(init=False)
 
@@ -80,9 +91,20 @@ class LiveWalk(Generic[T]):
             len(page.rows) < page.size or last is None or last < group.time
         )
 
-    def marks_of(self, time: datetime | None, rows: Sequence[T]) -> frozenset[str]:
-        """The marks of the rows of one time."""
-        return frozenset(mark(self.identity(row)) for row in rows if self.key(row) == time)
+    def marks_since(self, time: datetime, rows: Sequence[T]) -> list[str]:
+        """The marks of the rows that are not older than ``time``; times fall from row to row."""
+        marks: list[str] = []
+        for row in rows:
+            at = self.key(row)
+            if at is None or at < time:
+                break
+            marks.append(row_mark(at, self.identity(row)))
+        return marks
+
+    def head_page_size(self, rows: int) -> int:
+        """How many rows to request in order to read a head of so many rows with one page."""
+        # Further rows appear in the meantime, and one more shows that the head is at its end.
+        return max(self.page_size, min(max(2 * rows, MIN_HEAD), MAX_HEAD))
 
 
 class _LivePass(Reconciler[T], Generic[T]):
@@ -90,7 +112,7 @@ class _LivePass(Reconciler[T], Generic[T]):
 
     Args:
         sequential: whether no two pages are in flight at once.
-        head: where the list began, if that is known already.
+        head: where the list began, and what was there, if that is known already.
         start: the rank at which a group of equal times is known to begin.
     """
 
@@ -99,7 +121,9 @@ class _LivePass(Reconciler[T], Generic[T]):
     ) -> None:
         self._walk = walk
         self._sequential = sequential
-        self._head = head
+        self._head_time = None if head is None else head.time
+        self._marks = set[str]() if head is None else {*head.marks}  # see ``Head``
+        self._head_rows = len(self._marks)  # from the head to the oldest place that rows move to
         self._pages = 0
         self._tail: TieGroup | None = None  # the group that the last page ended in
         self._ties = TieGroups(walk.key, walk.identity, settled=False, start=start)
@@ -122,8 +146,7 @@ class _LivePass(Reconciler[T], Generic[T]):
         """See ``Reconciler``."""
         if page.span is not None:
             missing = self._incomplete.repair(page)
-            if self._sequential:
-                self._add_to_head(missing)
+            self._add_to_head(missing, known=self._sequential)
             return self._unseen(missing)
         self._pages += 1
         if not page.rows:
@@ -144,18 +167,23 @@ class _LivePass(Reconciler[T], Generic[T]):
         rows = page.rows
         self._ties.take(page)
         self._tail = self._ties.open_group(self._walk.key(rows[-1]))  # kept when the list ends
-        if page.number == 1 and self._head is None:
-            time = self._walk.key(rows[0])
-            assert time is not None
-            self._head = Head(time, frozenset())
-        # Of pages that are read one after another, each shows rows that are in the head's second.
-        if page.number == 1 or self._sequential:
-            self._add_to_head(rows)
+        if page.number == 1 and self._head_time is None:
+            self._head_time = self._walk.key(rows[0])
+        # What was at the head when the first page was read is known of that page only, but of
+        # pages that are read one after another each counts: see ``_LaterPass``.
+        self._add_to_head(rows, known=page.number == 1 or self._sequential)
 
-    def _add_to_head(self, rows: Sequence[T]) -> None:
-        head = self._head
-        if head is not None and (marks := self._walk.marks_of(head.time, rows)):
-            self._head = Head(head.time, head.marks | marks)
+    def _add_to_head(self, rows: Sequence[T], *, known: bool) -> None:
+        if self._head_time is not None:
+            marks = self._walk.marks_since(self._head_time - self._walk.lateness, rows)
+            self._head_rows += len(marks)
+            if known:
+                self._marks.update(marks)
+
+    @property
+    def _head(self) -> Head | None:
+        """Where the list began, and what was there."""
+        return None if self._head_time is None else Head(self._head_time, frozenset(self._marks))
 
     def decide(self, *, at_end: bool) -> Decision[T]:
         """See ``Reconciler``."""
@@ -189,17 +217,23 @@ class LiveTimeline(_LivePass[T], Generic[T]):
     def _after(self) -> NewPass[T] | Done:
         resumed = self._walk.earlier is not None
         # A list that is a single page was read at a single moment.
-        if self._head is None or (self._pages == 1 and not resumed):
+        head = self._head
+        if head is None or (self._pages == 1 and not resumed):
             return Done()
         # Of the walks that a resumed one goes on from, it is not known how they read.
         swept = self._sequential and not resumed
-        return NewPass(_LaterPass(self._walk, 2, self._head, swept=swept), sequential=True)
+        return NewPass(
+            _LaterPass(self._walk, 2, head, swept=swept),
+            sequential=True,
+            size=self._walk.head_page_size(self._head_rows),
+        )
 
     def position(self) -> Mapping[str, Any] | None:
         """The first row of the group of equal times that the last page ended in."""
-        if self._tail is None or self._head is None:
+        head = self._head
+        if self._tail is None or head is None:
             return None
-        return time_position(self._tail, self._walk.earlier, self._head)
+        return time_position(self._tail, self._walk.earlier, head)
 
 
 class _LaterPass(_LivePass[T], Generic[T]):
@@ -207,7 +241,7 @@ class _LaterPass(_LivePass[T], Generic[T]):
 
     Args:
         number: which pass it is, counted from 1.
-        since: where the head was at the pass before this one.
+        since: where the head was at the pass before this one, and what was there.
         swept: whether the list has been read to its end page after page.
         sweeping: whether this pass does that.
     """
@@ -224,9 +258,10 @@ class _LaterPass(_LivePass[T], Generic[T]):
         super().__init__(walk, sequential=True)
         self._number = number
         self._since = since
+        self._oldest = since.time - walk.lateness  # nothing older than that can have moved
         self._swept = swept
         self._sweeping = sweeping
-        self._moved = False  # whether a row is at the head that was not there before
+        self._moved = False  # whether a row is at a place where it was not before
         self._reached = False  # whether the rest of the list is known to be where it was
         self._last_page: set[int] = set()  # fingerprints
 
@@ -241,15 +276,9 @@ class _LaterPass(_LivePass[T], Generic[T]):
 
     def _take_times(self, page: ReadPage[T]) -> None:
         super()._take_times(page)
-        walk, since = self._walk, self._since
-        for row in page.rows:
-            time = walk.key(row)
-            assert time is not None
-            if time < since.time:
-                self._reached = not self._sweeping
-                break
-            if time > since.time or mark(walk.identity(row)) not in since.marks:
-                self._moved = True
+        marks = self._walk.marks_since(self._oldest, page.rows)
+        self._moved = self._moved or not self._since.marks.issuperset(marks)
+        self._reached = not self._sweeping and len(marks) < len(page.rows)
 
     def decide(self, *, at_end: bool) -> Decision[T]:
         """See ``Reconciler``."""
@@ -257,7 +286,8 @@ class _LaterPass(_LivePass[T], Generic[T]):
         return self._after() if self._reached and decision is CONTINUE else decision
 
     def _after(self) -> NewPass[T] | Done:
-        if self._head is None:
+        head = self._head
+        if head is None:
             return Done()
         sweep = self._moved and not self._swept
         # A sweep itself may have been overtaken by rows that it had yet to read.
@@ -271,9 +301,11 @@ class _LaterPass(_LivePass[T], Generic[T]):
         after = _LaterPass(
             self._walk,
             self._number + 1,
-            self._head,
+            head,
             swept=self._swept or sweep,
             sweeping=sweep,
         )
-        size = self._walk.page_size * self._walk.concurrency if sweep else None
+        size = self._walk.head_page_size(self._head_rows)
+        if sweep:
+            size = max(size, self._walk.page_size * self._walk.concurrency)
         return NewPass(after, sequential=True, size=size)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
 from attrs import frozen
 
 from ...errors import InvalidParameterError
-from .fingerprints import mark
+from .fingerprints import mark, row_mark
 from .tie_groups import TieGroup
 
 __all__ = [
@@ -34,7 +34,13 @@ def invalid_position() -> InvalidParameterError:
 
 @frozen
 class Head:
-    """The newest time of a list, and the rows of that time, by their marks."""
+    """Where a list began, and the rows that were there.
+
+    Attributes:
+        time: the newest time of the list.
+        marks: the rows that were seen at the head and up to so many seconds below it, by their
+            times and identities, see ``row_mark``.
+    """
 
     time: datetime
     marks: frozenset[str]
@@ -91,6 +97,7 @@ class EarlierWalk(Generic[T]):
     position: TimePosition
     key: Callable[[T], datetime | None]
     identity: Callable[[T], Hashable]
+    lateness: timedelta
 
     def gave(self, row: T) -> bool:
         """Whether they gave this row, as far as its place in the list shows."""
@@ -99,8 +106,10 @@ class EarlierWalk(Generic[T]):
             return False
         if time == until:
             return mark(self.identity(row)) in self.position.given
-        # What is as new as the head was may have come there after those walks had passed.
-        return time > until and (head is None or time < head.time)
+        if time < until or head is None:
+            return time > until
+        # What is about as new as the head was may have come there after those walks had passed.
+        return time < head.time - self.lateness or row_mark(time, self.identity(row)) in head.marks
 
     def marks_given(self, time: datetime) -> frozenset[str]:
         """The marks of the rows of ``time`` that they gave, as far as that is known."""

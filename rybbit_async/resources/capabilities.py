@@ -1,0 +1,176 @@
+"""What the server can do. It is asked for that once, when something depends on it.
+
+The number of its release decides nothing: derivatives number as they like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Hashable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from ..errors import APIResponseError, APIStatusError, BadRequestError
+from ..models import Goal
+from ..parameters.checks import query_string
+from ..transport.clock import ServerClock
+from ..transport.options import Options
+from ..transport.routes import Layout, Route
+from ..transport.routing import Router
+from ..transport.single_flight import SingleFlight
+from ..wire.messages import Response, decode
+from .endpoints import GOAL_SESSIONS, GOALS
+
+__all__ = ["Capabilities"]
+
+Ask = Callable[[], Coroutine[Any, Any, bool | None]]
+
+# A day in which no site has sessions.
+_FIRST_DAY: Final = {
+    "start_datetime": "1970-01-01T00:00:00Z",
+    "end_datetime": "1970-01-02T00:00:00Z",
+}
+_NO_TIME: Final = {"start_datetime": "x"}
+_NO_FILTERS: Final = {"filters": "x"}
+# The server is overloaded or down, so it would not answer the request in question, either.
+_UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
+
+
+class Capabilities:
+    """Finds out what one server can do, for all who want to know.
+
+    An answer is remembered until the server contradicts it. ``None`` means that the site does not
+    show it, and is not remembered.
+    """
+
+    def __init__(self, router: Router, clock: ServerClock) -> None:
+        self._router = router
+        self._clock = clock
+        self._exact_times = _Finding(router)
+        self._goal_session_filters = _Finding(router)
+
+    def now(self) -> datetime:
+        """The date and time of day, by the server's clock as far as it is known."""
+        return self._clock.now()
+
+    # --- exact times --------------------------------------------------------------------------
+
+    async def takes_exact_times(self, site: str, options: Options) -> bool | None:
+        """Whether the server knows ``start_datetime`` and ``end_datetime``."""
+        return await self._exact_times.get(site, lambda: self._ask_exact_times(site, options))
+
+    def forget_exact_times(self) -> None:
+        """Ask again the next time: the server has contradicted the answer."""
+        self._exact_times.forget()
+
+    async def _ask_exact_times(self, site: str, options: Options) -> bool | None:
+        params: dict[str, str | int] = {"site": site}
+        query = {"page": "1", GOALS.size_parameter: "1"}
+        # Each goal tells the number of the site's sessions in the window. A server that does not
+        # know exact times ignores them, and tells the number of all time.
+        total = _total(await self._get(GOALS.route, params, {**query, **_FIRST_DAY}, options))
+        if total:
+            return False
+        # This is ignored as well, or the newest servers refuse it, whatever the site has.
+        answer = await self._get(GOALS.route, params, {**query, **_NO_TIME}, options)
+        if isinstance(answer, BadRequestError):
+            return True if "start_datetime" in answer.message else None
+        return True if total == 0 and _total(answer) else None
+
+    # --- filters of the sessions of a goal ----------------------------------------------------
+
+    async def filters_goal_sessions(
+        self, site: str, goal: int | None, options: Options
+    ) -> bool | None:
+        """Whether the server applies ``filters`` to the sessions of a goal.
+
+        Args:
+            goal: a goal of the site; ``None`` for any.
+        """
+        return await self._goal_session_filters.get(
+            (site, goal), lambda: self._ask_goal_session_filters(site, goal, options)
+        )
+
+    async def _ask_goal_session_filters(
+        self, site: str, goal: int | None, options: Options
+    ) -> bool | None:
+        goal = goal or await self._any_goal(site, options)
+        if goal is None:
+            return None
+        params: dict[str, str | int] = {"site": site, "goal": goal}
+        query = {"page": "1", "limit": "1"}
+        # A server that reads filters fails over these.
+        garbled = await self._get(GOAL_SESSIONS.route, params, {**query, **_NO_FILTERS}, options)
+        if isinstance(garbled, Response):
+            return False
+        if garbled.status not in (400, 500):
+            return None
+        # It may fail for another reason.
+        plain = await self._get(GOAL_SESSIONS.route, params, query, options)
+        return True if isinstance(plain, Response) else None
+
+    async def _any_goal(self, site: str, options: Options) -> int | None:
+        """The id of one of a site's goals, if it has any."""
+        query = {"page": "1", GOALS.size_parameter: "1"}
+        goal = _first_goal(await self._get(GOALS.route, {"site": site}, query, options))
+        return None if goal is None else goal.goal_id
+
+    async def _get(
+        self,
+        route: Route,
+        params: Mapping[str, str | int],
+        query: Mapping[str, str],
+        options: Options,
+    ) -> Response | APIStatusError:
+        """The answer, whether it is a success or not."""
+        try:
+            return await self._router.send(
+                route, "GET", params, query=query_string(query), options=options
+            )
+        except APIStatusError as error:
+            if error.status in _UNAVAILABLE:
+                raise
+            return error
+
+
+class _Finding:
+    """Something that is found out once, by one caller for all."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._known: bool | None = None
+        self._layout: Layout | None = None  # of the server that it is known of
+        self._flight: SingleFlight[tuple[Hashable, bool | None]] = SingleFlight()
+
+    async def get(self, about: Hashable, ask: Ask) -> bool | None:
+        """The answer, or ``None`` if what is asked ``about`` does not show it."""
+        while self._known is None or self._layout != self._router.layout:
+            asked_about, answer = await self._flight.get(lambda: self._find_out(about, ask))
+            self._flight.forget()
+            if asked_about == about or answer is not None:
+                return answer
+            # Another site did not show it, but this one may.
+        return self._known
+
+    async def _find_out(self, about: Hashable, ask: Ask) -> tuple[Hashable, bool | None]:
+        self._known = await ask()
+        # With another layout, it is another release.
+        self._layout = self._router.layout
+        return about, self._known
+
+    def forget(self) -> None:
+        """Find it out again the next time."""
+        self._known = None
+
+
+def _first_goal(answer: Response | APIStatusError) -> Goal | None:
+    """The first goal on a page of a list of goals, if there is one."""
+    try:
+        return decode(answer, GOALS.read).items[0] if isinstance(answer, Response) else None
+    except (APIResponseError, IndexError):
+        return None
+
+
+def _total(answer: Response | APIStatusError) -> int | None:
+    """The number of a site's sessions, as its goals tell it."""
+    goal = _first_goal(answer)
+    return None if goal is None else goal.total_sessions
