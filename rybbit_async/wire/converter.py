@@ -58,11 +58,9 @@ def check_structurable(name: str, kind: Any) -> None:
     try:
         _converter().get_structure_hook(kind)
     except Exception as error:  # there is one for each way in which a type can be wrong
-        problem = error
-    else:
-        return
-    raise invalid(name, kind, f"be a type that JSON can be structured into ({_STRUCTURABLE})",
-                  f" ({problem})")  # fmt: skip
+        problem = str(error).partition(". ")[0]  # what follows is advice for users of cattrs
+        must = f"be a type that JSON can be structured into ({_STRUCTURABLE})"
+        raise invalid(name, kind, must, f" ({problem})") from None
 
 
 _STRUCTURABLE: Final = (
