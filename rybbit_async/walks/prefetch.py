@@ -34,6 +34,7 @@ class Extent:
         self._first = first
         self._expected = expected or 0
         self._hinted = -(-self._expected // size)  # the last page according to the hint
+        self._capped = False  # whether pages are smaller than the server says
         self._hint_ended = 0  # the page at which the hint turned out to be too small
         # Without a hint the first page is requested alone, since it may be the only one.
         self.width = width if self._hinted > 1 else 1
@@ -49,8 +50,15 @@ class Extent:
         if meta is not None:
             # A server may send smaller pages than requested, and says so here.
             self.size = min(self.size, meta.page_size) if meta.page_size > 0 else self.size
-            # If the two figures differ, the larger one could make a walk endless.
-            self.last = max(min(meta.total_pages, -(-meta.total // self.size)), number)
+            if number == self._first and 0 < rows < min(self.size, meta.total - self._before()):
+                # It says one size and sends another, so its number of pages is wrong, too.
+                self.size, self._capped = rows, True
+            pages = -(-meta.total // self.size)
+            if not self._capped:
+                # If the two figures differ, the larger one could make a walk endless.
+                pages = min(pages, meta.total_pages)
+            # So could a total that is too large, but at an empty page the list is at its end.
+            self.last = max(pages, number) if rows else number
             self._hinted, self.width = 0, concurrency
             return
         if number == self._first and self._may_be_capped(rows):
@@ -66,6 +74,10 @@ class Extent:
             self._hinted, self.width, self._hint_ended = 0, 1, number
         elif number > self._hint_ended:
             self.width *= 2
+
+    def _before(self) -> int:
+        """How many rows are on the pages before the first one that is read."""
+        return (self._first - 1) * self.size
 
     def _may_be_capped(self, rows: int) -> bool:
         """Whether the first page may be short because of a maximum that the server has."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from operator import attrgetter
@@ -16,10 +17,12 @@ from rybbit_async import (
     Paginator,
     PermissionDeniedError,
     RybbitClient,
+    RybbitWarning,
     SiteSession,
     User,
 )
-from rybbit_async.testing import Store
+from rybbit_async.testing import Store, faults
+from rybbit_async.testing.wire import Response
 
 from .conftest import Connect, Serve
 from .helpers import END, RELEASES, raw
@@ -240,3 +243,81 @@ async def test_the_windows_of_walks_cost_no_more_than_their_pages(
     server.requests.clear()
     rows = await raw(client, "/api/sites/1/users", page_size=0)
     assert (rows["data"], rows["totalCount"]) == ([], 400)
+
+
+# --- totals that are wrong, and users who vanish -------------------------------------------------
+
+
+def users_page(users: str, number: int, size: int, total: int) -> dict[str, Any]:
+    """A page of users called by one letter each, the first of them seen last."""
+    first = (number - 1) * size
+    rows = [
+        {
+            "effective_user_id": user,
+            "last_seen": f"{END - timedelta(seconds=at):%Y-%m-%d %H:%M:%S}",
+        }
+        for at, user in [*enumerate(users)][first : first + size]
+    ]
+    return {"data": rows, "totalCount": total, "page": number, "pageSize": size}
+
+
+@frozen
+class Users(faults.Fault):
+    """A list of users that the server answers with, page by page."""
+
+    page: Callable[[int, int], dict[str, Any]]
+
+    async def __call__(self, exchange: Any, proceed: Any) -> Any:
+        query = exchange._request.rel_url.query
+        return faults_response(self.page(int(query["page"]), int(query["page_size"])))
+
+
+def faults_response(body: dict[str, Any]) -> Response:
+    return Response(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_users_who_vanish_during_a_walk_take_no_other_along(
+    serve: Serve, connect: Connect, concurrency: int
+) -> None:
+    server = await serve()
+    users = ["abcdefghijkl"]
+
+    def page(number: int, size: int) -> dict[str, Any]:
+        if number == 5:
+            users[0] = users[0].replace("d", "")  # so that "i" is on page 4 now
+        return users_page(users[0], number, size, len(users[0]))
+
+    server.inject(Users(page), times=None)
+    walk = connect(server, routes="sites").users.iter(1, page_size=2, concurrency=concurrency)
+    found = [user.effective_user_id for user in await walk.collect()]
+    assert sorted(found) == [*"abcdefghijkl"]
+    assert walk.report.complete
+
+
+@pytest.mark.parametrize("window", [{}, WINDOW], ids=["live", "settled"])
+async def test_a_total_that_is_far_too_large_ends_at_an_empty_page(
+    serve: Serve, connect: Connect, window: dict[str, Any]
+) -> None:
+    server = await serve()
+    server.inject(Users(lambda number, size: users_page("abcde", number, size, 10**15)), times=None)
+    walk = connect(server, routes="sites").users.iter(1, page_size=2, concurrency=1, **window)
+    with pytest.warns(RybbitWarning, match="total is 1000000000000000, but .* is 5"):
+        assert len(await walk.collect()) == 5
+    assert len(server.requests) < 12
+
+
+@pytest.mark.parametrize("window", [{}, WINDOW], ids=["live", "settled"])
+async def test_pages_that_are_smaller_than_the_server_says(
+    serve: Serve, connect: Connect, window: dict[str, Any]
+) -> None:
+    server = await serve()
+    users = "".join(map(chr, range(100, 400)))
+
+    def page(number: int, size: int) -> dict[str, Any]:
+        return users_page(users, number, 30, len(users)) | {"pageSize": size}
+
+    server.inject(Users(page), times=None)
+    walk = connect(server, routes="sites").users.iter(1, **window)
+    assert {user.effective_user_id for user in await walk.collect()} == set(users)
+    assert walk.report.complete

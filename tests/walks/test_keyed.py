@@ -209,7 +209,8 @@ def test_a_total_that_is_never_met(lie: int, strict: bool) -> None:
         with pytest.warns(RybbitWarning, match="total is"):
             assert keys(collect(over)) == list(range(1, 23))
     assert (over.report.passes, over.report.complete) == (2, False)
-    assert over.report.requests == 2 * math.ceil((22 + lie) / 5)
+    # An empty page is the end, whatever the total says.
+    assert over.report.requests == 2 * min(math.ceil((22 + lie) / 5), math.ceil(22 / 5) + 1)
 
 
 @some

@@ -19,6 +19,9 @@ class Fingerprints(Generic[T]):
         self._identity = identity
         self._seen: set[int] = set()
 
+    def __len__(self) -> int:
+        return len(self._seen)
+
     def unseen(self, rows: Sequence[T]) -> list[T]:
         """The rows that were not seen before; from now on they are."""
         identity, seen = self._identity, self._seen

@@ -11,7 +11,9 @@ move while it is read. If it takes several pages, it is read once more until not
 
 If rows moved while several pages were in flight, a later page may have been answered before an
 earlier one, and a row may have slipped from the one to the other in between. That leaves no
-trace, so the list is then swept once: read to its end, page after page, in large pages.
+trace, so the list is then swept once: read to its end, page after page, in large pages. Rows that
+vanish pull the others up, past a page that was read before. A list that tells its total shows that,
+and is swept for each pass in which its total fell.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import define, field
 
-from ...pages import Report
+from ...pages import PageMeta, Report
 from .fingerprints import Fingerprints, row_mark
 from .positions import EarlierWalk, Head, time_position
 from .reconciler import (
@@ -36,6 +38,7 @@ from .reconciler import (
     ReadAgain,
     ReadPage,
     Reconciler,
+    wrong_total,
 )
 from .tie_groups import IncompleteGroups, TieGroup, TieGroups
 
@@ -61,6 +64,8 @@ class LiveWalk(Generic[T]):
         lateness: how far below the head rows may appear, and move to.
         earlier: what the walks gave that a resumed one goes on from.
         seen: every row that came so far.
+        total: how many rows the list has, as the server said last, if it says so.
+        shrunk: whether the total fell since the list was last begun to be read to its end.
     """
 
     report: Report
@@ -71,9 +76,24 @@ class LiveWalk(Generic[T]):
     lateness: timedelta
     earlier: EarlierWalk[T] | None = None
     seen: Fingerprints[T] = field(init=False)
+    total: int | None = None
+    shrunk: bool = False
 
     def __attrs_post_init__(self) -> None:
         self.seen = Fingerprints(self.identity)
+
+    def learn(self, meta: PageMeta | None) -> None:
+        """Take the total of a page into account."""
+        if meta is not None:
+            self.shrunk = self.shrunk or (self.total is not None and meta.total < self.total)
+            self.total = meta.total
+
+    def finish(self) -> Done:
+        """The end of the walk, with what its total shows."""
+        # Rows that vanished were seen, so there may be more of them than the total.
+        if self.total is None or self.earlier is not None or self.total <= len(self.seen):
+            return Done()
+        return Done(doubt=wrong_total([self.total], len(self.seen)))
 
     def unseen(self, rows: Sequence[T]) -> list[T]:
         """The rows that were not seen before, neither by this walk nor by the ones before it."""
@@ -144,6 +164,7 @@ class _LivePass(Reconciler[T], Generic[T]):
 
     def take(self, page: ReadPage[T]) -> list[T]:
         """See ``Reconciler``."""
+        self._walk.learn(page.page.meta)
         if page.span is not None:
             missing = self._incomplete.repair(page)
             self._add_to_head(missing, known=self._sequential)
@@ -219,7 +240,7 @@ class LiveTimeline(_LivePass[T], Generic[T]):
         # A list that is a single page was read at a single moment.
         head = self._head
         if head is None or (self._pages == 1 and not resumed):
-            return Done()
+            return self._walk.finish()
         # Of the walks that a resumed one goes on from, it is not known how they read.
         swept = self._sequential and not resumed
         return NewPass(
@@ -288,16 +309,17 @@ class _LaterPass(_LivePass[T], Generic[T]):
     def _after(self) -> NewPass[T] | Done:
         head = self._head
         if head is None:
-            return Done()
-        sweep = self._moved and not self._swept
+            return self._walk.finish()
+        sweep = self._walk.shrunk or (self._moved and not self._swept)
         # A sweep itself may have been overtaken by rows that it had yet to read.
         quiet = self._pages == 1 or not (self._moved or self._sweeping)
         if quiet and not sweep:
-            return Done()
+            return self._walk.finish()
         if self._number == MAX_PASSES:
             return Done(
                 doubt=f"rows moved during each of {MAX_PASSES} passes, so some may be missing"
             )
+        self._walk.shrunk = False
         after = _LaterPass(
             self._walk,
             self._number + 1,
