@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rybbit_async import (
-    APIResponseError,
     ButtonClickGoal,
     CopyGoal,
     EventGoal,
@@ -357,7 +356,7 @@ def test_property_filters(kind: str, wire: dict[str, Any], config: Any) -> None:
     ],
 )
 def test_property_filters_that_do_not_fit(filters: Any, path: str) -> None:
-    with pytest.raises(APIResponseError) as caught:
+    with pytest.raises(MisfitError) as caught:
         goal(goalType="path", config={"pathPattern": "/a", "propertyFilters": filters})
     assert caught.value.path == f"data[0].config.propertyFilters{path}"
 
