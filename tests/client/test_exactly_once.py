@@ -12,18 +12,22 @@ from typing import Any
 import pytest
 
 from rybbit_async import (
+    APIResponseError,
+    BadRequestError,
     GoalSession,
     IncompleteWalkError,
     InvalidParameterError,
     NotFoundError,
     RybbitClient,
     RybbitWarning,
+    ServerError,
     Session,
 )
 from rybbit_async.testing import RecordedRequest, RybbitServer, Store, faults, generate
 
+from ..clock import FakeClock
 from .conftest import Connect, Serve
-from .helpers import client_tasks, lines, raw, raw_path, take, turns
+from .helpers import END, client_tasks, lines, raw, raw_path, take, turns
 
 LAST = datetime(2024, 3, 31, 12, tzinfo=UTC)
 PAST: Any = {"start_date": "2024-03-01", "end_date": "2024-03-31"}
@@ -206,68 +210,375 @@ async def test_the_head_of_a_past_window_is_not_read_again(
     assert numbers(server) == [1, 2, 3, 4, 5]
 
 
+# --- windows that have just ended ---------------------------------------------------------------
+
+HOUR: Any = {"past_minutes_start": 60, "past_minutes_end": 0}
+SESSIONS = "GET /api/sites/1/goals/101/sessions"
+GOALS = "GET /api/sites/1/goals"
+
+
 @pytest.fixture
 def recent(store: Store) -> Store:
-    """Thirty sessions, one minute apart; the latest ended one minute ago in real time."""
-    now = datetime.now(UTC).replace(microsecond=0)
+    """Goal 101 of site 1 with thirty sessions, one minute apart; the latest ended a minute ago."""
     store.add_goal(1, "path", {"pathPattern": "/**"})
     for at in range(1, 31):
-        end = now - timedelta(minutes=at)
+        end = END - timedelta(minutes=at)
         store.add_session(1, end=end, session_id=f"s{at:02}", user_id="u", seconds_between=0)
     return store
 
 
+ALL_RECENT = [f"s{at:02}" for at in range(1, 31)]
+
+
+def time_passes(clock: FakeClock, seconds: float = 1.0) -> faults.Before:
+    return faults.Before(lambda: clock.move(seconds))
+
+
+@pytest.mark.parametrize("release", ["2.6", "2.8"])
 async def test_a_relative_window_is_pinned_if_the_server_accepts_exact_times(
-    serve: Serve, connect: Connect, recent: Store
+    serve: Serve, connect: Connect, clock: FakeClock, recent: Store, release: str
 ) -> None:
-    """Once for each walk, and the release is requested once. Then the list counts as settled."""
-    server = await serve("2.8", recent, clock=None)
+    """Once for each walk; what the server can do is found out once."""
+    server = await serve(release, recent, clock=clock.now)
     client = connect(server, routes="sites")
-    later = datetime.now(UTC) + timedelta(seconds=1)
-    server.inject(
-        faults.Before(lambda: recent.add_session(1, end=later, session_id="new")), when=page(2)
-    )
-    walk = client.goals.sessions.iter(
-        1, GOAL, page_size=10, concurrency=1, past_minutes_start=600, past_minutes_end=0
-    )
-    found = [session.session_id for session in await walk.collect()]
-    assert found == [f"s{at:02}" for at in range(1, 31)]
-    assert (walk.report.complete, walk.report.passes, walk.report.reason) == (True, 1, None)
-    assert lines(server) == ["GET /api/version"] + 4 * ["GET /api/sites/1/goals/101/sessions"]
-    windows = {
-        tuple(request.query.get(f"{edge}_datetime") for edge in ("start", "end"))
-        for request in server.requests[1:]
-    }
-    ((start, end),) = windows
-    assert start is not None
-    assert end is not None
-    length = datetime.fromisoformat(end) - datetime.fromisoformat(start)
-    assert length == timedelta(minutes=600)
+    server.inject(time_passes(clock), times=None)
+    for begun in (2, 7):  # seconds of the two questions, and of the walk before
+        walk = client.goals.sessions.iter(1, GOAL, page_size=10, concurrency=1, **HOUR)
+        assert [session.session_id for session in await walk.collect()] == ALL_RECENT
+        assert (walk.report.complete, walk.report.passes, walk.report.reason) == (True, 2, None)
+        windows = {
+            tuple(request.query.get(f"{edge}_datetime") for edge in ("start", "end"))
+            for request in server.requests[-5:]
+        }
+        ((start, end),) = windows
+        # Later than an hour ago, up to that second, which is part of it.
+        assert start == f"{END - timedelta(hours=1) + timedelta(seconds=begun + 1):%FT%TZ}"
+        assert end == f"{END + timedelta(seconds=begun + 1):%FT%TZ}"
+    assert lines(server) == [GOALS] * 2 + [SESSIONS] * 10
     assert all("past_minutes_start" not in request.query for request in server.requests)
-    assert len(await client.goals.iter(1, past_minutes_start=5, past_minutes_end=0).collect()) == 1
-    assert lines(server).count("GET /api/version") == 1
+
+
+@pytest.mark.parametrize(("ago", "passes"), [(0, 2), (5, 2), (6, 1)])
+async def test_a_window_is_settled_when_its_end_lies_some_time_back(
+    serve: Serve, connect: Connect, recent: Store, ago: int, passes: int
+) -> None:
+    client = connect(await serve("2.8", recent))
+    window: Any = {"past_minutes_start": 60, "past_minutes_end": ago}
+    walk = client.goals.sessions.iter(1, GOAL, page_size=4, **window)
+    assert [session.session_id for session in await walk.collect()] == ALL_RECENT[max(0, ago - 1) :]
+    assert (walk.report.passes, walk.report.complete) == (passes, True)
+
+
+@pytest.mark.parametrize("after", [59, timedelta(seconds=59), 61])
+async def test_how_far_back_can_be_told(
+    serve: Serve, connect: Connect, recent: Store, after: float | timedelta
+) -> None:
+    server = await serve("2.8", recent)
+    settled = after != 61
+    client = connect(server, settled_after=after)
+    for one in (client, connect(server).with_options(settled_after=after)):
+        walk = one.goals.sessions.iter(
+            1, GOAL, page_size=4, past_minutes_start=60, past_minutes_end=1
+        )
+        assert len(await walk.collect()) == 30
+        assert walk.report.passes == (1 if settled else 2)
+    yesterday = client.goals.sessions.iter(
+        1, GOAL, page_size=4, start_date="2024-01-01", end_date="2026-03-30"
+    )
+    assert await yesterday.collect() == []
+
+
+@pytest.mark.parametrize("release", ["2.2", "2.6", "2.8"])
+async def test_rows_at_the_edges_of_a_relative_window(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store, release: str
+) -> None:
+    """Pinned or not, it has the rows that the server has in it."""
+    store.add_goal(1, "path", {"pathPattern": "/**"})
+    for second in (-1, 0, 1, 2, 1798, 1799, 1800, 1801):
+        end = END - timedelta(hours=1) + timedelta(seconds=second)
+        store.add_session(1, end=end, session_id=f"s{second}", pages=["/"])
+    server = await serve(release, store, clock=clock.now)
+    client = connect(server)
+    window: Any = {"past_minutes_start": 60, "past_minutes_end": 30}
+    page = await client.goals.sessions.list(1, GOAL, **window)
+    there = [session.session_id for session in page]
+    assert there == ["s1800", "s1799", "s1798", "s2", "s1"]
+    walk = client.goals.sessions.iter(1, GOAL, **window)
+    assert [session.session_id for session in await walk.collect()] == there
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("late", [0, 3])
+async def test_sessions_that_gain_an_event_that_is_stored_late(
+    serve: Serve, connect: Connect, clock: FakeClock, recent: Store, late: int, concurrency: int
+) -> None:
+    """They move up within the window, once it is stored; after its end it changes nothing."""
+    server = await serve("2.8", recent, clock=clock.now)
+    client = connect(server, routes="sites")
+    assert await client.goals.sessions.iter(1, GOAL, **HOUR).first()
+
+    def gain() -> None:
+        for session in (30, 20, 11, 5):
+            end = clock.now() - timedelta(seconds=late)
+            recent.add_session(
+                1, end=end, session_id=f"s{session:02}", user_id="u", pages=("/more",)
+            )
+        clock.move(1)
+
+    server.inject(faults.Before(gain), skip=1, when=lambda request: "limit" in request.query)
+    walk = client.goals.sessions.iter(
+        1, GOAL, page_size=4, concurrency=concurrency, strict=True, **HOUR
+    )
+    assert sorted(session.session_id for session in await walk.collect()) == ALL_RECENT
+    assert walk.report.complete is True
+
+
+async def test_rows_that_appear_some_seconds_below_the_head(
+    serve: Serve, connect: Connect, clock: FakeClock, recent: Store
+) -> None:
+    """A session moves there from the part that has not been read."""
+    for second in range(20):
+        recent.add_session(1, end=END - timedelta(seconds=second), session_id=f"h{second}")
+    server = await serve("2.8", recent, clock=clock.now)
+    client = connect(server, routes="sites")
+    assert await client.goals.sessions.iter(1, GOAL, **HOUR).first()
+
+    def late() -> None:
+        end = END - timedelta(seconds=9)
+        recent.add_session(1, end=end, session_id="s30", user_id="u", pages=("/more",))
+
+    server.inject(faults.Before(late), when=page(5))
+    walk = client.goals.sessions.iter(1, GOAL, page_size=4, concurrency=1, **HOUR)
+    found = [session.session_id for session in await walk.collect()]
+    assert Counter(found) == Counter([*ALL_RECENT, *(f"h{second}" for second in range(20))])
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.4"])
 async def test_a_relative_window_that_cannot_be_pinned_is_reported(
-    serve: Serve, connect: Connect, recent: Store, release: str
+    serve: Serve, connect: Connect, clock: FakeClock, recent: Store, release: str
 ) -> None:
-    server = await serve(release, recent, clock=None)
+    server = await serve(release, recent, clock=clock.now)
     client = connect(server)
     for _ in range(2):
-        walk = client.goals.sessions.iter(
-            1, GOAL, page_size=10, past_minutes_start=600, past_minutes_end=0
-        )
+        walk = client.goals.sessions.iter(1, GOAL, page_size=10, **HOUR)
         assert len(await walk.collect()) == 30
-        assert "past_minutes" in str(walk.report.reason)
+        # No second has passed, so each page had the same window.
+        assert "takes no exact times" in str(walk.report.reason)
         assert walk.report.complete is True
         assert walk.report.passes == 2
-    assert all("start_datetime" not in request.query for request in server.requests)
-    # Detecting the layout may request it, too.
-    assert 1 <= lines(server).count("GET /api/version") <= 2
+    asked = [request for request in server.requests if "start_datetime" in request.query]
+    assert {request.path for request in asked} <= {"/api/goals/1", "/api/sites/1/goals"}
+    assert len(asked) <= 2  # in the other layout, too
     server.requests.clear()
-    await client.goals.sessions.list(1, GOAL, past_minutes_start=600, past_minutes_end=0)
+    await client.goals.sessions.list(1, GOAL, **HOUR)
     assert len(server.requests) == 1
+
+
+async def test_rows_that_leave_a_relative_window_while_it_is_read(
+    serve: Serve, connect: Connect, clock: FakeClock, recent: Store
+) -> None:
+    server = await serve("2.4", recent, clock=clock.now)
+    client = connect(server)
+    await client.goals.list(1)
+    server.inject(time_passes(clock), times=None)
+    window: Any = {"past_minutes_start": 31, "past_minutes_end": 0}
+    walk = client.goals.sessions.iter(1, GOAL, page_size=10, **window)
+    with pytest.warns(RybbitWarning, match="rows that were at its start may be missing"):
+        assert len(await walk.collect()) == 30
+    assert (walk.report.complete, walk.report.doubtful) == (False, True)
+    with pytest.raises(IncompleteWalkError):
+        await client.goals.sessions.iter(1, GOAL, page_size=10, strict=True, **window).collect()
+    # A single page is a single moment, and a goal does not leave a window.
+    whole = (client.goals.sessions.iter(1, GOAL, **window), client.goals.iter(1, **window))
+    for one in whole:
+        await one.collect()
+        assert one.report.complete is True
+
+
+# --- what the server can do ---------------------------------------------------------------------
+
+
+async def test_callers_at_once_ask_once(serve: Serve, connect: Connect, recent: Store) -> None:
+    server = await serve("2.8", recent)
+    client = connect(server, routes="sites")
+    walks = [client.goals.sessions.iter(1, GOAL, **HOUR).collect() for _ in range(5)]
+    assert [len(rows) for rows in await asyncio.gather(*walks)] == [30] * 5
+    assert lines(server).count(GOALS) == 2
+
+
+async def test_cancelling_the_first_to_ask_does_not_harm_the_others(
+    serve: Serve, connect: Connect, recent: Store
+) -> None:
+    server = await serve("2.8", recent)
+    client = connect(server, routes="sites")
+    with server.hold(lambda request: "start_datetime" in request.query) as held:
+        first, second = (
+            asyncio.create_task(client.goals.sessions.iter(1, GOAL, **HOUR).collect())
+            for _ in range(2)
+        )
+        await held.reached(1)
+        first.cancel()
+        await turns()
+    assert len(await second) == 30
+    assert lines(server).count(GOALS) == 2
+
+
+@pytest.mark.parametrize(
+    ("release", "goals", "sessions", "takes"),
+    [
+        ("2.4", True, True, False),
+        ("2.4", True, False, None),
+        ("2.4", False, True, None),
+        ("2.6", True, True, True),
+        ("2.6", True, False, None),
+        ("2.6", False, True, None),
+        ("2.8", True, True, True),
+        ("2.8", True, False, True),  # it refuses what is no time
+        ("2.8", False, False, True),
+    ],
+)
+async def test_what_a_site_shows(
+    serve: Serve,
+    connect: Connect,
+    store: Store,
+    release: str,
+    goals: bool,
+    sessions: bool,
+    takes: bool | None,
+) -> None:
+    if goals:
+        store.add_goal(1, "path", {"pathPattern": "/**"})
+    if sessions:
+        store.add_session(1, end=END - timedelta(days=90))
+    server = await serve(release, store)
+    client = connect(server, routes="sites")
+    found = [
+        await client._context.capabilities.takes_exact_times("1", client._context.options)
+        for _ in range(2)
+    ]
+    assert found == [takes, takes]
+    once = 1 if takes is False else 2
+    assert len(server.requests) == (once if takes is not None else 2 * once)
+
+
+async def test_a_site_that_shows_nothing_does_not_answer_for_another(
+    serve: Serve, connect: Connect, recent: Store
+) -> None:
+    recent.add_site("empty")
+    server = await serve("2.6", recent)
+    client = connect(server, routes="sites")
+    empty = client.sessions.iter(2, **HOUR)
+    full = client.sessions.iter(1, **HOUR)
+    assert [len(rows) for rows in await asyncio.gather(empty.collect(), full.collect())] == [0, 30]
+    assert "takes no exact times" in str(empty.report.reason)
+    assert full.report.reason is None
+    # In a walk over both, their lists have one window.
+    server.requests.clear()
+    both = client.goals.sessions.iter_all([2, 1], **HOUR)
+    assert len(await both.collect()) == 30
+    assert both.report.reason is None
+    assert len({r.query.get("start_datetime") for r in server.requests}) == 1
+
+
+async def test_a_failure_of_the_question_is_not_an_answer(
+    serve: Serve, connect: Connect, recent: Store
+) -> None:
+    server = await serve("2.8", recent)
+    client = connect(server, routes="sites")
+    down = server.inject(faults.Status(503), times=None)
+    with pytest.raises(ServerError):
+        await client.goals.sessions.iter(1, GOAL, **HOUR).collect()
+    down.remove()
+    # The list of goals fails over some goals of old servers.
+    broken = server.inject(
+        faults.Status(500), times=None, when=lambda request: request.path.endswith("/goals")
+    )
+    walk = client.goals.sessions.iter(1, GOAL, **HOUR)
+    assert len(await walk.collect()) == 30
+    assert "takes no exact times" in str(walk.report.reason)
+    broken.remove()
+    walk = client.goals.sessions.iter(1, GOAL, **HOUR)
+    assert len(await walk.collect()) == 30
+    assert walk.report.reason is None
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_a_server_that_does_not_take_exact_times_any_more(
+    serve: Serve, connect: Connect, recent: Store, concurrency: int
+) -> None:
+    """Its rows are outside the window, which none may be; the next walk asks again."""
+    recent.add_session(1, end=END - timedelta(days=400), session_id="old", user_id="u")
+    server = await serve("2.6", recent)
+    client = connect(server, routes="sites")
+    options: Any = {"page_size": 10, "concurrency": concurrency, **HOUR}
+    assert len(await client.goals.sessions.iter(1, GOAL, **options).collect()) == 30
+    server.release = "2.4"
+    with pytest.raises(APIResponseError, match="does not take exact times any more"):
+        await client.goals.sessions.iter(1, GOAL, **options).collect()
+    walk = client.goals.sessions.iter(1, GOAL, **options)
+    assert len(await walk.collect()) == 30
+    assert "takes no exact times" in str(walk.report.reason)
+    server.release = "2.6"
+    walk = client.goals.sessions.iter(1, GOAL, **options)
+    assert len(await walk.collect()) == 30  # that it takes them again shows only in its layout
+
+
+async def test_a_server_that_refuses_exact_times(
+    serve: Serve, connect: Connect, recent: Store
+) -> None:
+    server = await serve("2.8", recent)
+    client = connect(server, routes="sites")
+    assert len(await client.goals.sessions.iter(1, GOAL, **HOUR).collect()) == 30
+    server.inject(faults.Status(400, {"error": "Invalid start_datetime format"}))
+    with pytest.raises(BadRequestError, match="start_datetime"):
+        await client.goals.sessions.iter(1, GOAL, **HOUR).collect()
+    server.requests.clear()
+    assert len(await client.goals.sessions.iter(1, GOAL, **HOUR).collect()) == 30
+    assert lines(server) == [GOALS, GOALS, SESSIONS]
+
+
+async def test_another_layout_is_another_release(
+    serve: Serve, connect: Connect, recent: Store
+) -> None:
+    server = await serve("2.2", recent)
+    client = connect(server)
+    assert len(await client.goals.sessions.iter(1, GOAL, **HOUR).collect()) == 30
+    server.release = "2.8"
+    await client.goals.list(1)
+    walk = client.goals.sessions.iter(1, GOAL, **HOUR)
+    assert len(await walk.collect()) == 30
+    assert walk.report.reason is None
+    assert "start_datetime" in server.requests[-1].query
+
+
+# --- the server's clock -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=-7), timedelta(minutes=20)])
+async def test_the_time_is_that_of_the_server(
+    serve: Serve, connect: Connect, clock: FakeClock, recent: Store, off: timedelta
+) -> None:
+    server = await serve("2.8", recent, clock=lambda: clock.now() + off)
+    client = connect(server, routes="sites")
+    walk = client.goals.sessions.iter(1, GOAL, page_size=5, **HOUR)
+    await walk.collect()
+    assert server.requests[-1].query["end_datetime"] == f"{END + off + timedelta(seconds=1):%FT%TZ}"
+    clock.move(90)
+    await client.goals.sessions.iter(1, GOAL, page_size=5, **HOUR).first()
+    end = END + off + timedelta(seconds=91)
+    assert server.requests[-1].query["end_datetime"] == f"{end:%FT%TZ}"
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Tue, 31 Mar 1970 12:00:00 GMT", "0"])
+async def test_a_server_whose_clock_is_not_set(
+    serve: Serve, connect: Connect, clock: FakeClock, recent: Store, date: str
+) -> None:
+    server = await serve("2.8", recent)
+    client = connect(server, routes="sites")
+    assert client._context.capabilities.now() == END
+    client._transport.server_clock.learn({"Date": date})
+    clock.move(5)
+    assert client._context.capabilities.now() == END + timedelta(seconds=5)
 
 
 # --- goals --------------------------------------------------------------------------------------
