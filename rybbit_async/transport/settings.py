@@ -136,8 +136,9 @@ def check_base_url(base_url: object, allow_http: bool) -> str:
     if not isinstance(base_url, str):
         raise InvalidParameterError(f"{name} must be a str, got {type_name(base_url)}")
     allowed = f"{name} must be an address such as https://analytics.example.com"
-    # What follows one of these may be a secret.
-    got = "" if set("@?#") & set(base_url) else f", got {base_url!r}"
+    # What follows one of these may be a secret, and what looks like no address may be a key.
+    secret = set("@?#") & set(base_url) or not set(".:/") & set(base_url)
+    got = "" if secret else f", got {base_url!r}"
     if not re.fullmatch(r"[!-~]+", base_url):
         raise InvalidParameterError(f"{allowed}, in printable ASCII without white space{got}")
     try:

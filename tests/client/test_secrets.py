@@ -593,3 +593,10 @@ async def test_every_key_has_the_shape_that_is_looked_for(serve: Serve) -> None:
     server = await serve(rate_limit=KeyLimit())
     for key in (server.api_key, server.read_only_key, server.add_key(organisation_key=True)):
         assert KEY.fullmatch(key)
+
+
+@pytest.mark.parametrize("key", ["rb_" + "f" * 32, "f" * 64])
+def test_a_key_that_was_passed_as_the_address(key: str) -> None:
+    with pytest.raises(InvalidParameterError, match="base_url must be an address") as caught:
+        RybbitClient(base_url=key)
+    assert key not in str(caught.value)
