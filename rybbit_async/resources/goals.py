@@ -25,7 +25,7 @@ from ..parameters.checks import (
     check_name,
     check_site,
 )
-from ..parameters.common import CommonParameters
+from ..parameters.common import CommonParameters, parse_common
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
 from ..transport.routing import Router
@@ -140,6 +140,7 @@ class Goals(Resource):
             NotFoundError: the goal is not one of this site's; ``status`` is 404 here too.
         """
         wanted = check_goal(goal_id)
+        parse_common(common)  # what only a walk takes is refused
         async with self.iter(site, **common) as goals:
             async for goal in goals:
                 if goal.goal_id == wanted:

@@ -57,13 +57,13 @@ PLACES = (
 )
 # (browser, version, system, version, device, width, height)
 DEVICES = (
-    ("Chrome", "120", "Windows", "10", "Desktop", 1920, 1080),
+    ("Chrome", "120", "Windows", "10/11", "Desktop", 1920, 1080),
     ("Chrome", "121", "macOS", "10.15.7", "Desktop", 1440, 900),
     ("Safari", "17.4", "macOS", "14.0", "Desktop", 1512, 982),
     ("Mobile Safari", "17", "iOS", "17.4.1", "Mobile", 390, 844),
     ("Chrome Mobile", "120", "Android", "14", "Mobile", 412, 915),
     ("Firefox", "122", "Linux", "", "Desktop", 2560, 1440),
-    ("Edge", "120.0", "Windows", "11", "Desktop", 1366, 768),
+    ("Edge", "120.0", "Windows", "10/11", "Desktop", 1366, 768),
     ("Safari", "16.6", "iOS", "16", "Tablet", 820, 1180),
 )
 # (channel, referrer, source, medium, campaign, term, content). Some campaigns look like numbers.

@@ -808,3 +808,14 @@ async def test_unknown_fields_are_kept(serve: Serve, connect: Connect) -> None:
     (goal,) = await connect(server).goals.list(1)
     assert goal.extra == {"colour": "red"}
     assert (goal.goal_type, goal.config) == ("scroll", {"depth": 50, "deep": {"er": [1]}})
+
+
+@pytest.mark.parametrize("keyword", [{"limit": 1}, {"max_pages": 1}, {"page_size": 5}])
+async def test_get_takes_no_keyword_of_a_walk(
+    serve: Serve, connect: Connect, keyword: dict[str, Any]
+) -> None:
+    """With one of these it could miss a goal that is there."""
+    server = await serve()
+    with pytest.raises(InvalidParameterError, match=f"unknown parameter '{[*keyword][0]}'"):
+        await connect(server).goals.get(1, 1, **keyword)
+    assert not server.requests
