@@ -816,6 +816,6 @@ async def test_get_takes_no_keyword_of_a_walk(
 ) -> None:
     """With one of these it could miss a goal that is there."""
     server = await serve()
-    with pytest.raises(InvalidParameterError, match=f"unknown parameter '{[*keyword][0]}'"):
+    with pytest.raises(InvalidParameterError, match=f"unknown parameter '{next(iter(keyword))}'"):
         await connect(server).goals.get(1, 1, **keyword)
     assert not server.requests
