@@ -16,8 +16,8 @@ gzip or xz, which its suffix says.
     `content_type_sent`, `sent` (the body), `at` (UTC), and the answer's `status`, `type`, `body`.
 
 `--sample FOLDER` writes a sample of the recordings to another folder: the exchanges of the goal
-routes, without the largest pages and every second one of the many that try filters. This is how tests/server/recordings
-was made.
+routes, without the largest pages and every second one of the many that try filters. This is how
+tests/server/recordings was made.
 """
 
 from __future__ import annotations
@@ -312,7 +312,8 @@ async def replay(
 
     The server is of the same release, unless another one is given.
     """
-    now = recording.exchanges()[0].at
+    exchanges = recording.exchanges()
+    now = exchanges[0].at
     outcome = Outcome(recording.release)
     with Store() as store:
         recording.fill(store)
@@ -325,7 +326,7 @@ async def replay(
             aiohttp.ClientSession(cookie_jar=jar, skip_auto_headers=["Content-Type"]) as http,
         ):
             cookie = await _sign_in(server, http)
-            for exchange in recording.exchanges():
+            for exchange in exchanges:
                 if not re.search(only, exchange.target):
                     continue
                 now = exchange.at

@@ -135,7 +135,7 @@ class Store:
         site_id = self._site(site).site_id
         created = utc_naive(created_at or datetime.now(UTC), "created_at")
         if goal_id is not None:
-            if self.find_goal(goal_id) is not None:
+            if self._database.rows("SELECT 1 FROM goals WHERE goal_id = ?", [goal_id]):
                 raise ValueError(f"goal_id must be unique, but another goal has {goal_id}")
             self._database.rows(f"CREATE OR REPLACE SEQUENCE goal_ids START {int(goal_id)}")
         ((added,),) = self._database.rows(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.replay import Exchange, Recording, difference, recordings, replay
+from ..replay import Exchange, Recording, difference, recordings, replay
 
 FOLDER = Path(__file__).with_name("recordings")
 RECORDED = {recording.release: recording for recording in recordings(FOLDER)}
