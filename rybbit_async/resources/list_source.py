@@ -145,6 +145,8 @@ class ListSource(Generic[T]):
 
     async def applied(self) -> ListSource[T]:
         """This list with the filters that the server applies."""
+        if self.endpoint.always_filtered:
+            return self
         common = await applied(self.context, self.endpoint, self.params, self.common, self.warn)
         return evolve(self, common=common)
 
