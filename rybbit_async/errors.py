@@ -24,7 +24,7 @@ from a server is shortened, and secrets are removed from it, before it becomes p
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 __all__ = [
     "APIConnectionError",
@@ -34,6 +34,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ClientClosedError",
+    "ConnectionReason",
     "EndpointNotFoundError",
     "IncompleteWalkError",
     "InvalidParameterError",
@@ -47,6 +48,8 @@ __all__ = [
 ]
 
 _E = TypeVar("_E", bound="RybbitError")
+
+ConnectionReason = Literal["unreachable", "certificate", "proxy", "timeout", "lost"]
 
 
 def _rebuild(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
@@ -83,13 +86,19 @@ class APIConnectionError(RybbitError):
         method, url: the request; the URL never contains a key.
         sent: whether the request may have reached the server. If ``False``, it had no effect. If
             ``True``, a write may have been carried out.
+        reason: ``"unreachable"`` (connections are refused, there is no route, or the host name is
+            not known), ``"certificate"`` (the server's certificate was not accepted), ``"proxy"``
+            (the proxy refused), ``"timeout"``, or ``"lost"`` (the connection ended too early).
     """
 
-    def __init__(self, message: str, *, method: str, url: str, sent: bool) -> None:
+    def __init__(
+        self, message: str, *, method: str, url: str, sent: bool, reason: ConnectionReason = "lost"
+    ) -> None:
         super().__init__(message)
         self.method = method
         self.url = url
         self.sent = sent
+        self.reason = reason
 
 
 class APITimeoutError(APIConnectionError):

@@ -6,7 +6,7 @@ from typing import Final
 
 import aiohttp
 
-from ..errors import APIConnectionError, APITimeoutError
+from ..errors import APIConnectionError, APITimeoutError, ConnectionReason
 from ..wire.messages import CLIP, Redact, Request
 from .options import Timeout
 from .single_attempt import ConnectionDroppedError
@@ -64,7 +64,23 @@ def connection_error(
         )
     if sent and request.writes:
         text += ". The write may have been carried out nevertheless: check before you send it again"
-    return cls(text, method=request.method, url=url, sent=sent)
+    return cls(text, method=request.method, url=url, sent=sent, reason=_reason(error))
+
+
+def _reason(error: Exception) -> ConnectionReason:
+    if isinstance(
+        error, (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
+    ):
+        return "certificate"
+    if isinstance(error, (aiohttp.ClientHttpProxyError, aiohttp.ClientProxyConnectionError)):
+        return "proxy"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(
+        error, aiohttp.ClientSSLError
+    ):
+        return "unreachable"
+    return "lost"
 
 
 def public_cause(error: Exception, redact: Redact) -> BaseException | None:
