@@ -22,6 +22,7 @@ __all__ = [
     "ButtonClickGoal",
     "CapturedGoal",
     "CopyGoal",
+    "Event",
     "EventGoal",
     "FormSubmitGoal",
     "Goal",
@@ -42,6 +43,7 @@ __all__ = [
 JSON_NAME: Final = "rybbit_async.json_name"
 HOLDS_UNKNOWN: Final = "rybbit_async.holds_unknown"
 CLASS_BY: Final = "rybbit_async.class_by"
+IS_TEXT: Final = "rybbit_async.is_text"
 
 
 def _json_name(name: str) -> dict[str, Any]:
@@ -55,6 +57,11 @@ def _class_by(tag: str, classes: Mapping[str, type]) -> dict[str, Any]:
     For a value that is not in ``classes`` the object stays a mapping.
     """
     return {CLASS_BY: (tag, classes)}
+
+
+def _object_in_text() -> Any:
+    """An object that servers send as text. Text that is no object is kept in ``extra``."""
+    return field(factory=dict[str, Any], hash=False, metadata={IS_TEXT: True})
 
 
 def _extra() -> Any:
@@ -349,6 +356,53 @@ class User:
     last_seen: datetime | None = None
     first_seen: datetime | None = None
     tag: str | None = None
+    traits: Mapping[str, Any] | None = field(default=None, hash=False)
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class Event:
+    """An event of a site: a page view, a custom event, or what servers record by themselves.
+
+    Events have no identity: two that are equal are two events.
+
+    Attributes:
+        timestamp: aware, in UTC, whole seconds.
+        type: ``"pageview"``, ``"custom_event"``, ``"outbound"``, ``"button_click"``, ``"copy"``,
+            ``"form_submit"``, or a type that this package does not know.
+        event_name: of a custom event; ``""`` otherwise.
+        properties: of the event, as the site sent them.
+        session_id, identified_user_id, browser_version, operating_system_version, language, region,
+            city, lat, lon, screen_width, screen_height, traits: not sent before 2.4.
+        country: two letters; ``""`` if the server does not know it.
+        traits: what the site told of the user.
+    """
+
+    timestamp: datetime
+    type: str | None = None
+    event_name: str | None = None
+    properties: Mapping[str, Any] = _object_in_text()
+    session_id: str | None = None
+    user_id: str | None = None
+    identified_user_id: str | None = None
+    pathname: str | None = None
+    querystring: str | None = None
+    hostname: str | None = None
+    page_title: str | None = None
+    referrer: str | None = None
+    browser: str | None = None
+    browser_version: str | None = None
+    operating_system: str | None = None
+    operating_system_version: str | None = None
+    language: str | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    screen_width: int | None = None
+    screen_height: int | None = None
+    device_type: str | None = None
     traits: Mapping[str, Any] | None = field(default=None, hash=False)
     extra: Mapping[str, Any] = _extra()
 

@@ -32,11 +32,13 @@ class Page(Generic[T_co]):
             none (the sessions of a goal have no total).
         position: where a later walk can go on after this page, see ``Paginator.pages``; ``None``
             where it cannot.
+        has_more: whether rows follow, where the server says so (events, from 2.4 on).
     """
 
     items: tuple[T_co, ...]
     meta: PageMeta | None = None
     position: str | None = None
+    has_more: bool | None = None
 
     def __len__(self) -> int:
         return len(self.items)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import frozen
 
-from ..pages import PageMeta
-from .values import MisfitError, to_int
+from ..pages import Page, PageMeta
+from .values import MisfitError, to_bool, to_int
 
-__all__ = ["DATA", "DATA_META", "DATA_TOTAL_COUNT", "Envelope"]
+__all__ = [
+    "DATA", "DATA_CURSOR", "DATA_META", "DATA_PAGINATION", "DATA_TOTAL_COUNT", "Envelope",
+]  # fmt: skip
+
+T = TypeVar("T")
 
 
 @frozen
 class Envelope:
     """Where in a body the rows are, and the figures of ``PageMeta``: paths such as ``meta.total``.
 
-    Without ``total`` a page has no ``meta``. Without ``total_pages`` it is computed.
+    Without ``total`` a page has no ``meta``. Without ``total_pages`` it is computed. ``has_more``
+    is the path of the flag that says whether rows follow.
     """
 
     rows: str = "data"
@@ -25,6 +30,27 @@ class Envelope:
     page: str = "page"
     page_size: str = "pageSize"
     total_pages: str | None = None
+    has_more: str | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path of a page beside that of the rows."""
+        flag = () if self.has_more is None else (self.has_more,)
+        return (*self.figures.values(), *flag)
+
+    def page_of(self, items: tuple[T, ...], find: Callable[[str], object]) -> Page[T]:
+        """A page of these rows; ``find`` gives the value at a path.
+
+        Raises:
+            MisfitError: a figure is not an integer, or the flag not a boolean.
+        """
+        more: bool | None = None
+        if self.has_more is not None:
+            try:
+                more = to_bool(find(self.has_more))
+            except MisfitError as error:
+                raise error.at(self.has_more) from None
+        return Page(items, self.meta(find), has_more=more)
 
     @property
     def figures(self) -> Mapping[str, str]:
@@ -60,5 +86,14 @@ DATA_META: Final = Envelope(
     total="meta.total", page="meta.page", page_size="meta.pageSize", total_pages="meta.totalPages"
 )
 """``{"data": [...], "meta": {"total", "page", "pageSize", "totalPages"}}``"""
+DATA_CURSOR: Final = Envelope(has_more="cursor.hasMore")
+"""``{"data": [...], "cursor": {"hasMore", "oldestTimestamp"}}``"""
+DATA_PAGINATION: Final = Envelope(
+    total="pagination.total",
+    page="pagination.page",
+    page_size="pagination.pageSize",
+    total_pages="pagination.totalPages",
+)
+"""``{"data": [...], "pagination": {"total", "page", "pageSize", "totalPages"}}``"""
 DATA_TOTAL_COUNT: Final = Envelope(total="totalCount")
 """``{"data": [...], "totalCount", "page", "pageSize"}``"""

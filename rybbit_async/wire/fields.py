@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import attrs
 from attrs import frozen
 
-from ..models import CLASS_BY, HOLDS_UNKNOWN, JSON_NAME
+from ..models import CLASS_BY, HOLDS_UNKNOWN, IS_TEXT, JSON_NAME
 
 __all__ = ["JsonField", "extra_field", "is_scalar_union", "is_tuple", "json_fields"]
 
@@ -32,6 +32,7 @@ class JsonField:
         default: its default, ``attrs.NOTHING`` if it has none.
         factory: what makes its default, if something does.
         class_by: the field that says which class an object has, and the classes.
+        is_text: whether it is an object that servers send as text.
     """
 
     name: str
@@ -42,6 +43,7 @@ class JsonField:
     default: Any
     factory: Callable[[], Any] | None
     class_by: tuple[str, Mapping[str, type[Any]]] | None
+    is_text: bool
 
     @property
     def required(self) -> bool:
@@ -84,6 +86,7 @@ def _json_field(field: attrs.Attribute[Any]) -> JsonField:
         default,
         factory,
         field.metadata.get(CLASS_BY),
+        field.metadata.get(IS_TEXT, False),
     )
 
 

@@ -7,14 +7,29 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ..pages import Page
 from .converter import structure
-from .envelope import DATA, DATA_META, DATA_TOTAL_COUNT, Envelope
+from .envelope import (
+    DATA,
+    DATA_CURSOR,
+    DATA_META,
+    DATA_PAGINATION,
+    DATA_TOTAL_COUNT,
+    Envelope,
+)
 from .json import Body
 from .values import MisfitError, Sent, to_list, to_mapping
 
 if TYPE_CHECKING:
     from .row_decoder import PageDecoder
 
-__all__ = ["DATA", "DATA_META", "DATA_TOTAL_COUNT", "Envelope", "page_reader"]
+__all__ = [
+    "DATA",
+    "DATA_CURSOR",
+    "DATA_META",
+    "DATA_PAGINATION",
+    "DATA_TOTAL_COUNT",
+    "Envelope",
+    "page_reader",
+]
 
 T = TypeVar("T")
 
@@ -58,7 +73,7 @@ def read_leniently(body: object, model: type[T], envelope: Envelope) -> Page[T]:
     except MisfitError as error:
         raise MisfitError(*error.parts, *_hint(body), path=error.path) from None
     items = structure(rows, cast("type[list[T]]", list[model]), at=envelope.rows)  # type: ignore[valid-type]  # made at run time
-    return Page(tuple(items), envelope.meta(lambda path: _find(body, path)))
+    return envelope.page_of(tuple(items), lambda path: _find(body, path))
 
 
 def _find(body: object, path: str) -> object:

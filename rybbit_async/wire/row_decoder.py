@@ -27,7 +27,16 @@ from .converter import structure
 from .envelope import Envelope
 from .fields import JsonField, extra_field, json_fields
 from .json import Body
-from .values import REPAIRS, check_depth, number_text, to_datetime, to_float, to_int, to_mapping
+from .values import (
+    REPAIRS,
+    check_depth,
+    number_text,
+    object_in_text,
+    to_datetime,
+    to_float,
+    to_int,
+    to_mapping,
+)
 
 __all__ = ["MAX_UNKNOWN", "PageDecoder"]
 
@@ -76,7 +85,7 @@ class PageDecoder(Generic[T]):
         self._model = model
         self._envelope = envelope
         self._rows_of: Callable[[Any], Any] = attrgetter(envelope.rows)
-        self._figures_of = attrgetter(*envelope.figures.values()) if envelope.figures else None
+        self._find = {path: attrgetter(path) for path in envelope.paths}
         self._levels = envelope.rows.count(".") + 3  # of nesting, down to a row
         split = _page_type(envelope, msgspec.Raw, only_known=False)
         self._split: Any = msgspec.json.Decoder(split)
@@ -97,7 +106,8 @@ class PageDecoder(Generic[T]):
                 page = self._split.decode(body.data)
                 _check_skipped(body, self._envelope)
                 items = self._row_by_row(self._rows_of(page), levels)
-            return Page(tuple(items), self._meta(page))
+            find = self._find
+            return self._envelope.page_of(tuple(items), lambda path: find[path](page))
         except _MISFITS:
             return None
 
@@ -126,12 +136,6 @@ class PageDecoder(Generic[T]):
         self._odd_rows += 1
         return structure(row, self._model)
 
-    def _meta(self, page: Any) -> Any:
-        if self._figures_of is None:
-            return None
-        figures = zip(self._envelope.figures.values(), self._figures_of(page), strict=True)
-        return self._envelope.meta(dict(figures).__getitem__)
-
 
 def _check_skipped(body: Body, envelope: Envelope) -> None:
     """Refuse a body whose fields beside the rows are nested too deeply, though nobody reads them.
@@ -157,7 +161,7 @@ def _page_type(envelope: Envelope, row: Any, *, only_known: bool) -> Any:
         only_known: refuse fields that the struct lacks; otherwise they are skipped.
     """
     tree: dict[str, Any] = {}
-    types = {envelope.rows: list[row], **dict.fromkeys(envelope.figures.values(), Any)}
+    types = {envelope.rows: list[row], **dict.fromkeys(envelope.paths, Any)}
     for path, kind in types.items():
         *steps, last = path.split(".")
         branch = tree
@@ -265,6 +269,8 @@ def _entry(field: JsonField, loose: bool, part_of_api: bool) -> Any:
     wanted: Any = Any
     if field.class_by is not None:
         wanted = dict[str, Any]
+    elif field.is_text:
+        wanted = str | dict[str, Any]
     elif field.kind is not None:
         wanted = _LOOSE[field.kind] if loose else _STRICT[field.kind]
     if field.optional:
@@ -309,6 +315,7 @@ def _builder(
         "to_datetime": to_datetime,
         "from_iso": datetime.fromisoformat,
         "check_depth": check_depth,
+        "object_in_text": object_in_text,
     }
     lines: list[str] = []
     for field in json_fields(model):
@@ -387,6 +394,8 @@ def _conversion(field: JsonField, loose: bool, names: dict[str, Any]) -> list[st
         names[f"object_{name}"] = partial(_object, field.type)
         guard = "if v is not None: " if field.optional else ""
         return [f"{guard}v = object_{name}(v, levels)"]
+    if field.is_text:
+        return ["v = {} if v == '{}' else object_in_text(v)", "if v: check_depth(v, levels)"]
     if kind is dict:
         return ["if v: check_depth(v, levels)"]
     if kind is datetime:

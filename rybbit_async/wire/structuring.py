@@ -87,13 +87,20 @@ def _class_hook(cls: type[Any], converter: Converter) -> Hook:
     # In the API's classes, an optional field that was not sent is ``None``.
     absent = {f.json_name: None for f in fields if extra is not None and f.required and f.optional}
     class_by = [field for field in fields if field.class_by is not None]
+    in_text = [field.json_name for field in fields if field.is_text]
 
     def hook(value: object, _: object) -> Any:
         data = {**absent, **to_mapping(value)}
+        unknown = {key: data[key] for key in data if key not in known}
+        for name in in_text:
+            try:
+                data[name] = values.object_in_text(data.get(name) or {})
+            except MisfitError:  # text that is no object is kept as it was sent
+                unknown[name], data[name] = data[name], {}
         result = generated(data, cls)
         changes = {field.name: _by_tag(field, result, converter) for field in class_by}
-        if extra is not None and not data.keys() <= known:
-            changes[extra] = {key: data[key] for key in data if key not in known}
+        if extra is not None and unknown:
+            changes[extra] = unknown
         return attrs.evolve(result, **changes) if changes else result
 
     return hook

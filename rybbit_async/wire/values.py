@@ -5,8 +5,10 @@ Servers send numbers in several forms, so these functions accept more than one: 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -20,6 +22,7 @@ __all__ = [
     "Sent",
     "check_depth",
     "number_text",
+    "object_in_text",
     "to_bool",
     "to_datetime",
     "to_float",
@@ -148,6 +151,14 @@ def to_mapping(value: object) -> dict[str, Any]:
     if isinstance(value, dict):
         return cast("dict[str, Any]", value)
     raise _misfit("dict", value)
+
+
+def object_in_text(value: object) -> dict[str, Any]:
+    """A JSON object that was sent as text, or as it is."""
+    if isinstance(value, str):
+        with suppress(RecursionError, ValueError):
+            value = json.loads(value)
+    return to_mapping(value)
 
 
 def to_list(value: object) -> list[Any]:
