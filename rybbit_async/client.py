@@ -28,6 +28,7 @@ from .parameters.window import SETTLED_AFTER, check_settled_after
 from .resources.capabilities import Capabilities
 from .resources.context import Context
 from .resources.endpoints import PROBE
+from .resources.events import Events
 from .resources.goals import Goals
 from .resources.resource import MAX_CONCURRENCY
 from .resources.sessions import Sessions
@@ -102,6 +103,7 @@ class RybbitClient:
         InvalidParameterError: for what cannot work, before anything is sent.
     """
 
+    events: Events
     goals: Goals
     sessions: Sessions
     users: Users
@@ -158,6 +160,7 @@ class RybbitClient:
         self._add_resources()
 
     def _add_resources(self) -> None:
+        self.events = Events(self._context)
         self.goals = Goals(self._context)
         self.sessions = Sessions(self._context)
         self.users = Users(self._context)

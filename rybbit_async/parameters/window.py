@@ -22,6 +22,7 @@ __all__ = [
     "Window",
     "check_settled_after",
     "parse_window",
+    "zone_of",
 ]
 
 # Servers store events some seconds after the visit: 0.2 to 9.7 seconds were seen. While a window
@@ -158,6 +159,11 @@ class Window:
             if self.is_relative and start <= end and len(state) == len(_EXACT):
                 return evolve(self, value=ExactTimes(start, end))
         raise InvalidParameterError("start must be the position of a page of the same walk")
+
+
+def zone_of(window: Window) -> tzinfo:
+    """Where the days of a window begin and end."""
+    return _tzinfo(window.zone)
 
 
 def _after_minutes_before(now: datetime, minutes: int) -> datetime:

@@ -10,17 +10,35 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Final, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from ..models import Goal, Session, SiteSession, User
+from ..models import Event, Goal, Session, SiteSession, User
 from ..pages import Page
 from ..transport.routes import Route
-from ..walks.orders import ByKey, ByTime
+from ..walks.orders import ByKey, ByTime, Unnamed
 from ..walks.walk import Order
 from ..wire.json import Body
-from ..wire.page_reader import DATA, DATA_META, DATA_TOTAL_COUNT, page_reader
+from ..wire.page_reader import (
+    DATA,
+    DATA_CURSOR,
+    DATA_META,
+    DATA_PAGINATION,
+    DATA_TOTAL_COUNT,
+    page_reader,
+)
+from ..wire.values import MisfitError
 
-__all__ = ["GOAL", "GOALS", "GOAL_SESSIONS", "PROBE", "SESSIONS", "USERS", "ListEndpoint"]
+__all__ = [
+    "EVENTS",
+    "GOAL",
+    "GOALS",
+    "GOAL_SESSIONS",
+    "NUMBERED_EVENTS",
+    "PROBE",
+    "SESSIONS",
+    "USERS",
+    "ListEndpoint",
+]
 
 T = TypeVar("T")
 
@@ -82,5 +100,31 @@ USERS: Final = ListEndpoint(
     ByTime(attrgetter("last_seen"), attrgetter("effective_user_id")),
     size_parameter="page_size",
 )
+NUMBERED_EVENTS: Final = ListEndpoint(
+    "events of site {site}",
+    Route("/api/events/{site}", "/api/sites/{site}/events"),
+    page_reader(Event, DATA_PAGINATION),
+    Unnamed(attrgetter("timestamp")),
+    size_parameter="page_size",
+)
+_read_by_cursor = page_reader(Event, DATA_CURSOR)
+
+
+def _read_events(body: Body) -> Page[Event]:
+    """A page of a list with a cursor; of one whose pages are numbered, ``has_more`` is ``None``."""
+    try:
+        return _read_by_cursor(body)
+    except MisfitError as error:
+        if not error.path.startswith("cursor"):
+            raise
+        misfit = error
+    try:
+        return NUMBERED_EVENTS.read(body)
+    except MisfitError:
+        raise misfit from None
+
+
+# Servers before 2.4 number the pages of the same list.
+EVENTS: Final = evolve(NUMBERED_EVENTS, read=_read_events)
 # Every release has the list of goals, so it can tell which layout a server has.
 PROBE: Final = GOALS.route

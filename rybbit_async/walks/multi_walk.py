@@ -9,6 +9,7 @@ list does not hold up small ones.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
@@ -36,12 +37,16 @@ class SubWalk(Generic[Inner, Row]):
         walk: the walk.
         combine: makes a row of the whole walk of an item.
         expected_pages: how many pages the list may have, as far as that is known.
+        most_pages: how many pages it can have in flight or buffered at most.
+        position: where a later walk can go on after its rows so far.
         step: the step in progress.
     """
 
     walk: ResizableWalk[Inner]
     combine: Callable[[Inner], Row]
     expected_pages: int
+    most_pages: int = sys.maxsize
+    position: Callable[[], Position | None] = lambda: None
     step: asyncio.Task[list[Inner] | None] | None = None
 
     @property
@@ -49,9 +54,16 @@ class SubWalk(Generic[Inner, Row]):
         """How many of its pages are in flight, buffered, or in the consumer's hands."""
         return self.walk.load
 
+    @property
+    def can_use(self) -> int:
+        """How many pages it can make use of at once."""
+        return min(self.expected_pages, self.most_pages)
+
 
 class MultiWalk(Generic[Outer, Inner, Row]):
-    """A walk over the items of many lists; see ``Walk``. Its pages have no positions.
+    """A walk over the items of many lists; see ``Walk``.
+
+    In order, its pages have the positions that the sub-walks give.
 
     Args:
         listings: walks over the outer lists, started one after another; each with a function that
@@ -82,6 +94,7 @@ class MultiWalk(Generic[Outer, Inner, Row]):
         self._list_step: asyncio.Task[list[Outer] | None] | None = None
         self._waiting: deque[SubWalk[Inner, Row]] = deque()  # of listed items, not started
         self._started: deque[SubWalk[Inner, Row]] = deque()
+        self._latest: SubWalk[Inner, Row] | None = None  # whose rows were given last
 
     async def step(self, remaining: int | None = None) -> list[Row] | None:
         """See ``Walk``."""
@@ -100,10 +113,13 @@ class MultiWalk(Generic[Outer, Inner, Row]):
             if rows is None:
                 self._started.remove(sub_walk)
                 await sub_walk.walk.close()
+                if self._ordered and sub_walk.walk.stopped:
+                    return None  # what follows would come after a gap
             elif rows:
                 if not self._ordered:  # to the end of the queue
                     self._started.remove(sub_walk)
                     self._started.append(sub_walk)
+                self._latest = sub_walk
                 return [sub_walk.combine(row) for row in rows]
 
     async def _arrival(self) -> SubWalk[Inner, Row] | None:
@@ -153,7 +169,7 @@ class MultiWalk(Generic[Outer, Inner, Row]):
             width = sub_walk.load
             if self._ordered:
                 is_last = sub_walk is started[-1]
-                want = free - queue if is_last else max(0, sub_walk.expected_pages - width)
+                want = free - queue if is_last else max(0, sub_walk.can_use - width)
                 extra = max(0, min(free, want))
             elif queue:
                 width, extra = min(width, share), 0
@@ -173,13 +189,13 @@ class MultiWalk(Generic[Outer, Inner, Row]):
         return in_flight * self._page_size < remaining
 
     def _may_start(self, remaining: int | None) -> bool:
-        if self._ordered and any(one.expected_pages > one.load for one in self._started):
+        if self._ordered and any(one.can_use > one.load for one in self._started):
             return False  # those before it can use what is free
         return remaining is None or len(self._started) * self._page_size < remaining
 
     def position(self) -> Position | None:
-        """``None``, since the places in all the lists would be too much for a position."""
-        return None
+        """See ``Walk``; ``None`` where the sub-walks have none."""
+        return self._latest.position() if self._ordered and self._latest is not None else None
 
     async def close(
         self, error: type[RybbitError] = RybbitError, reason: str = "the walk has ended"

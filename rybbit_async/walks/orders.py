@@ -12,13 +12,20 @@ from ..pages import Report
 from .options import WalkOptions
 from .reconcile.keyed import KeyedList, KeyedWalk
 from .reconcile.live import LiveTimeline, LiveWalk
-from .reconcile.positions import EarlierWalk, KeyPosition, TimePosition, invalid_position
+from .reconcile.positions import (
+    EarlierWalk,
+    KeyPosition,
+    TimePosition,
+    invalid_position,
+    rank_of,
+)
 from .reconcile.reconciler import ReadPage, Reconciler
 from .reconcile.resumed import Resumed
 from .reconcile.settled import SettledTimeline
+from .reconcile.unnamed import UnnamedTimeline
 from .walk import Order, Position, Source
 
-__all__ = ["ByKey", "ByTime"]
+__all__ = ["ByKey", "ByTime", "Unnamed"]
 
 T = TypeVar("T")
 
@@ -129,3 +136,27 @@ class ByKey(Order[T], Generic[T]):
             return bool(page.rows) and not at.is_before(self.key(page.rows[0]))
 
         return Resumed(begin, at.rank, still_matches)
+
+
+@frozen
+class Unnamed(Order[T], Generic[T]):
+    """A list sorted by a time, newest first, whose rows have no identity: equal ones are several.
+
+    Attributes:
+        key: the time of a row.
+        holds: whether a row is wanted.
+    """
+
+    key: Callable[[T], datetime]
+    holds: Callable[[T], bool] | None = None
+
+    def start(self, position: Position) -> int:
+        """See ``Order``."""
+        return rank_of(position.strategy)
+
+    def reconciler(
+        self, source: Source[T], report: Report, options: WalkOptions, position: Position | None
+    ) -> Reconciler[T]:
+        """See ``Order``."""
+        start = 0 if position is None else rank_of(position.strategy)
+        return UnnamedTimeline(report, self.key, start, self.holds)

@@ -187,6 +187,11 @@ class ResizableWalk(Walk[T], Protocol[T]):
     """A walk that shares the pages that may be in flight with other walks."""
 
     @property
+    def stopped(self) -> bool:
+        """Whether it has ended before the end of the list, since no further request is allowed."""
+        ...
+
+    @property
     def load(self) -> int:
         """How many pages are in flight or buffered, including that of the step in progress."""
         ...
@@ -220,6 +225,7 @@ class PagedWalk(Generic[T]):
     ) -> None:
         self.report = report
         self.meta: PageMeta | None = None
+        self.stopped = False
         self._source = source
         self._order = order
         self._options = options
@@ -366,6 +372,7 @@ class PagedWalk(Generic[T]):
 
     def _stop(self) -> None:
         # The caller asked for it, so there is nothing to warn about.
+        self.stopped = True
         self.report.complete = False
         self.report.note(f"max_pages={self._options.max_pages} was reached")
 

@@ -18,6 +18,7 @@ __all__ = [
     "KeyPosition",
     "TimePosition",
     "invalid_position",
+    "rank_of",
     "time_position",
 ]
 
@@ -167,6 +168,11 @@ class KeyPosition:
 
 
 # --- checks ------------------------------------------------------------------------------------
+
+
+def rank_of(stored: Mapping[str, Any]) -> int:
+    """The rank that a position stores."""
+    return _rank(stored.get("rank"))
 
 
 def _rank(value: object) -> int:

@@ -1,0 +1,73 @@
+"""``client.events``: the events of a site."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Unpack
+
+from ..models import Event
+from ..pages import Report
+from ..parameters.callers import warning_here
+from ..parameters.checks import check_int, check_site
+from ..parameters.signature import expand_parameters
+from ..parameters.walk import WalkParameters
+from ..walks.cursor import Stretches, StretchWalk
+from ..walks.multi_walk import MultiWalk, SubWalk
+from ..walks.paginator import Paginator
+from ..walks.walk import Position, ResizableWalk
+from .endpoints import EVENTS
+from .event_source import EventSource
+from .resource import Resource, walk_options
+
+__all__ = ["Events"]
+
+
+class Events(Resource):
+    """The events of a site, newest first: page views, custom events, and what servers record."""
+
+    @expand_parameters
+    def iter(
+        self, site: int | str, *, page_size: int = 1000, **walk: Unpack[WalkParameters]
+    ) -> Paginator[Event]:
+        """Every event of a site.
+
+        Events have no identity: two that are equal are two events, and both come. The window is
+        divided into stretches of whole days, which are read at once. Servers before 2.4 number the
+        pages of events; there, the walk is complete if the window is settled.
+
+        Args:
+            site: the site's number, or its identifier of 12 hexadecimal characters.
+            page_size: how many events a request asks for.
+            walk: see ``WalkParameters``. A position is at a whole second.
+        """
+        options, common = walk_options(self._context, walk)
+        size, key, warn = check_int("page_size", page_size), check_site(site), warning_here()
+
+        def begin(
+            report: Report, position: Position | None
+        ) -> MultiWalk[ResizableWalk[Event], Event, Event]:
+            source = EventSource(self._context, key, common, size, warn)
+            stretches = Stretches(source, _time, report, options, position)
+
+            def open_walk(one: ResizableWalk[Event]) -> SubWalk[Event, Event]:
+                return SubWalk(
+                    one,
+                    _same,
+                    options.concurrency,
+                    2 if isinstance(one, StretchWalk) else options.concurrency,
+                    lambda: stretches.position_of(one),
+                )
+
+            listings = iter([(stretches, open_walk)])
+            return MultiWalk(listings, report, options, page_size=size, finish=lambda: None)
+
+        name = EVENTS.name.format_map({"site": key})
+        return self._paginator(begin, options, name, common.query())
+
+
+def _time(event: Event) -> datetime:
+    return event.timestamp
+
+
+def _same(event: Event) -> Event:
+    return event
