@@ -153,6 +153,7 @@ class RybbitClient:
             router := Router(self._transport, routes, PROBE),
             Capabilities(router, self._transport.server_clock),
             WalkRegistry(),
+            self._transport.timer,
             Options(check_timeout(timeout, Timeout()), check_retry(retry, Retry())),
             check_settled_after(settled_after, SETTLED_AFTER),
             check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),

@@ -36,6 +36,7 @@ __all__ = [
     "Session",
     "SiteSession",
     "User",
+    "WatchedSession",
 ]
 
 
@@ -414,6 +415,22 @@ class GoalSession:
     site: int | str
     goal: Goal
     session: Session
+
+
+@frozen(weakref_slot=False)
+class WatchedSession:
+    """A session that has reached a goal, as ``watch`` gives it.
+
+    Attributes:
+        site: as the caller passed it.
+        settled: whether the session can no longer grow, since its visitor has been idle for long
+            enough.
+    """
+
+    site: int | str
+    goal: Goal
+    session: Session
+    settled: bool
 
 
 @frozen(weakref_slot=False)

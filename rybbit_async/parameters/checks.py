@@ -31,6 +31,7 @@ __all__ = [
     "check_int",
     "check_many",
     "check_name",
+    "check_seconds",
     "check_segment",
     "check_site",
     "check_text",
@@ -136,6 +137,13 @@ def check_int(name: str, value: object, *, minimum: int = 1, maximum: int | None
     if value < minimum or value > (MAX_INT if maximum is None else maximum):
         raise invalid(name, value, f"be {bounds}")
     return int(value)  # a plain int also for a member of an IntEnum, whose text is its name
+
+
+def check_seconds(name: str, value: object) -> float:
+    """A number of seconds, more than 0 and less than 30 years."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
+        raise invalid(name, value, "be a number of seconds greater than 0")
+    return float(value)
 
 
 def check_bool(name: str, value: object) -> bool:

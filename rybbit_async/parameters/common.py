@@ -12,7 +12,7 @@ from .checks import check_segment, did_you_mean
 from .filters import Filter, filters_json
 from .window import Window, parse_window
 
-__all__ = ["Common", "CommonParameters", "parse_common"]
+__all__ = ["Common", "CommonParameters", "check_conditions", "parse_common"]
 
 
 class CommonParameters(TypedDict, total=False):
@@ -63,6 +63,15 @@ class Common(NamedTuple):
         """The query parameters that choose sessions inside the window."""
         conditions = {"filters": self.filters, "segment_id": self.segment_id}
         return {name: value for name, value in conditions.items() if value is not None}
+
+
+def check_conditions(filters: Sequence[Filter] | None, segment_id: int | str | None) -> Common:
+    """The common parameters of a method that has a window of its own.
+
+    Raises:
+        InvalidParameterError: see ``parse_common``.
+    """
+    return parse_common({"filters": filters, "segment_id": segment_id})
 
 
 def parse_common(common: CommonParameters, *, also: Iterable[str] = ()) -> Common:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Unpack
 
@@ -9,15 +10,19 @@ from ..models import Event
 from ..pages import Report
 from ..parameters.callers import warning_here
 from ..parameters.checks import check_int, check_site
+from ..parameters.common import check_conditions
+from ..parameters.filters import Filter
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
 from ..walks.cursor import Stretches, StretchWalk
 from ..walks.multi_walk import MultiWalk, SubWalk
 from ..walks.paginator import Paginator
 from ..walks.walk import Position, ResizableWalk
+from ..walks.watch import Watch
 from .endpoints import EVENTS
 from .event_source import EventSource
 from .resource import Resource, walk_options
+from .watching import EventPoller
 
 __all__ = ["Events"]
 
@@ -63,6 +68,35 @@ class Events(Resource):
 
         name = EVENTS.name.format_map({"site": key})
         return self._paginator(begin, options, name, common.query())
+
+    def watch(
+        self,
+        site: int | str,
+        *,
+        start: str | None = None,
+        interval: float = 5.0,
+        filters: Sequence[Filter] | None = None,
+        segment_id: int | str | None = None,
+    ) -> Watch[Event]:
+        """The events of a site as they come, each once, without an end.
+
+        Servers store events up to ten seconds late; those that are up to 30 seconds late are found.
+
+        Args:
+            site: the site's number, or its identifier of 12 hexadecimal characters.
+            start: the ``position`` of an earlier watch; without it, the watch begins now.
+            interval: how many seconds to wait before asking again, more while nothing happens.
+            filters, segment_id: see ``CommonParameters``.
+        """
+        parsed, key, warn = check_conditions(filters, segment_id), check_site(site), warning_here()
+        source = EventSource(self._context, key, parsed, 1000, warn)
+        return self._watch(
+            lambda position: EventPoller(self._context, source, position),
+            start,
+            interval,
+            f"new {EVENTS.name.format_map({'site': key})}",
+            parsed.query(),
+        )
 
 
 def _time(event: Event) -> datetime:

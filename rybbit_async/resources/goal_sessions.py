@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import timedelta
 from functools import partial
-from typing import Unpack
+from typing import Final, Unpack
 
 from attrs import evolve
 
 from ..errors import NotFoundError
-from ..models import Goal, GoalSession, Session
+from ..models import Goal, GoalSession, Session, WatchedSession
 from ..pages import Page, Report
 from ..parameters.callers import warning_here
-from ..parameters.checks import check_goal, check_int, check_many, check_site
-from ..parameters.common import Common, CommonParameters
+from ..parameters.checks import check_goal, check_int, check_many, check_seconds, check_site
+from ..parameters.common import Common, CommonParameters, check_conditions
+from ..parameters.filters import Filter
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
 from ..transport.single_flight import SingleFlight
@@ -21,11 +23,17 @@ from ..walks.multi_walk import MultiWalk, SubWalk
 from ..walks.options import WalkOptions
 from ..walks.paginator import Paginator
 from ..walks.walk import PagedWalk, Position
+from ..walks.watch import Watch
 from .endpoints import GOAL_SESSIONS, GOALS
 from .list_source import applied, pinned
 from .resource import Resource, walk_options
+from .watching import SessionPoller
 
 __all__ = ["GoalSessions", "no_goal"]
+
+
+# Servers end a session when its visitor has been idle for half an hour.
+IDLE: Final = timedelta(minutes=30)
 
 
 class GoalSessions(Resource):
@@ -142,6 +150,47 @@ class GoalSessions(Resource):
         name = f"sessions of all goals of {len(by_key)} sites"
         return self._paginator(begin, options, name, [*by_key], common.query())
 
+    def watch(
+        self,
+        site: int | str,
+        goal: int | Goal | None = None,
+        *,
+        start: str | None = None,
+        interval: float = 5.0,
+        idle: timedelta | float = IDLE,
+        filters: Sequence[Filter] | None = None,
+        segment_id: int | str | None = None,
+    ) -> Watch[WatchedSession]:
+        """The sessions that reach a goal as they come, without an end.
+
+        Each session comes with ``settled=False`` when it is first seen, and with ``settled=True``
+        once its visitor has been idle for so long that it can no longer grow. A session that is
+        over when it is first seen comes once. Its figures are those of today and yesterday, in UTC.
+
+        Args:
+            site: the site's number, or its identifier of 12 hexadecimal characters.
+            goal: the goal, by its id or as a ``Goal``; ``None`` for all goals of the site, also for
+                those that are created later.
+            start: the ``position`` of an earlier watch; without it, the watch begins now.
+            interval: how many seconds to wait before asking again, more while nothing happens.
+            idle: after how long without an event a session has ended, as a ``timedelta`` or in
+                seconds.
+            filters, segment_id: see ``CommonParameters``.
+        """
+        parsed, key, warn = check_conditions(filters, segment_id), check_site(site), warning_here()
+        goals = None if goal is None else frozenset({check_goal(goal)})
+        over = idle if isinstance(idle, timedelta) else _seconds(idle)
+        which = "all goals" if goals is None else f"goal {min(goals)}"
+        return self._watch(
+            lambda position: SessionPoller(
+                self._context, site, key, goals, parsed, over, warn, position
+            ),
+            start,
+            interval,
+            f"new sessions of {which} of site {key}",
+            parsed.query(),
+        )
+
     def _goals(
         self,
         site: str,
@@ -180,6 +229,10 @@ class GoalSessions(Resource):
 
 def _params(site: str, goal: int) -> dict[str, str | int]:
     return {"site": site, "goal": goal}
+
+
+def _seconds(idle: float) -> timedelta:
+    return timedelta(seconds=check_seconds("idle", idle))
 
 
 def no_goal(goal_id: int, site: int | str) -> NotFoundError:

@@ -9,12 +9,13 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 
 from ..pages import Page, Report
 from ..parameters.callers import warning_here
-from ..parameters.checks import check_bool, check_int
+from ..parameters.checks import check_bool, check_int, check_seconds
 from ..parameters.common import Common, CommonParameters, parse_common
 from ..parameters.walk import WALK_DEFAULTS, WalkParameters
 from ..walks.options import WalkOptions
 from ..walks.paginator import Paginator
 from ..walks.walk import Order, PagedWalk, PageRequest, Position, Walk
+from ..walks.watch import Poller, Watch
 from .context import Context
 from .endpoints import ListEndpoint
 from .list_source import ListSource
@@ -116,10 +117,40 @@ class Resource:
         return Paginator(
             begin,
             name=name,
-            query=sha256(json.dumps([name, *query]).encode()).hexdigest()[:16],
+            query=_hash(name, *query),
             walks=self._context.walks,
             options=options,
         )
+
+    def _watch(
+        self,
+        make: Callable[[Mapping[str, Any] | None], Poller[T]],
+        start: str | None,
+        interval: float,
+        name: str,
+        *query: object,
+    ) -> Watch[T]:
+        """A watch; ``query`` is all that was asked for."""
+        router = self._context.router
+
+        def least_wait() -> float:
+            """Seconds between polls with which the daily quota of the server lasts."""
+            daily = router.rate_limit.daily
+            return 0.0 if daily is None else daily.reset / max(1, daily.remaining)
+
+        return Watch(
+            make,
+            start,
+            name=name,
+            query=_hash(name, *query),
+            interval=check_seconds("interval", interval),
+            sleep=self._context.timer.sleep,
+            least_wait=least_wait,
+        )
+
+
+def _hash(*query: object) -> str:
+    return sha256(json.dumps(query).encode()).hexdigest()[:16]
 
 
 def walk_options(context: Context, walk: WalkParameters) -> tuple[WalkOptions, Common]:

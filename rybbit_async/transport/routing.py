@@ -29,6 +29,7 @@ from .not_found import (
     with_hint,
 )
 from .options import Options
+from .pacing import RateLimitStatus
 from .routes import LAYOUTS, Layout, Route, other_layout
 from .transport import Transport
 
@@ -61,6 +62,11 @@ class Router:
     def layout(self) -> Layout | None:
         """The layout that the server has, as far as it is known."""
         return self._layout
+
+    @property
+    def rate_limit(self) -> RateLimitStatus:
+        """What is known of the server's limits."""
+        return self._transport.rate_limit
 
     async def send(
         self,

@@ -26,6 +26,7 @@ from rybbit_async.walks.walk import PagedWalk, PageRequest, Position, ResizableW
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAYS = 10
+ALL = Stretch(date(2024, 1, 1), date(2024, 1, DAYS))
 
 
 @frozen
@@ -56,7 +57,7 @@ class Events:
     page_size: int
     is_numbered: bool = False
     dice: random.Random = field(factory=lambda: random.Random(1))
-    stretch: Stretch = Stretch(date(2024, 1, 1), date(2024, 1, DAYS))
+    stretch: Stretch = ALL
     zone: tzinfo = UTC
     earliest: datetime | None = None
     state: Mapping[str, str] = field(factory=dict[str, str])

@@ -1,0 +1,146 @@
+"""Live iterators, over a server whose events come late and which is restarted."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from rybbit_async import InvalidParameterError, PermissionDeniedError, RybbitClient
+from rybbit_async.models import WatchedSession
+from rybbit_async.testing import RybbitServer, Store, faults
+
+from ..clock import START, FakeClock
+from .conftest import Connect, Serve
+from .helpers import RELEASES, client_tasks
+
+
+def visit(store: Store, at: float, number: int, page: str = "/thanks") -> None:
+    """One page view of a session, so many seconds after the start."""
+    store.add_events(
+        store.sites()[0],
+        [
+            {
+                "timestamp": START + timedelta(seconds=at),
+                "session_id": f"s{number}",
+                "user_id": f"u{number}",
+                "pathname": page,
+                "type": "pageview",
+            }
+        ],
+    )
+
+
+@pytest.fixture
+def goal(store: Store) -> int:
+    return store.add_goal(store.sites()[0], "path", {"pathPattern": "/thanks"}, name="Thanks")
+
+
+async def seen_until(
+    client: RybbitClient, clock: FakeClock, end: float, **watch: Any
+) -> list[WatchedSession]:
+    """What a watch gives until the clock shows ``end``."""
+    seen: list[WatchedSession] = []
+    stop = asyncio.Event()
+
+    async def stop_it() -> None:
+        stop.set()
+
+    clock.at(end, stop_it)
+
+    async def run() -> None:
+        async for one in client.goals.sessions.watch(1, **watch):
+            seen.append(one)
+
+    task = asyncio.create_task(run())
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        waiting.cancel()
+        task.result()
+    task.cancel()
+    await asyncio.wait((task,))
+    return seen
+
+
+@pytest.mark.parametrize("release", RELEASES[1:])
+async def test_each_session_comes_once_and_settled_once(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store, goal: int, release: str
+) -> None:
+    """An hour with late events and two restarts."""
+    delays = {n: (n * 7) % 20 + 0.3 for n in range(40)}
+    server: RybbitServer = await serve(
+        release,
+        store=store,
+        clock=clock.now,
+        store_delay=lambda event: delays[int(event["session_id"][1:])],
+    )
+    visit(store, -600, 39)  # before the watch begins: it is not new
+    for number in range(30):
+        visit(store, 20 + number * 40, number, "/landing")
+        visit(store, 30 + number * 40, number)
+        visit(store, 300 + number * 40, number, "/more")
+    client = connect(server)
+    for down, up in ((400, 425), (900, 950)):
+        clock.at(down, server.stop)
+        clock.at(up, server.start)
+    seen = await seen_until(client, clock, 3_600 + 600)
+    for settled in (False, True):
+        names = [one.session.session_id for one in seen if one.settled is settled]
+        assert sorted(names) == sorted({f"s{number}" for number in range(30)})
+    for one in seen:
+        if one.settled:
+            assert one.session.pageviews == 3
+            assert one.goal.name == "Thanks"
+    assert not client_tasks()
+
+
+async def test_a_watch_goes_on_in_another_process(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store, goal: int
+) -> None:
+    server = await serve(store=store, clock=clock.now, store_delay=5.0)
+    for number in range(12):
+        visit(store, 10 + number * 20, number)
+    client = connect(server)
+    position, seen = None, list[tuple[str, bool]]()
+    while clock.time() < 3_000 and len(seen) < 24:
+        watch = client.goals.sessions.watch(1, goal, start=position)
+        one = await anext(watch)
+        seen.append((one.session.session_id, one.settled))
+        position = watch.position
+        clock.move(3)
+    assert sorted(seen) == sorted((f"s{n}", settled) for n in range(12) for settled in (0, 1))
+    with pytest.raises(InvalidParameterError, match="start must be a position of new sessions"):
+        client.goals.sessions.watch(1, start=position)
+    with pytest.raises(InvalidParameterError, match="start must be the position"):
+        client.goals.sessions.watch(1, goal, start="x")
+
+
+async def test_nothing_happens(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store, goal: int
+) -> None:
+    server = await serve(store=store, clock=clock.now)
+    client = connect(server, routes="sites")
+    assert await seen_until(client, clock, 3_600) == []
+    # One list of goals every 30 seconds, and the head of their sessions every five minutes.
+    assert len(server.requests) <= 3_600 / 30 + 3_600 / 300 + 10
+    with pytest.raises(TypeError, match="async for"):
+        iter(client.goals.sessions.watch(1))
+
+
+async def test_a_refusal_ends_it(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store, goal: int
+) -> None:
+    server = await serve(store=store, clock=clock.now)
+    client = connect(server, routes="sites")
+    server.inject(faults.Status(429, None, {"Retry-After": "600"}))
+    clock.at(1_000, lambda: _disable(server))
+    with pytest.raises(PermissionDeniedError):
+        await seen_until(client, clock, 5_000)
+    assert 1_000 <= clock.time() < 1_100
+
+
+async def _disable(server: RybbitServer) -> None:
+    server.disable_key(server.api_key)
