@@ -33,8 +33,13 @@ from .models import (
     PropertyFilter,
     RawResponse,
     Session,
+    SessionDetails,
+    SessionEvent,
     SiteSession,
     User,
+    UserDetails,
+    UserDevice,
+    UserLocation,
 )
 from .pages import Page, PageMeta, Report
 from .parameters.common import CommonParameters
@@ -42,8 +47,8 @@ from .parameters.filters import Filter
 from .parameters.walk import WalkParameters
 from .resources.goal_sessions import GoalSessions
 from .resources.goals import Goals, NotGiven, Order, Sort
-from .resources.sessions import Sessions
-from .resources.users import Users
+from .resources.sessions import Sessions, SessionWithEvents
+from .resources.users import Users, UserSort
 from .transport.auth import PasswordLogin
 from .transport.options import Timeout
 from .transport.pacing import Allowance, RateLimit, RateLimitStatus
@@ -99,12 +104,19 @@ __all__ = [
     "RybbitWarning",
     "ServerError",
     "Session",
+    "SessionDetails",
+    "SessionEvent",
+    "SessionWithEvents",
     "Sessions",
     "SiteSession",
     "Sort",
     "Stats",
     "Timeout",
     "User",
+    "UserDetails",
+    "UserDevice",
+    "UserLocation",
+    "UserSort",
     "Users",
     "WalkParameters",
     "__version__",

@@ -34,8 +34,13 @@ __all__ = [
     "PropertyFilter",
     "RawResponse",
     "Session",
+    "SessionDetails",
+    "SessionEvent",
     "SiteSession",
     "User",
+    "UserDetails",
+    "UserDevice",
+    "UserLocation",
     "WatchedSession",
 ]
 
@@ -60,9 +65,10 @@ def _class_by(tag: str, classes: Mapping[str, type]) -> dict[str, Any]:
     return {CLASS_BY: (tag, classes)}
 
 
-def _object_in_text() -> Any:
+def _object_in_text(name: str | None = None) -> Any:
     """An object that servers send as text. Text that is no object is kept in ``extra``."""
-    return field(factory=dict[str, Any], hash=False, metadata={IS_TEXT: True})
+    metadata = {IS_TEXT: True} if name is None else {IS_TEXT: True, **_json_name(name)}
+    return field(factory=dict[str, Any], hash=False, metadata=metadata)
 
 
 def _extra() -> Any:
@@ -358,6 +364,156 @@ class User:
     first_seen: datetime | None = None
     tag: str | None = None
     traits: Mapping[str, Any] | None = field(default=None, hash=False)
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class SessionDetails:
+    """One session of a site, over all of time, as ``sessions.get`` gives it.
+
+    Servers send fewer fields than in a list, and take those of the visitor and of the device from
+    the first event of the session.
+
+    Attributes:
+        country: two letters; ``""`` if the server does not know it.
+        session_start, session_end: aware, in UTC, whole seconds.
+        session_duration: seconds.
+        pageviews: how many there are.
+        events: the number of events of any kind, page views included.
+        screen_width, screen_height: CSS pixels.
+    """
+
+    session_id: str
+    user_id: str | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    language: str | None = None
+    device_type: str | None = None
+    browser: str | None = None
+    browser_version: str | None = None
+    operating_system: str | None = None
+    operating_system_version: str | None = None
+    screen_width: int | None = None
+    screen_height: int | None = None
+    referrer: str | None = None
+    channel: str | None = None
+    session_start: datetime | None = None
+    session_end: datetime | None = None
+    session_duration: int | None = None
+    pageviews: int | None = None
+    events: int | None = None
+    entry_page: str | None = None
+    exit_page: str | None = None
+    ip: str | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class SessionEvent:
+    """An event of one session.
+
+    Attributes:
+        timestamp: aware, in UTC, whole seconds.
+        type: see ``Event``.
+        event_name: of a custom event; ``""`` otherwise.
+        properties: of the event, as the site sent them.
+    """
+
+    timestamp: datetime
+    type: str | None = None
+    event_name: str | None = None
+    properties: Mapping[str, Any] = _object_in_text("props")
+    pathname: str | None = None
+    querystring: str | None = None
+    hostname: str | None = None
+    page_title: str | None = None
+    referrer: str | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class UserLocation:
+    """A place that a user was seen at, and in how many sessions."""
+
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    sessions: int | None = None
+    last_seen: datetime | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class UserDevice:
+    """A device that a user was seen with, and in how many sessions."""
+
+    device_type: str | None = None
+    browser: str | None = None
+    browser_version: str | None = None
+    operating_system: str | None = None
+    operating_system_version: str | None = None
+    screen_width: int | None = None
+    screen_height: int | None = None
+    sessions: int | None = None
+    last_seen: datetime | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class UserDetails:
+    """One user of a site, over all of time, as ``users.get`` gives it.
+
+    The fields below ``linked_devices`` are not sent before 2.8.
+
+    Attributes:
+        user_id: the number of the device, made by the server.
+        identified_user_id: the user that the site named; ``""`` if it named none.
+        sessions, pageviews, events: counts; ``events`` are custom ones.
+        duration: the mean length of a session in seconds.
+        country: two letters; ``""`` if the server does not know it.
+        first_seen, last_seen: aware, in UTC, whole seconds.
+        traits: what the site told of the user.
+        linked_devices: as the server sends them.
+        timezone: the IANA time zone of the visitor.
+        vitals: as the server sends them.
+        locations, devices: where the user was seen, and with what; latest first.
+    """
+
+    user_id: str
+    identified_user_id: str | None = None
+    sessions: int | None = None
+    duration: float | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    language: str | None = None
+    device_type: str | None = None
+    browser: str | None = None
+    browser_version: str | None = None
+    operating_system: str | None = None
+    operating_system_version: str | None = None
+    screen_width: int | None = None
+    screen_height: int | None = None
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    pageviews: int | None = None
+    events: int | None = None
+    ip: str | None = None
+    traits: Mapping[str, Any] | None = field(default=None, hash=False)
+    linked_devices: tuple[Any, ...] | None = field(default=None, hash=False)
+    first_referrer: str | None = None
+    first_channel: str | None = None
+    first_entry_page: str | None = None
+    first_utm_source: str | None = None
+    first_utm_medium: str | None = None
+    first_utm_campaign: str | None = None
+    last_referrer: str | None = None
+    last_channel: str | None = None
+    timezone: str | None = None
+    vitals: Any = field(default=None, hash=False)
+    locations: tuple[UserLocation, ...] | None = None
+    devices: tuple[UserDevice, ...] | None = None
     extra: Mapping[str, Any] = _extra()
 
 

@@ -18,7 +18,7 @@ from ..transport.routes import Layout, Route
 from ..transport.routing import Router
 from ..transport.single_flight import SingleFlight
 from ..wire.messages import Response, decode
-from .endpoints import GOAL_SESSIONS, GOALS
+from .endpoints import GOAL_SESSIONS, GOALS, USERS
 
 __all__ = ["Capabilities"]
 
@@ -31,6 +31,7 @@ _FIRST_DAY: Final = {
 }
 _NO_TIME: Final = {"start_datetime": "x"}
 _NO_FILTERS: Final = {"filters": "x"}
+_NOBODY: Final = {"search": "nobody-9c1b7e52d84f4a0fa6e3"}
 # The server is overloaded or down, so it would not answer the request in question, either.
 _UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 
@@ -47,6 +48,7 @@ class Capabilities:
         self._clock = clock
         self._exact_times = _Finding(router)
         self._goal_session_filters = _Finding(router)
+        self._user_search = _Finding(router)
 
     def now(self) -> datetime:
         """The date and time of day, by the server's clock as far as it is known."""
@@ -114,6 +116,22 @@ class Capabilities:
         goal = _first_goal(await self._get(GOALS.route, {"site": site}, query, options))
         return None if goal is None else goal.goal_id
 
+    # --- the search for users -----------------------------------------------------------------
+
+    async def searches_users(self, site: str, options: Options) -> bool | None:
+        """Whether the server applies ``search`` to the list of users."""
+        return await self._user_search.get(site, lambda: self._ask_user_search(site, options))
+
+    async def _ask_user_search(self, site: str, options: Options) -> bool | None:
+        params: dict[str, str | int] = {"site": site}
+        query = {"page": "1", USERS.size_parameter: "1"}
+        found = _number_of_users(await self._get(USERS.route, params, query | _NOBODY, options))
+        if found:
+            return False
+        # It may be that the site has no users at all.
+        users = _number_of_users(await self._get(USERS.route, params, query, options))
+        return True if found == 0 and users else None
+
     async def _get(
         self,
         route: Route,
@@ -168,6 +186,15 @@ def _first_goal(answer: Response | APIStatusError) -> Goal | None:
         return decode(answer, GOALS.read).items[0] if isinstance(answer, Response) else None
     except (APIResponseError, IndexError):
         return None
+
+
+def _number_of_users(answer: Response | APIStatusError) -> int | None:
+    """The total of a list of users."""
+    try:
+        meta = decode(answer, USERS.read).meta if isinstance(answer, Response) else None
+    except APIResponseError:
+        return None
+    return None if meta is None else meta.total
 
 
 def _total(answer: Response | APIStatusError) -> int | None:

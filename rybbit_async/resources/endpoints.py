@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
-from ..models import Event, Goal, Session, SiteSession, User
+from ..models import Event, Goal, Session, SessionEvent, SiteSession, User
 from ..pages import Page
 from ..transport.routes import Route
 from ..walks.orders import ByKey, ByTime, Unnamed
@@ -21,6 +21,7 @@ from ..wire.json import Body
 from ..wire.page_reader import (
     DATA,
     DATA_CURSOR,
+    DATA_EVENTS,
     DATA_META,
     DATA_PAGINATION,
     DATA_TOTAL_COUNT,
@@ -29,13 +30,16 @@ from ..wire.page_reader import (
 from ..wire.values import MisfitError
 
 __all__ = [
+    "BY_LAST_SEEN",
     "EVENTS",
     "GOAL",
     "GOALS",
     "GOAL_SESSIONS",
     "NUMBERED_EVENTS",
     "PROBE",
+    "SESSION",
     "SESSIONS",
+    "USER",
     "USERS",
     "ListEndpoint",
 ]
@@ -45,7 +49,7 @@ T = TypeVar("T")
 
 @frozen
 class ListEndpoint(Generic[T]):
-    """A list that is read by numbered pages, ``page`` from 1.
+    """A list that is read by numbered pages, ``page`` from 1, or by offsets.
 
     Attributes:
         name: what the list is called in errors and reports; knows the route's parameters.
@@ -53,9 +57,11 @@ class ListEndpoint(Generic[T]):
         read: makes a page of the body of a response.
         order: how the server orders the rows, and what tells them apart.
         size_parameter: the query parameter that says how many rows a page has.
+        offset_parameter: the query parameter that says how many rows come before the page, for a
+            list whose pages have no numbers.
         max_page_size: the most rows that the server gives on one page; ``None`` for no limit.
-        stable_query: the query parameters of an order in which equal rows stand the same way on
-            every page, where the server has one.
+        stable_query: the query parameters of an order in which the list can be made whole, for
+            walks in an order that shuffles equal rows.
         always_filtered: whether every release applies ``filters``; some ignore them otherwise.
     """
 
@@ -64,6 +70,7 @@ class ListEndpoint(Generic[T]):
     read: Callable[[Body], Page[T]]
     order: Order[T]
     size_parameter: str = "limit"
+    offset_parameter: str | None = None
     max_page_size: int | None = None
     stable_query: Mapping[str, str] = field(factory=dict[str, str])
     always_filtered: bool = True
@@ -93,13 +100,23 @@ SESSIONS: Final = ListEndpoint(
     page_reader(SiteSession, DATA),
     ByTime(attrgetter("session_end"), attrgetter("session_id")),
 )
+SESSION: Final = ListEndpoint(
+    "events of session {session} of site {site}",
+    Route("/api/sessions/{session}/{site}", "/api/sites/{site}/sessions/{session}"),
+    page_reader(SessionEvent, DATA_EVENTS),
+    Unnamed(attrgetter("timestamp"), rising=True),
+    offset_parameter="offset",
+)
+BY_LAST_SEEN: Final[ByTime[User]] = ByTime(attrgetter("last_seen"), attrgetter("effective_user_id"))
 USERS: Final = ListEndpoint(
     "users of site {site}",
     Route("/api/users/{site}", "/api/sites/{site}/users"),
     page_reader(User, DATA_TOTAL_COUNT),
-    ByTime(attrgetter("last_seen"), attrgetter("effective_user_id")),
+    BY_LAST_SEEN,
     size_parameter="page_size",
+    stable_query={"sort_by": "last_seen", "sort_order": "desc"},
 )
+USER: Final = Route("/api/users/{user}/{site}", "/api/sites/{site}/users/{user}")
 NUMBERED_EVENTS: Final = ListEndpoint(
     "events of site {site}",
     Route("/api/events/{site}", "/api/sites/{site}/events"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
 from ..errors import APIResponseError, BadRequestError
-from ..pages import Page, RawPage
+from ..pages import Page, PageMeta
 from ..parameters.checks import query_string
 from ..parameters.common import Common
 from ..parameters.window import LATENESS, Window
@@ -80,6 +81,8 @@ class ListSource(Generic[T]):
         warn: how to warn the caller.
         expected: how many rows there may be, where that is known beforehand; a hint.
         agreed: what ``common`` is to be in a walk over several lists, which have that in common.
+        before: what has to be found out before the first page, such as whether the server ignores
+            one of the parameters.
         settled: whether nothing in the list can change any more.
         moments: the times of the pages that were read, as the server wrote them.
     """
@@ -94,6 +97,7 @@ class ListSource(Generic[T]):
     warn: Warn
     expected: int | None = None
     agreed: Callable[[], Awaitable[Common]] | None = None
+    before: Callable[[], Awaitable[None]] | None = None
     settled: bool = False
     moments: set[object] = field(factory=set[object])
 
@@ -130,6 +134,8 @@ class ListSource(Generic[T]):
             InvalidParameterError: ``state`` is not what ``state`` of such a list was.
         """
         context, common = self.context, self.common
+        if self.before is not None:
+            await self.before()
         if self.agreed is not None:
             common = await self.agreed()
         else:
@@ -145,16 +151,17 @@ class ListSource(Generic[T]):
 
     async def applied(self) -> ListSource[T]:
         """This list with the filters that the server applies."""
+        if self.before is not None:
+            await self.before()
         if self.endpoint.always_filtered:
             return self
         common = await applied(self.context, self.endpoint, self.params, self.common, self.warn)
         return evolve(self, common=common)
 
-    async def fetch(self, request: PageRequest) -> RawPage[T]:
+    async def fetch(self, request: PageRequest) -> ResponsePage[T]:
         """One page of the list (``GET`` the endpoint's route)."""
         query = {
-            "page": str(request.number),
-            self.endpoint.size_parameter: str(request.size),
+            **self._place(request),
             **(self.endpoint.stable_query if request.stable else self.sorting),
             **self.common.query(),
             **self.query,
@@ -172,12 +179,25 @@ class ListSource(Generic[T]):
                 self.context.capabilities.forget_exact_times()
             raise
         self.moments.add(response.headers.get("Date") or object())
-        return ResponsePage(response, self._read if self.window.is_pinned else self.endpoint.read)
+        return ResponsePage(response, partial(self._read, request))
 
-    def _read(self, body: Body) -> Page[T]:
-        """Read a page of a window that was pinned."""
+    def _place(self, request: PageRequest) -> dict[str, str]:
+        """The query parameters that say which part of the list is wanted."""
+        endpoint, size = self.endpoint, request.size
+        if endpoint.offset_parameter is None:
+            return {"page": str(request.number), endpoint.size_parameter: str(size)}
+        offset = str((request.number - 1) * size)
+        return {endpoint.size_parameter: str(size), endpoint.offset_parameter: offset}
+
+    def _read(self, request: PageRequest, body: Body) -> Page[T]:
         page, order = self.endpoint.read(body), self.endpoint.order
-        if page.items and isinstance(order, ByTime):
+        meta = page.meta
+        if meta is not None and not (meta.page and meta.page_size):
+            # The server told no more than a total.
+            size = meta.page_size or request.size
+            meta = PageMeta(meta.total, meta.page or request.number, size, -(-meta.total // size))
+            page = evolve(page, meta=meta)
+        if self.window.is_pinned and page.items and isinstance(order, ByTime):
             for row in (page.items[0], page.items[-1]):
                 time = order.key(row)
                 if time is not None and not self.window.holds(time):

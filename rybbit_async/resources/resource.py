@@ -14,7 +14,7 @@ from ..parameters.common import Common, CommonParameters, parse_common
 from ..parameters.walk import WALK_DEFAULTS, WalkParameters
 from ..walks.options import WalkOptions
 from ..walks.paginator import Paginator
-from ..walks.walk import Order, PagedWalk, PageRequest, Position, Walk
+from ..walks.walk import Order, PagedWalk, PageRequest, Position, ResizableWalk, Walk
 from ..walks.watch import Poller, Watch
 from .context import Context
 from .endpoints import ListEndpoint
@@ -50,12 +50,13 @@ class Resource:
         *,
         sorting: Mapping[str, str] = NOTHING,
         query: Mapping[str, str] = NOTHING,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> Page[T]:
         """One page of a list."""
         parsed = parse_common(common)
         size = check_int(endpoint.size_parameter, size, maximum=endpoint.max_page_size)
         request = PageRequest(check_int("page", page), size)
-        source = self._source(endpoint, params, size, parsed, sorting, query)
+        source = self._source(endpoint, params, size, parsed, sorting, query, before=before)
         raw = await (await source.applied()).fetch(request)
         return raw.decode()
 
@@ -70,14 +71,24 @@ class Resource:
         sorting: Mapping[str, str] = NOTHING,
         query: Mapping[str, str] = NOTHING,
         expected: int | None = None,
+        before: Callable[[], Awaitable[None]] | None = None,
+        choose: Callable[[ResizableWalk[T]], Walk[T]] | None = None,
     ) -> Paginator[T]:
-        """A walk over all of a list."""
+        """A walk over all of a list.
+
+        Args:
+            before: see ``ListSource``.
+            choose: makes of the walk one that leaves out rows.
+        """
         options, common = walk_options(self._context, walk)
         page_size = check_int("page_size", page_size, maximum=endpoint.max_page_size)
-        source = self._source(endpoint, params, page_size, common, sorting, query, expected)
+        source = self._source(
+            endpoint, params, page_size, common, sorting, query, expected, before=before
+        )
 
         def begin(report: Report, position: Position | None) -> Walk[T]:
-            return PagedWalk(source, order or endpoint.order, report, options, position)
+            walk = PagedWalk(source, order or endpoint.order, report, options, position)
+            return walk if choose is None else choose(walk)
 
         name = endpoint.name.format_map(params)
         return self._paginator(begin, options, name, common.query(), query, sorting)
@@ -92,6 +103,7 @@ class Resource:
         query: Mapping[str, str] = NOTHING,
         expected: int | None = None,
         agreed: Callable[[], Awaitable[Common]] | None = None,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> ListSource[T]:
         return ListSource(
             self._context,
@@ -104,6 +116,7 @@ class Resource:
             warning_here(),
             expected,
             agreed,
+            before,
         )
 
     def _paginator(

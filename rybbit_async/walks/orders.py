@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from datetime import datetime
-from typing import Any, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Any, Final, Generic, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..pages import Report
 from .options import WalkOptions
@@ -19,15 +19,20 @@ from .reconcile.positions import (
     invalid_position,
     rank_of,
 )
+from .reconcile.ranked import RankedHead, RankedWalk
 from .reconcile.reconciler import ReadPage, Reconciler
 from .reconcile.resumed import Resumed
 from .reconcile.settled import SettledTimeline
 from .reconcile.unnamed import UnnamedTimeline
 from .walk import Order, Position, Source
 
-__all__ = ["ByKey", "ByTime", "Unnamed"]
+__all__ = ["ByKey", "ByRank", "ByTime", "Unnamed"]
 
 T = TypeVar("T")
+Time = TypeVar("Time", datetime, datetime | None)
+
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @frozen
@@ -40,10 +45,16 @@ class ByTime(Order[T], Generic[T]):
     Attributes:
         key: the time of a row; ``None`` if it has none.
         identity: what tells rows apart: a text, a number, or a tuple of those.
+        rising: whether the list is sorted oldest first. While such a list changes, rows that move
+            to its end pull others past a page that was read. So it is then read as ``ByRank`` says,
+            and its pages have no positions.
+        completed_by: the order that makes such a list whole, see ``ByRank``.
     """
 
     key: Callable[[T], datetime | None]
     identity: Callable[[T], Hashable]
+    rising: bool = False
+    completed_by: ByTime[T] | None = None
 
     def start(self, position: Position) -> int:
         """See ``Order``."""
@@ -57,14 +68,18 @@ class ByTime(Order[T], Generic[T]):
         # A list that has settled since a walk began may have changed in the meantime. So it is
         # read as one that still changes.
         live = not source.settled or (at is not None and at.head is not None)
-        earlier = None if at is None else EarlierWalk(at, self.key, self.identity, source.lateness)
+        if live and self.rising and at is None:
+            in_any_order = ByRank(self.identity, self.completed_by)
+            return in_any_order.reconciler(source, report, options, None)
+        key, identity = _mirrored(self.key) if self.rising else self.key, self.identity
+        earlier = None if at is None else EarlierWalk(at, key, identity, source.lateness)
 
         def begin(rank: int) -> Reconciler[T]:
             if live:
                 walk = LiveWalk(
                     report,
-                    self.key,
-                    self.identity,
+                    key,
+                    identity,
                     source.page_size,
                     options.concurrency,
                     source.lateness,
@@ -73,8 +88,8 @@ class ByTime(Order[T], Generic[T]):
                 return LiveTimeline(walk, rank)
             return SettledTimeline(
                 report,
-                self.key,
-                self.identity,
+                key,
+                identity,
                 concurrency=options.concurrency,
                 earlier=earlier,
                 start=rank,
@@ -83,16 +98,67 @@ class ByTime(Order[T], Generic[T]):
         if at is None:
             return begin(0)
         if live:
-            if at.head is None:
+            if at.head is None or self.rising:
                 raise invalid_position()
             report.note("resumed in a window that moves: rows may have come before")
 
         def still_matches(page: ReadPage[T]) -> bool:
             index = at.rank - page.first
-            time = self.key(page.rows[index]) if index < len(page.rows) else None
+            time = key(page.rows[index]) if index < len(page.rows) else None
             return time is not None and (time >= at.time if live else time == at.time)
 
         return Resumed(begin, at.rank, still_matches)
+
+
+def _mirrored(key: Callable[[T], Time]) -> Callable[[T], Time]:
+    """Times that fall from row to row where those of ``key`` rise."""
+
+    def mirrored(row: T) -> Time:
+        time = key(row)
+        return time if time is None else _FIRST + (_LAST - time)
+
+    return mirrored
+
+
+@frozen
+class ByRank(Order[T], Generic[T]):
+    """A list in an order in which many rows tie, such as a count, and come in any order.
+
+    After its first page, the list is read in large pages: one page that holds all of it has each
+    row once, in the order of the list. A longer list is read in two orders, and what fell between
+    two pages of the wanted one comes last; the report says so. The pages have no positions.
+
+    Attributes:
+        identity: what tells rows apart: a text, a number, or a tuple of those.
+        completed_by: the order of the second pass over a list that does not fit on one page.
+            Without it, the list is read up to ten times, and the walk may remain doubtful.
+        largest_page: how many rows to request per page at most, after the first page.
+    """
+
+    identity: Callable[[T], Hashable]
+    completed_by: ByTime[T] | None = None
+    largest_page: int = 10_000
+
+    def reconciler(
+        self, source: Source[T], report: Report, options: WalkOptions, position: Position | None
+    ) -> Reconciler[T]:
+        """See ``Order``."""
+        completed_by = self.completed_by
+
+        def completion() -> Reconciler[T]:
+            assert completed_by is not None
+            one_by_one = evolve(options, concurrency=1)
+            return completed_by.reconciler(source, report, one_by_one, None)
+
+        walk = RankedWalk(
+            report,
+            self.identity,
+            source.settled,
+            source.page_size,
+            self.largest_page,
+            None if completed_by is None else completion,
+        )
+        return RankedHead(walk)
 
 
 @frozen
@@ -145,10 +211,12 @@ class Unnamed(Order[T], Generic[T]):
     Attributes:
         key: the time of a row.
         holds: whether a row is wanted.
+        rising: whether the list is sorted oldest first.
     """
 
     key: Callable[[T], datetime]
     holds: Callable[[T], bool] | None = None
+    rising: bool = False
 
     def start(self, position: Position) -> int:
         """See ``Order``."""
@@ -159,4 +227,5 @@ class Unnamed(Order[T], Generic[T]):
     ) -> Reconciler[T]:
         """See ``Order``."""
         start = 0 if position is None else rank_of(position.strategy)
-        return UnnamedTimeline(report, self.key, start, self.holds)
+        key = _mirrored(self.key) if self.rising else self.key
+        return UnnamedTimeline(report, key, start, self.holds)

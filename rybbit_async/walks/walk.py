@@ -52,8 +52,8 @@ class PageRequest:
     Attributes:
         number: the number of the page, from 1.
         size: how many rows a full page has.
-        stable: whether the order is to be the one in which equal rows stand the same way on every
-            page, in place of the order that the caller wants.
+        stable: whether the order is to be the one in which the list can be made whole, in place of
+            the order that the caller wants.
         has_begun: for a page of a walk: whether the walk has had a page. ``None`` for a page that
             someone asks for by itself and waits for.
     """
@@ -269,7 +269,7 @@ class PagedWalk(Generic[T]):
                 if self._no_more_requests():
                     self._stop()
                     return None
-                return self._take(current, await self._read_again(decision.span))
+                return self._take(current, await self._read_again(decision.span, current.stable))
             page = await self._next_page(current, remaining)
             if page is not None:
                 return self._take(current, page)
@@ -303,7 +303,8 @@ class PagedWalk(Generic[T]):
         reconciler = self._order.reconciler(source, self.report, self._options, position)
         first = self._rank // source.page_size + 1
         expected = source.expected if first == 1 else None
-        self._pass = self._new_pass(NewPass(reconciler), first, expected)
+        begin = NewPass(reconciler, sequential=reconciler.sequential)
+        self._pass = self._new_pass(begin, first, expected)
         return self._pass
 
     def _begin_pass(self, decision: NewPass[T]) -> _Pass[T]:
@@ -334,7 +335,7 @@ class PagedWalk(Generic[T]):
             first=first,
             max_requests=self._options.max_pages,
         )
-        return _Pass(decision.reconciler, window, decision.sequential)
+        return _Pass(decision.reconciler, window, decision.sequential, decision.stable)
 
     # --- pages --------------------------------------------------------------------------------
 
@@ -348,8 +349,8 @@ class PagedWalk(Generic[T]):
         self.meta = page.meta
         return ReadPage(page, number, current.window.size)
 
-    async def _read_again(self, span: Span) -> ReadPage[T]:
-        request = _covering_page(span, self._has_begun)
+    async def _read_again(self, span: Span, stable: bool) -> ReadPage[T]:
+        request = _covering_page(span, stable, self._has_begun)
         self.report.requests += 1
         raw = await self._tasks.run(self._source.fetch(request))
         page = raw.decode()
@@ -391,11 +392,12 @@ class _Pass(Generic[T]):
     reconciler: Reconciler[T]
     window: PrefetchWindow[T]
     sequential: bool
+    stable: bool
 
 
-def _covering_page(span: Span, has_begun: Callable[[], bool]) -> PageRequest:
+def _covering_page(span: Span, stable: bool, has_begun: Callable[[], bool]) -> PageRequest:
     """The request for the smallest page that holds all ranks of a span."""
     size = span.last - span.first + 1
     while span.first // size != span.last // size:
         size += 1
-    return PageRequest(span.first // size + 1, size, has_begun=has_begun)
+    return PageRequest(span.first // size + 1, size, stable, has_begun)

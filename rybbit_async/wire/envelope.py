@@ -11,7 +11,8 @@ from ..pages import Page, PageMeta
 from .values import MisfitError, to_bool, to_int
 
 __all__ = [
-    "DATA", "DATA_CURSOR", "DATA_META", "DATA_PAGINATION", "DATA_TOTAL_COUNT", "Envelope",
+    "DATA", "DATA_CURSOR", "DATA_EVENTS", "DATA_META", "DATA_PAGINATION", "DATA_TOTAL_COUNT",
+    "Envelope",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -21,14 +22,18 @@ T = TypeVar("T")
 class Envelope:
     """Where in a body the rows are, and the figures of ``PageMeta``: paths such as ``meta.total``.
 
-    Without ``total`` a page has no ``meta``. Without ``total_pages`` it is computed. ``has_more``
-    is the path of the flag that says whether rows follow.
+    Attributes:
+        rows: the path of the rows.
+        total: that of the number of rows of the whole list; without it, a page has no ``meta``.
+        page, page_size, total_pages: those of the other figures, where the server sends them.
+            Otherwise they follow from the request and from the total.
+        has_more: that of the flag that says whether rows follow, where the server sends one.
     """
 
     rows: str = "data"
     total: str | None = None
-    page: str = "page"
-    page_size: str = "pageSize"
+    page: str | None = None
+    page_size: str | None = None
     total_pages: str | None = None
     has_more: str | None = None
 
@@ -57,11 +62,12 @@ class Envelope:
         """Attribute of ``PageMeta`` -> path."""
         if self.total is None:
             return {}
-        figures = {"total": self.total, "page": self.page, "page_size": self.page_size}
-        return figures if self.total_pages is None else {**figures, "total_pages": self.total_pages}
+        names = ("total", "page", "page_size", "total_pages")
+        paths = (self.total, self.page, self.page_size, self.total_pages)
+        return {name: path for name, path in zip(names, paths, strict=True) if path is not None}
 
     def meta(self, find: Callable[[str], object]) -> PageMeta | None:
-        """The figures; ``find`` gives the value at a path.
+        """The figures; ``find`` gives the value at a path. One that was not sent is 0.
 
         Raises:
             MisfitError: one of them is not an integer.
@@ -75,9 +81,9 @@ class Envelope:
                 raise error.at(path) from None
         if not values:
             return None
-        size = values["page_size"]
+        size = values.setdefault("page_size", 0)
         values.setdefault("total_pages", -(-values["total"] // size) if size > 0 else 0)
-        return PageMeta(**values)
+        return PageMeta(**{"page": 0, **values})
 
 
 DATA: Final = Envelope()
@@ -88,6 +94,10 @@ DATA_META: Final = Envelope(
 """``{"data": [...], "meta": {"total", "page", "pageSize", "totalPages"}}``"""
 DATA_CURSOR: Final = Envelope(has_more="cursor.hasMore")
 """``{"data": [...], "cursor": {"hasMore", "oldestTimestamp"}}``"""
+DATA_EVENTS: Final = Envelope(
+    rows="data.events", total="data.pagination.total", page_size="data.pagination.limit"
+)
+"""``{"data": {"session", "events": [...], "pagination": {"total", "limit", "offset", ...}}}``"""
 DATA_PAGINATION: Final = Envelope(
     total="pagination.total",
     page="pagination.page",
@@ -95,5 +105,5 @@ DATA_PAGINATION: Final = Envelope(
     total_pages="pagination.totalPages",
 )
 """``{"data": [...], "pagination": {"total", "page", "pageSize", "totalPages"}}``"""
-DATA_TOTAL_COUNT: Final = Envelope(total="totalCount")
+DATA_TOTAL_COUNT: Final = Envelope(total="totalCount", page="page", page_size="pageSize")
 """``{"data": [...], "totalCount", "page", "pageSize"}``"""

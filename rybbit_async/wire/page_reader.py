@@ -10,6 +10,7 @@ from .converter import structure
 from .envelope import (
     DATA,
     DATA_CURSOR,
+    DATA_EVENTS,
     DATA_META,
     DATA_PAGINATION,
     DATA_TOTAL_COUNT,
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 __all__ = [
     "DATA",
     "DATA_CURSOR",
+    "DATA_EVENTS",
     "DATA_META",
     "DATA_PAGINATION",
     "DATA_TOTAL_COUNT",
     "Envelope",
     "page_reader",
+    "read_at",
 ]
 
 T = TypeVar("T")
@@ -74,6 +77,15 @@ def read_leniently(body: object, model: type[T], envelope: Envelope) -> Page[T]:
         raise MisfitError(*error.parts, *_hint(body), path=error.path) from None
     items = structure(rows, cast("type[list[T]]", list[model]), at=envelope.rows)  # type: ignore[valid-type]  # made at run time
     return envelope.page_of(tuple(items), lambda path: _find(body, path))
+
+
+def read_at(body: Body, path: str, kind: type[T]) -> T:
+    """The object at a path of a body.
+
+    Raises:
+        MisfitError, BadJSONError: there is none, or it does not fit.
+    """
+    return structure(_find(body.json(), path), kind, at=path)
 
 
 def _find(body: object, path: str) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from attrs import frozen
 
@@ -91,7 +91,8 @@ class NewPass(Generic[T]):
     Attributes:
         reconciler: what takes the pages of that pass.
         counts: whether the report counts the pass. It does not if nothing was taken before.
-        stable: whether to request the order in which equal rows stand the same way on every page.
+        stable: whether to request the order in which the list can be made whole, in place of the
+            order that the caller wants.
         sequential: whether to read page after page, never two at once.
         size: how many rows to request per page; ``None`` for as many as before.
     """
@@ -127,7 +128,12 @@ class Reconciler(ABC, Generic[T]):
     """A strategy that decides which rows of a list are new, and what is to be read next.
 
     The walk hands over every page with ``take`` and then asks what to ``decide``.
+
+    Attributes:
+        sequential: whether a first pass reads page after page, never two at once.
     """
+
+    sequential: ClassVar[bool] = False
 
     @abstractmethod
     def take(self, page: ReadPage[T]) -> list[T]:

@@ -211,7 +211,7 @@ class IncompleteGroups(Generic[T]):
         rows = page.rows
         found = [index for index, row in enumerate(rows) if self._key(row) == group.time]
         if len(rows) <= group.last - page.first:
-            self._report.doubt(f"the server sends no page that holds all rows of {group.time}")
+            self._report.doubt("the server sends no page that holds all rows of one time")
         elif not self._shows_all(group, page, found):
             self._widen(page.span, group)
         missing = [rows[index] for index in found if self._identity(rows[index]) not in group.seen]
@@ -221,7 +221,7 @@ class IncompleteGroups(Generic[T]):
     def _widen(self, span: Span, group: TieGroup) -> None:
         rows = span.last - span.first + 1
         if rows - 1 > 64 * (group.last - group.first + 1):
-            self._report.doubt(f"rows of {group.time} moved each time they were read again")
+            self._report.doubt("rows of one time moved each time they were read again")
             return
         margin = max(rows, 2)
         self._groups[Span(max(0, span.first - margin), span.last + margin)] = group

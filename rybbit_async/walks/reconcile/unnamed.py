@@ -138,7 +138,7 @@ class UnnamedTimeline(Reconciler[T], Generic[T]):
         group.rows = [row for row in page.rows if self._key(row) == group.time]
         group.is_whole = True
         if len(group.rows) != group.last - group.first + 1:
-            self._report.doubt(f"events of {group.time} moved while they were read")
+            self._report.doubt("rows of one time moved while they were read")
 
     def decide(self, *, at_end: bool) -> Decision[T]:
         """See ``Reconciler``."""
