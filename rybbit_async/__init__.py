@@ -26,6 +26,7 @@ from .models import (
     FormSubmitGoal,
     Goal,
     GoalConfig,
+    GoalOfSite,
     GoalResult,
     GoalSession,
     OutboundGoal,
@@ -35,6 +36,7 @@ from .models import (
     Session,
     SessionDetails,
     SessionEvent,
+    SessionOfSite,
     SiteSession,
     User,
     UserDetails,
@@ -55,8 +57,10 @@ from .transport.pacing import Allowance, RateLimit, RateLimitStatus
 from .transport.retry import Retry
 from .transport.transport import Stats
 from .version import __version__
+from .walks.orders import ByKey, ByRank, ByTime
 from .walks.paginator import Paginator
 from .wire.converter import to_dict, to_json
+from .wire.envelope import Envelope
 
 __all__ = [
     "APIConnectionError",
@@ -67,15 +71,20 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ButtonClickGoal",
+    "ByKey",
+    "ByRank",
+    "ByTime",
     "ClientClosedError",
     "CommonParameters",
     "CopyGoal",
     "EndpointNotFoundError",
+    "Envelope",
     "EventGoal",
     "Filter",
     "FormSubmitGoal",
     "Goal",
     "GoalConfig",
+    "GoalOfSite",
     "GoalResult",
     "GoalSession",
     "GoalSessions",
@@ -106,6 +115,7 @@ __all__ = [
     "Session",
     "SessionDetails",
     "SessionEvent",
+    "SessionOfSite",
     "SessionWithEvents",
     "Sessions",
     "SiteSession",

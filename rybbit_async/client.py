@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Literal, NoReturn, Self, TypeVar, cast, overload
+from typing import Any, Final, Literal, NoReturn, Self, TypeVar, Unpack, cast, overload
 
 import aiohttp
 from attrs import evolve
@@ -24,7 +24,10 @@ from .parameters.checks import (
     query_string,
     type_name,
 )
+from .parameters.signature import expand_parameters
+from .parameters.walk import WalkParameters
 from .parameters.window import SETTLED_AFTER, check_settled_after
+from .resources.any_list import AnyList
 from .resources.capabilities import Capabilities
 from .resources.context import Context
 from .resources.endpoints import PROBE
@@ -53,11 +56,13 @@ from .transport.settings import (
     check_timeout,
 )
 from .transport.transport import Stats, Transport
-from .walks.paginator import WalkRegistry
+from .walks.orders import ByKey, ByRank, ByTime
+from .walks.paginator import Paginator, WalkRegistry
 from .walks.tasks import close_all
 from .wire.converter import check_structurable, read
 from .wire.json import MAX_DEPTH, Body, dump
 from .wire.messages import Request, Response, decode
+from .wire.page_reader import DATA, Envelope
 
 __all__ = ["RybbitClient"]
 
@@ -275,6 +280,93 @@ class RybbitClient:
         if cast_to is None:
             return decode(response, Body.json) if response.body.data else None
         return decode(response, lambda body: read(body, cast_to))
+
+    @overload
+    def iter(
+        self,
+        path: str,
+        *,
+        order: ByTime[dict[str, Any]] | ByKey[dict[str, Any]] | ByRank[dict[str, Any]],
+        path_params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        envelope: Envelope = DATA,
+        size_parameter: str = "limit",
+        offset_parameter: str | None = None,
+        page_size: int = 1000,
+        **walk: Unpack[WalkParameters],
+    ) -> Paginator[dict[str, Any]]: ...
+    @overload
+    def iter(
+        self,
+        path: str,
+        *,
+        order: ByTime[T] | ByKey[T] | ByRank[T],
+        model: type[T],
+        path_params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        envelope: Envelope = DATA,
+        size_parameter: str = "limit",
+        offset_parameter: str | None = None,
+        page_size: int = 1000,
+        **walk: Unpack[WalkParameters],
+    ) -> Paginator[T]: ...
+    @expand_parameters
+    def iter(
+        self,
+        path: str,
+        *,
+        order: ByTime[Any] | ByKey[Any] | ByRank[Any],
+        model: type[Any] = dict,
+        path_params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        envelope: Envelope = DATA,
+        size_parameter: str = "limit",
+        offset_parameter: str | None = None,
+        page_size: int = 1000,
+        **walk: Unpack[WalkParameters],
+    ) -> Paginator[Any]:
+        """A walk over any other list, such as ``GET /api/sites/1/errors/names``.
+
+        It is exact as far as ``order`` is right. A window and filters are sent as they are, and it
+        is not known whether the server applies them to that list. A window in minutes is resolved
+        by the server at each request.
+
+        Args:
+            path, path_params, params: see ``request``.
+            order: how the server sorts the list, and what tells rows apart: ``ByTime``, ``ByKey``
+                or ``ByRank``.
+            model: what a row is: an attrs class, a dataclass or a ``TypedDict``, with the field
+                names used on the wire; without it, a row is a ``dict``.
+            json: a body; then the pages are read with ``POST``, which must not change anything.
+            envelope: where in a response the rows are, and the total if there is one.
+            size_parameter: the query parameter that says how many rows a page has.
+            offset_parameter: the query parameter that says how many rows come before the page, for
+                a list that has no ``page``.
+            page_size: how many rows a request asks for.
+            walk: see ``WalkParameters``.
+
+        Raises:
+            InvalidParameterError: the request cannot be sent, or ``order`` is none.
+        """
+        if model is not dict:
+            check_structurable("model", model)
+        route = check_template(path)
+        return AnyList(self._context).walk(
+            route,
+            _path_params(route, path_params),
+            _params(params or {}),
+            None if json is None else dump(json, "json"),
+            model,
+            order,
+            envelope,
+            size_parameter,
+            offset_parameter,
+            page_size,
+            walk,
+        )
 
     async def _send(self, request: Request, route: str) -> Response:
         try:

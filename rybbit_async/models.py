@@ -27,6 +27,7 @@ __all__ = [
     "FormSubmitGoal",
     "Goal",
     "GoalConfig",
+    "GoalOfSite",
     "GoalResult",
     "GoalSession",
     "OutboundGoal",
@@ -36,6 +37,7 @@ __all__ = [
     "Session",
     "SessionDetails",
     "SessionEvent",
+    "SessionOfSite",
     "SiteSession",
     "User",
     "UserDetails",
@@ -571,6 +573,22 @@ class GoalSession:
     site: int | str
     goal: Goal
     session: Session
+
+
+@frozen(weakref_slot=False)
+class GoalOfSite:
+    """A goal, and its site as the caller passed it; the number for ``sites="all"``."""
+
+    site: int | str
+    goal: Goal
+
+
+@frozen(weakref_slot=False)
+class SessionOfSite:
+    """A session, and its site as the caller passed it; the number for ``sites="all"``."""
+
+    site: int | str
+    session: SiteSession
 
 
 @frozen(weakref_slot=False)

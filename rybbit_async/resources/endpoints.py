@@ -62,6 +62,8 @@ class ListEndpoint(Generic[T]):
         max_page_size: the most rows that the server gives on one page; ``None`` for no limit.
         stable_query: the query parameters of an order in which the list can be made whole, for
             walks in an order that shuffles equal rows.
+        takes_exact_times: whether the list has the window of exact times, where the server takes
+            them; a relative window is then pinned.
         always_filtered: whether every release applies ``filters``; some ignore them otherwise.
     """
 
@@ -73,6 +75,7 @@ class ListEndpoint(Generic[T]):
     offset_parameter: str | None = None
     max_page_size: int | None = None
     stable_query: Mapping[str, str] = field(factory=dict[str, str])
+    takes_exact_times: bool = True
     always_filtered: bool = True
 
 

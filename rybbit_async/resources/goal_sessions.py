@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final, Unpack
@@ -11,22 +11,19 @@ from attrs import evolve
 
 from ..errors import NotFoundError
 from ..models import Goal, GoalSession, Session, WatchedSession
-from ..pages import Page, Report
+from ..pages import Page
 from ..parameters.callers import warning_here
 from ..parameters.checks import check_goal, check_int, check_many, check_seconds, check_site
-from ..parameters.common import Common, CommonParameters, check_conditions
+from ..parameters.common import CommonParameters, check_conditions
 from ..parameters.filters import Filter
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
-from ..transport.single_flight import SingleFlight
 from ..walks.multi_walk import MultiWalk, SubWalk
-from ..walks.options import WalkOptions
 from ..walks.paginator import Paginator
-from ..walks.walk import PagedWalk, Position
+from ..walks.walk import PagedWalk
 from ..walks.watch import Watch
 from .endpoints import GOAL_SESSIONS, GOALS
-from .list_source import applied, pinned
-from .resource import Resource, walk_options
+from .many_sites import ManySites, ManySitesResource
 from .watching import SessionPoller
 
 __all__ = ["GoalSessions", "no_goal"]
@@ -36,7 +33,7 @@ __all__ = ["GoalSessions", "no_goal"]
 IDLE: Final = timedelta(minutes=30)
 
 
-class GoalSessions(Resource):
+class GoalSessions(ManySitesResource):
     """The sessions that reached a goal, latest ``session_end`` first.
 
     A goal is given by its id or as a ``Goal``. Servers up to 2.8 ignore ``filters`` here: with one
@@ -99,7 +96,8 @@ class GoalSessions(Resource):
         goal.
 
         Args:
-            sites: a site or several, each by its number or its identifier, and not by both.
+            sites: a site or several, each by its number or its identifier, and not by both; or
+                ``"all"`` for every site that the key can read.
             goals: only these goals, by id or as ``Goal``; for one that none of the sites has,
                 ``NotFoundError`` is raised after the last item.
             page_size: how many sessions a request asks for.
@@ -107,48 +105,27 @@ class GoalSessions(Resource):
                 ``ordered`` is site by site and goal by goal, by ``goal_id``; without it each goal
                 has an equal share of the requests, and sessions come as their pages arrive.
         """
-        options, common = walk_options(self._context, walk)
         size = check_int("page_size", page_size)
-        many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
-        by_key = {check_site(site): site for site in many}  # each once
-        warn = warning_here()
         wanted = None if goals is None else {check_goal(g) for g in check_many("goals", goals)}
 
-        def begin(report: Report, _: Position | None) -> MultiWalk[Goal, Session, GoalSession]:
+        def begin(many: ManySites) -> MultiWalk[Goal, Session, GoalSession]:
             missing = set(wanted or ())
-            agreement = SingleFlight[Common]()
 
-            async def agree() -> Common:
-                # The sites have one server, and their lists one window.
-                any_goal: dict[str, str | int] = {"site": next(iter(by_key))}
-                ready = await applied(self._context, GOAL_SESSIONS, any_goal, common, warn)
-                window = await pinned(self._context, [*by_key], ready.window)
-                return ready._replace(window=window)
-
-            async def agreed() -> Common:
-                return await agreement.get(agree)
-
-            def open_goal(
-                site: int | str, key: str, goal: Goal
-            ) -> SubWalk[Session, GoalSession] | None:
+            def open_goal(key: str, goal: Goal) -> SubWalk[Session, GoalSession] | None:
                 if wanted is not None and goal.goal_id not in wanted:
                     return None
                 missing.discard(goal.goal_id)
-                return self._sub_walk(site, key, goal, size, common, agreed, report, options)
+                return self._sub_walk(many, key, goal, size)
 
-            listings = (
-                (self._goals(key, common, agreed, report, options), partial(open_goal, site, key))
-                for key, site in by_key.items()
-            )
+            listings = ((self._goals(many, key), partial(open_goal, key)) for key in many.by_key)
 
             def finish() -> None:
                 if missing:
-                    raise no_goal(min(missing), ", ".join(by_key))
+                    raise no_goal(min(missing), ", ".join(many.by_key))
 
-            return MultiWalk(listings, report, options, page_size=size, finish=finish)
+            return MultiWalk(listings, many.report, many.options, page_size=size, finish=finish)
 
-        name = f"sessions of all goals of {len(by_key)} sites"
-        return self._paginator(begin, options, name, [*by_key], common.query())
+        return self._walk_many(sites, walk, GOAL_SESSIONS, "sessions of all goals", begin)
 
     def watch(
         self,
@@ -191,38 +168,29 @@ class GoalSessions(Resource):
             parsed.query(),
         )
 
-    def _goals(
-        self,
-        site: str,
-        common: Common,
-        agreed: Callable[[], Awaitable[Common]],
-        report: Report,
-        options: WalkOptions,
-    ) -> PagedWalk[Goal]:
+    def _goals(self, many: ManySites, site: str) -> PagedWalk[Goal]:
         """The walk over the goals of a site, a page at a time."""
-        size = GOALS.max_page_size or 100
-        sorting = GOALS.stable_query
-        source = self._source(GOALS, {"site": site}, size, common, sorting, agreed=agreed)
-        return PagedWalk(source, GOALS.order, report, evolve(options, concurrency=1))
+        size, sorting = GOALS.max_page_size or 100, GOALS.stable_query
+        params = {"site": site}
+        source = self._source(GOALS, params, size, many.common, sorting, agreed=many.agreed)
+        return PagedWalk(source, GOALS.order, many.report, evolve(many.options, concurrency=1))
 
     def _sub_walk(
-        self,
-        site: int | str,
-        key: str,
-        goal: Goal,
-        size: int,
-        common: Common,
-        agreed: Callable[[], Awaitable[Common]],
-        report: Report,
-        options: WalkOptions,
+        self, many: ManySites, site: str, goal: Goal, size: int
     ) -> SubWalk[Session, GoalSession]:
         """The walk over the sessions of one goal."""
         expected = goal.total_conversions or 0
-        params = _params(key, goal.goal_id)
-        source = self._source(GOAL_SESSIONS, params, size, common, expected=expected, agreed=agreed)
+        source = self._source(
+            GOAL_SESSIONS,
+            _params(site, goal.goal_id),
+            size,
+            many.common,
+            expected=expected,
+            agreed=many.agreed,
+        )
         return SubWalk(
-            PagedWalk(source, GOAL_SESSIONS.order, report, options),
-            lambda session: GoalSession(site, goal, session),
+            PagedWalk(source, GOAL_SESSIONS.order, many.report, many.options),
+            lambda session: GoalSession(many.by_key[site], goal, session),
             max(1, -(-expected // size)),
         )
 

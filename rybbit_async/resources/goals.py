@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Final, Literal, Unpack, cast
 from weakref import WeakKeyDictionary
@@ -15,13 +15,14 @@ from ..errors import (
     NotFoundError,
     ServerError,
 )
-from ..models import GOAL_CONFIGS, Goal, GoalConfig, GoalResult
+from ..models import GOAL_CONFIGS, Goal, GoalConfig, GoalOfSite, GoalResult
 from ..pages import Page
 from ..parameters.checks import (
     check_bool,
     check_choice,
     check_config,
     check_goal,
+    check_int,
     check_name,
     check_site,
 )
@@ -37,7 +38,7 @@ from ..wire.messages import Response, decode
 from .context import Context
 from .endpoints import GOAL, GOALS
 from .goal_sessions import GoalSessions, no_goal
-from .resource import Resource
+from .many_sites import ManySitesResource
 
 __all__ = ["Goals", "NotGiven", "Order", "Sort"]
 
@@ -60,7 +61,7 @@ _NOT_GIVEN: Final = NotGiven()
 _ensuring: Final = WeakKeyDictionary[Router, asyncio.Lock]()
 
 
-class Goals(Resource):
+class Goals(ManySitesResource):
     """The goals of a site. ``site`` is its number or its identifier of 12 hexadecimal characters.
 
     Methods refuse with ``InvalidParameterError`` what the server would refuse or ignore. Any of
@@ -131,6 +132,29 @@ class Goals(Resource):
             ),
             sorting=sorting,
         )
+
+    @expand_parameters
+    def iter_all(
+        self,
+        sites: int | str | Iterable[int | str],
+        *,
+        page_size: int = 100,
+        **walk: Unpack[WalkParameters],
+    ) -> Paginator[GoalOfSite]:
+        """Every goal of many sites, walked together under one window.
+
+        The goals of each site come by ``goal_id``. The pages have no positions.
+
+        Args:
+            sites: a site or several, each by its number or its identifier, and not by both; or
+                ``"all"`` for every site that the key can read.
+            page_size: how many goals a request asks for, 1 to 100.
+            walk: see ``WalkParameters``. ``concurrency`` counts pages of all sites; ``ordered`` is
+                site by site; without it, each site has an equal share of the requests.
+        """
+        size = check_int("page_size", page_size, maximum=GOALS.max_page_size)
+        sorting = GOALS.stable_query
+        return self._walk_sites(sites, size, walk, GOALS, "goals", GoalOfSite, sorting=sorting)
 
     @expand_parameters
     async def get(self, site: int | str, goal_id: int, **common: Unpack[CommonParameters]) -> Goal:

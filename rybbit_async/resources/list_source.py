@@ -81,6 +81,7 @@ class ListSource(Generic[T]):
         warn: how to warn the caller.
         expected: how many rows there may be, where that is known beforehand; a hint.
         agreed: what ``common`` is to be in a walk over several lists, which have that in common.
+        body: what is sent with a ``POST`` for each page; ``None`` for a ``GET``.
         before: what has to be found out before the first page, such as whether the server ignores
             one of the parameters.
         settled: whether nothing in the list can change any more.
@@ -98,6 +99,7 @@ class ListSource(Generic[T]):
     expected: int | None = None
     agreed: Callable[[], Awaitable[Common]] | None = None
     before: Callable[[], Awaitable[None]] | None = None
+    body: bytes | None = None
     settled: bool = False
     moments: set[object] = field(factory=set[object])
 
@@ -140,11 +142,11 @@ class ListSource(Generic[T]):
             common = await self.agreed()
         else:
             common = await applied(context, self.endpoint, self.params, common, self.warn)
-            window = (
-                common.window.restore(state)
-                if state
-                else await pinned(context, [str(self.params["site"])], common.window)
-            )
+            window = common.window
+            if state:
+                window = window.restore(state)
+            elif self.endpoint.takes_exact_times:
+                window = await pinned(context, [str(self.params["site"])], window)
             common = common._replace(window=window)
         settled = common.window.is_settled(context.capabilities.now(), context.settled_after)
         return evolve(self, common=common, settled=settled, moments=set())
@@ -159,7 +161,7 @@ class ListSource(Generic[T]):
         return evolve(self, common=common)
 
     async def fetch(self, request: PageRequest) -> ResponsePage[T]:
-        """One page of the list (``GET`` the endpoint's route)."""
+        """One page of the list, from the endpoint's route."""
         query = {
             **self._place(request),
             **(self.endpoint.stable_query if request.stable else self.sorting),
@@ -169,9 +171,10 @@ class ListSource(Generic[T]):
         try:
             response = await self.context.router.send(
                 self.endpoint.route,
-                "GET",
+                "GET" if self.body is None else "POST",
                 self.params,
                 query=query_string(query),
+                body=self.body,
                 options=evolve(self.context.options, has_begun=request.has_begun),
             )
         except BadRequestError as error:

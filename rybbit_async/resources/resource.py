@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final, NoReturn, TypeVar, cast
 
+from attrs import evolve
+
 from ..pages import Page, Report
 from ..parameters.callers import warning_here
 from ..parameters.checks import check_bool, check_int, check_seconds
@@ -73,11 +75,12 @@ class Resource:
         expected: int | None = None,
         before: Callable[[], Awaitable[None]] | None = None,
         choose: Callable[[ResizableWalk[T]], Walk[T]] | None = None,
+        body: bytes | None = None,
     ) -> Paginator[T]:
         """A walk over all of a list.
 
         Args:
-            before: see ``ListSource``.
+            before, body: see ``ListSource``.
             choose: makes of the walk one that leaves out rows.
         """
         options, common = walk_options(self._context, walk)
@@ -86,12 +89,15 @@ class Resource:
             endpoint, params, page_size, common, sorting, query, expected, before=before
         )
 
+        source = source if body is None else evolve(source, body=body)
+
         def begin(report: Report, position: Position | None) -> Walk[T]:
             walk = PagedWalk(source, order or endpoint.order, report, options, position)
             return walk if choose is None else choose(walk)
 
         name = endpoint.name.format_map(params)
-        return self._paginator(begin, options, name, common.query(), query, sorting)
+        sent = None if body is None else body.decode()
+        return self._paginator(begin, options, name, common.query(), query, sorting, params, sent)
 
     def _source(
         self,

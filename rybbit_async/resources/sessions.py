@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 from typing import Final, Unpack
 
 from attrs import evolve, field, frozen
 
-from ..models import SessionDetails, SessionEvent, SiteSession
+from ..models import SessionDetails, SessionEvent, SessionOfSite, SiteSession
 from ..pages import Page, Report
 from ..parameters.callers import warning_here
 from ..parameters.checks import check_int, check_site
@@ -24,7 +24,7 @@ from ..wire.messages import ResponsePage, decode
 from ..wire.page_reader import read_at
 from .endpoints import SESSION, SESSIONS
 from .list_source import ListSource
-from .resource import Resource
+from .many_sites import ManySitesResource
 
 __all__ = ["SessionWithEvents", "Sessions"]
 
@@ -49,7 +49,7 @@ class SessionWithEvents:
     events: Paginator[SessionEvent]
 
 
-class Sessions(Resource):
+class Sessions(ManySitesResource):
     """The sessions of a site, latest ``session_end`` first.
 
     ``user_id`` is a ``user_id`` or an ``identified_user_id``, and ``identified_only`` leaves out
@@ -113,6 +113,45 @@ class Sessions(Resource):
             page_size,
             walk,
             query=query,
+            choose=choose_sessions(least),
+        )
+
+    @expand_parameters
+    def iter_all(
+        self,
+        sites: int | str | Iterable[int | str],
+        *,
+        page_size: int = 1000,
+        user_id: str | None = None,
+        identified_only: bool = False,
+        min_pageviews: int | None = None,
+        min_events: int | None = None,
+        min_duration: int | None = None,
+        **walk: Unpack[WalkParameters],
+    ) -> Paginator[SessionOfSite]:
+        """Every session of many sites, walked together under one window.
+
+        The pages have no positions: to stop and go on, walk site by site.
+
+        Args:
+            sites: a site or several, each by its number or its identifier, and not by both; or
+                ``"all"`` for every site that the key can read.
+            page_size: how many sessions a request asks for.
+            user_id, identified_only, min_pageviews, min_events, min_duration: see ``Sessions``.
+            walk: see ``WalkParameters``. ``concurrency`` counts pages of all sites; ``ordered`` is
+                site by site; without it, each site has an equal share of the requests.
+        """
+        least = session_minimums(
+            min_pageviews=min_pageviews, min_events=min_events, min_duration=min_duration
+        )
+        return self._walk_sites(
+            sites,
+            check_int("page_size", page_size),
+            walk,
+            SESSIONS,
+            "sessions",
+            SessionOfSite,
+            query=session_choice(user_id, identified_only) | _texts(least),
             choose=choose_sessions(least),
         )
 

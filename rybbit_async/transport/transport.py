@@ -137,7 +137,8 @@ class Transport:
             call.attempts += 1
             call.unexplained += limited is not None
         wait = retry.wait(
-            "GET" if signing_in else call.request.method,
+            # The requests of a walk only read, also where the server wants a POST for that.
+            "GET" if signing_in or call.options.is_walk else call.request.method,
             error,
             attempt=max(1, call.attempts),
             unexplained=call.unexplained,

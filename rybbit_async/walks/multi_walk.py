@@ -38,6 +38,8 @@ class SubWalk(Generic[Inner, Row]):
         combine: makes a row of the whole walk of an item.
         expected_pages: how many pages the list may have, as far as that is known.
         most_pages: how many pages it can have in flight or buffered at most.
+        reach: how many that could be, as far as its pages have shown; only for a list of which
+            nothing is known beforehand.
         position: where a later walk can go on after its rows so far.
         step: the step in progress.
     """
@@ -47,6 +49,7 @@ class SubWalk(Generic[Inner, Row]):
     expected_pages: int
     most_pages: int = sys.maxsize
     position: Callable[[], Position | None] = lambda: None
+    reach: Callable[[], int] | None = None
     step: asyncio.Task[list[Inner] | None] | None = None
 
     @property
@@ -57,7 +60,8 @@ class SubWalk(Generic[Inner, Row]):
     @property
     def can_use(self) -> int:
         """How many pages it can make use of at once."""
-        return min(self.expected_pages, self.most_pages)
+        reach = 0 if self.reach is None else self.reach()
+        return min(max(reach, self.expected_pages), self.most_pages)
 
 
 class MultiWalk(Generic[Outer, Inner, Row]):
@@ -191,6 +195,9 @@ class MultiWalk(Generic[Outer, Inner, Row]):
     def _may_start(self, remaining: int | None) -> bool:
         if self._ordered and any(one.can_use > one.load for one in self._started):
             return False  # those before it can use what is free
+        unknown = sum(one.reach is not None for one in self._started)
+        if self._ordered and unknown > self._concurrency // 2:
+            return False  # the first of them may turn out to be a long list
         return remaining is None or len(self._started) * self._page_size < remaining
 
     def position(self) -> Position | None:

@@ -137,6 +137,12 @@ class PrefetchWindow(Generic[T]):
         return len(self._pages)
 
     @property
+    def reach(self) -> int:
+        """How many pages can be in flight or buffered, as far as the list has shown its length."""
+        last = self._extent.last
+        return self._extent.width if last is None else max(0, last - self._next + 1) + self.in_use
+
+    @property
     def at_end(self) -> bool:
         """Whether every page of the list has been taken."""
         last = self._extent.last

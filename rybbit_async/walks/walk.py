@@ -247,6 +247,11 @@ class PagedWalk(Generic[T]):
         """See ``ResizableWalk``."""
         return 1 + (0 if self._pass is None else self._pass.window.in_use - self._waiting)
 
+    @property
+    def reach(self) -> int:
+        """How many pages it could have in flight or buffered, as far as its list is known."""
+        return 1 if self._pass is None else self._pass.window.reach + 1 - self._waiting
+
     def resize(self, concurrency: int) -> None:
         """See ``ResizableWalk``."""
         self._concurrency = min(concurrency, self._options.concurrency)

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from ..models import CLASS_BY, HOLDS_UNKNOWN, IS_TEXT, JSON_NAME
 
-__all__ = ["JsonField", "extra_field", "is_scalar_union", "is_tuple", "json_fields"]
+__all__ = ["JsonField", "extra_field", "is_plain", "is_scalar_union", "is_tuple", "json_fields"]
 
 _SCALARS: Final = frozenset({str, int, float, bool})
 
@@ -63,6 +63,24 @@ def json_fields(cls: type[Any]) -> tuple[JsonField, ...]:
             if HOLDS_UNKNOWN not in field.metadata
         )
     return _known[cls]
+
+
+def is_plain(cls: type[Any]) -> bool:
+    """Whether instances of a class can be made without calling its ``__init__``.
+
+    It is an attrs class whose values are stored as they are, under the names of its fields.
+    """
+    own_code = ("__attrs_init__", "__attrs_pre_init__", "__attrs_post_init__")
+    if not isinstance(cls, type) or not attrs.has(cls) or any(hasattr(cls, n) for n in own_code):
+        return False
+    return all(
+        field.init
+        and field.converter is None
+        and field.validator is None
+        and field.alias == field.name
+        and not getattr(field.default, "takes_self", False)
+        for field in attrs.fields(cls)
+    )
 
 
 def extra_field(cls: type[Any]) -> str | None:

@@ -40,8 +40,9 @@ T = TypeVar("T")
 def page_reader(model: type[T], envelope: Envelope) -> Callable[[Body], Page[T]]:
     """A function that reads a body as a page of ``model``.
 
-    ``model`` is an attrs class. Its fields may have any type that cattrs can structure; text,
-    numbers, booleans, times and ``Mapping[str, Any]`` are fast.
+    ``model`` is an attrs class, whose fields may have any type that cattrs can structure; text,
+    numbers, booleans, times and ``Mapping[str, Any]`` are fast. Any other class that cattrs can
+    structure is read the lenient way alone, and ``dict`` leaves the rows as they were sent.
 
     The function raises ``MisfitError`` for a body that does not fit, with ``path`` in the body,
     and ``BadJSONError``. Nothing is built or imported before the first page is read.
@@ -54,15 +55,22 @@ class _PageReader(Generic[T]):
         self._model = model
         self._envelope = envelope
         self._decoder: PageDecoder[T] | None = None
+        self._is_ready = False
 
     def __call__(self, body: Body) -> Page[T]:
         """Read a page the fast way, or if anything does not fit, the lenient way."""
-        if self._decoder is None:
-            from .row_decoder import PageDecoder
-
-            self._decoder = PageDecoder(self._model, self._envelope)
-        page = self._decoder.decode(body)
+        if not self._is_ready:
+            self._make_ready()
+        page = None if self._decoder is None else self._decoder.decode(body)
         return read_leniently(body.json(), self._model, self._envelope) if page is None else page
+
+    def _make_ready(self) -> None:
+        from .fields import is_plain
+        from .row_decoder import PageDecoder
+
+        if is_plain(self._model):
+            self._decoder = PageDecoder(self._model, self._envelope)
+        self._is_ready = True
 
 
 def read_leniently(body: object, model: type[T], envelope: Envelope) -> Page[T]:
@@ -75,7 +83,8 @@ def read_leniently(body: object, model: type[T], envelope: Envelope) -> Page[T]:
         rows = _as(to_list, _find(body, envelope.rows), envelope.rows)
     except MisfitError as error:
         raise MisfitError(*error.parts, *_hint(body), path=error.path) from None
-    items = structure(rows, cast("type[list[T]]", list[model]), at=envelope.rows)  # type: ignore[valid-type]  # made at run time
+    kind: Any = dict[str, Any] if model is dict else model
+    items = structure(rows, cast("type[list[T]]", list[kind]), at=envelope.rows)
     return envelope.page_of(tuple(items), lambda path: _find(body, path))
 
 

@@ -1,0 +1,151 @@
+"""Walks over the lists of many sites as one: under one window and one limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from attrs import field, frozen
+
+from ..pages import Report
+from ..parameters.callers import warning_here
+from ..parameters.checks import check_many, check_site
+from ..parameters.common import Common
+from ..parameters.walk import WalkParameters
+from ..transport.single_flight import SingleFlight
+from ..walks.multi_walk import MultiWalk, SubWalk
+from ..walks.options import WalkOptions
+from ..walks.paginator import Paginator
+from ..walks.pending import KnownItems, PendingWalk
+from ..walks.walk import PagedWalk, Position, ResizableWalk, Walk
+from .context import Context
+from .endpoints import ListEndpoint
+from .list_source import applied, pinned
+from .resource import NOTHING, Resource, walk_options
+from .sites import all_sites
+
+__all__ = ["ManySites", "ManySitesResource"]
+
+T = TypeVar("T")
+Row = TypeVar("Row")
+
+
+@frozen(eq=False)
+class ManySites:
+    """The sites of one walk, and what their lists have in common.
+
+    Attributes:
+        by_key: the sites as the caller passed them, by how they are written in a path.
+        endpoint: a list that the filters are for.
+        common: the window in time and the filters, as they were passed.
+    """
+
+    context: Context
+    by_key: Mapping[str, int | str]
+    endpoint: ListEndpoint[Any]
+    common: Common
+    report: Report
+    options: WalkOptions
+    warn: Callable[[str], None]
+    _agreement: SingleFlight[Common] = field(factory=SingleFlight[Common], init=False)
+
+    async def agreed(self) -> Common:
+        """The window and the filters of all lists: the sites have one server, and one window."""
+        return await self._agreement.get(self._agree)
+
+    async def _agree(self) -> Common:
+        any_site: dict[str, str | int] = {"site": next(iter(self.by_key))}
+        ready = await applied(self.context, self.endpoint, any_site, self.common, self.warn)
+        window = await pinned(self.context, [*self.by_key], ready.window)
+        return ready._replace(window=window)
+
+
+class ManySitesResource(Resource):
+    """Something whose lists can be walked for many sites at once."""
+
+    def _walk_many(
+        self,
+        sites: int | str | Iterable[int | str],
+        walk: WalkParameters,
+        endpoint: ListEndpoint[Any],
+        name: str,
+        begin: Callable[[ManySites], Walk[Row]],
+        *query: object,
+    ) -> Paginator[Row]:
+        """A walk over many sites; ``begin`` makes it when the sites are known.
+
+        Args:
+            sites: a site or several, or ``"all"`` for every site that the key can read.
+            endpoint: a list that the filters are for.
+            name: what is walked, such as ``"goals"``.
+            query: what else was asked for.
+        """
+        context = self._context
+        options, common = walk_options(context, walk)
+        known = None if isinstance(sites, str) and sites == "all" else _by_key(sites)
+        warn = warning_here()
+
+        def begin_walk(report: Report, _: Position | None) -> Walk[Row]:
+            def over(by_key: Mapping[str, int | str]) -> Walk[Row]:
+                return begin(ManySites(context, by_key, endpoint, common, report, options, warn))
+
+            async def find() -> Walk[Row]:
+                return over({str(site): site for site in await all_sites(context)})
+
+            return PendingWalk(find, report) if known is None else over(known)
+
+        which = "all" if known is None else [*known]
+        name = f"{name} of {'all' if known is None else len(known)} sites"
+        return self._paginator(begin_walk, options, name, which, common.query(), *query)
+
+    def _walk_sites(
+        self,
+        sites: int | str | Iterable[int | str],
+        page_size: int,
+        walk: WalkParameters,
+        endpoint: ListEndpoint[T],
+        name: str,
+        combine: Callable[[int | str, T], Row],
+        *,
+        sorting: Mapping[str, str] = NOTHING,
+        query: Mapping[str, str] = NOTHING,
+        choose: Callable[[ResizableWalk[T]], ResizableWalk[T]] | None = None,
+    ) -> Paginator[Row]:
+        """A walk over one list of each of many sites; see ``_walk_many`` and ``_walk``.
+
+        Args:
+            combine: makes a row of the whole walk of a site, as the caller passed it, and a row.
+        """
+
+        def begin(many: ManySites) -> MultiWalk[str, T, Row]:
+            def open_site(key: str) -> SubWalk[T, Row]:
+                source = self._source(
+                    endpoint,
+                    {"site": key},
+                    page_size,
+                    many.common,
+                    sorting,
+                    query,
+                    agreed=many.agreed,
+                )
+                one = PagedWalk(source, endpoint.order, many.report, many.options)
+                rows = one if choose is None else choose(one)
+                site = many.by_key[key]
+                return SubWalk(rows, lambda row: combine(site, row), 1, reach=lambda: one.reach)
+
+            listing = KnownItems([*many.by_key], many.report), open_site
+            return MultiWalk(
+                iter([listing]), many.report, many.options, page_size=page_size, finish=_nothing
+            )
+
+        return self._walk_many(sites, walk, endpoint, name, begin, query, sorting)
+
+
+def _by_key(sites: int | str | Iterable[int | str]) -> dict[str, int | str]:
+    """The sites as they were passed, by how they are written in a path, each once."""
+    many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
+    return {check_site(site): site for site in many}
+
+
+def _nothing() -> None:
+    """There is nothing to say at the end."""
