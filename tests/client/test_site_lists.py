@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from operator import attrgetter
 from typing import Any
@@ -21,8 +23,11 @@ from rybbit_async import (
     SiteSession,
     User,
 )
+from rybbit_async.resources import users
+from rybbit_async.resources.endpoints import BY_LAST_SEEN
 from rybbit_async.testing import Store, faults
 from rybbit_async.testing.wire import Response
+from rybbit_async.walks.orders import ByRank
 
 from .conftest import Connect, Serve
 from .helpers import END, RELEASES, raw
@@ -75,7 +80,7 @@ async def truth(client: RybbitClient, name: str) -> list[Any]:
 
 @every_list
 @pytest.mark.parametrize("ordered", [True, False])
-@pytest.mark.parametrize("size", [7, 100, 1000])
+@pytest.mark.parametrize("size", [40, 1000])
 @pytest.mark.parametrize("release", RELEASES)
 async def test_every_row_comes_once(
     serve: Serve, connect: Connect, busy: Store, release: str, size: int, ordered: bool, name: str
@@ -99,11 +104,11 @@ async def test_turning_pages_by_hand_loses_rows(
     """So the test above tests something."""
     client = connect(await serve(store=busy))
     seen: set[Any] = set()
-    for page in range(1, 59):
+    for page in range(1, 11):
         if name == "sessions":
-            rows: Any = await client.sessions.list(1, page=page, limit=7, **WINDOW)
+            rows: Any = await client.sessions.list(1, page=page, limit=40, **WINDOW)
         else:
-            rows = await client.users.list(1, page=page, page_size=7, **WINDOW)
+            rows = await client.users.list(1, page=page, page_size=40, **WINDOW)
         seen.update(map(lists(client)[name].identity, rows))
     assert len(seen) < 400
 
@@ -321,3 +326,187 @@ async def test_pages_that_are_smaller_than_the_server_says(
     walk = connect(server, routes="sites").users.iter(1, **window)
     assert {user.effective_user_id for user in await walk.collect()} == set(users)
     assert walk.report.complete
+
+
+# --- users in other orders -----------------------------------------------------------------------
+
+SORTS = ("last_seen", "first_seen", "pageviews", "sessions", "events")
+LIVE: dict[str, Any] = {"start_date": "2026-03-01", "end_date": "2026-03-31"}
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("sort", SORTS)
+async def test_users_in_every_order(
+    serve: Serve, connect: Connect, busy: Store, sort: Any, order: Any
+) -> None:
+    server = await serve(store=busy)
+    client = connect(server, routes="sites")
+    for window, size, ordered in ((WINDOW, 40, True), (LIVE, 100, False)):
+        server.requests.clear()
+        walk = client.users.iter(
+            1, sort=sort, order=order, page_size=size, ordered=ordered, **window
+        )
+        users = await walk.collect()
+        assert len({user.effective_user_id for user in users}) == len(users) == 400
+        assert walk.report.complete
+        assert len(server.requests) == walk.report.requests
+        assert {request.query["sort_by"] for request in server.requests} == {sort}
+        is_rank = sort not in ("last_seen", "first_seen")
+        if is_rank or (window is LIVE and order == "asc"):
+            # After the first page, one page has all of the list.
+            values = [getattr(user, sort) for user in users]
+            assert values == sorted(values, reverse=order == "desc")
+            assert [r.query["page_size"] for r in server.requests] == [str(size), "450"]
+
+
+async def test_a_long_list_by_a_count_is_completed_by_time(
+    serve: Serve, connect: Connect, busy: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no page may hold all users, those who fell between two pages come last."""
+    newest = BY_LAST_SEEN
+    short = ByRank[User](newest.identity, newest, largest_page=90)
+    monkeypatch.setattr(users, "_order", lambda sort, order: short)
+    server = await serve(store=busy)
+    client = connect(server, routes="sites")
+    for window in (WINDOW, LIVE):
+        server.requests.clear()
+        walk = client.users.iter(1, sort="sessions", page_size=30, **window)
+        found = await walk.collect()
+        assert len({user.effective_user_id for user in found}) == len(found) == 400
+        assert walk.report.complete
+        assert re.fullmatch(r"\d+ rows came last, out of order: .*", walk.report.reason or "")
+        assert {r.query["sort_by"] for r in server.requests[6:]} == {"last_seen"}
+
+
+@pytest.mark.parametrize("sort", ["last_seen", "first_seen"])
+async def test_a_walk_over_users_goes_on_from_every_position(
+    serve: Serve, connect: Connect, busy: Store, sort: Any
+) -> None:
+    client = connect(await serve(store=busy), routes="sites")
+    walk = client.users.iter(1, sort=sort, order="asc", page_size=100, **WINDOW)
+    given: list[str] = []
+    async for page in walk.pages():
+        given += [user.effective_user_id for user in page]
+        if page.position is not None:
+            rest = [
+                user.effective_user_id
+                async for more in walk.pages(start=page.position)
+                for user in more
+            ]
+            assert sorted(given + rest) == sorted(f"u{at:03}" for at in range(400))
+    assert len(given) == 400
+
+
+async def test_the_first_users_by_a_count_cost_one_page(
+    serve: Serve, connect: Connect, busy: Store
+) -> None:
+    server = await serve(store=busy)
+    client = connect(server, routes="sites")
+    walk = client.users.iter(1, sort="sessions", page_size=10, limit=10, **WINDOW)
+    assert len(await walk.collect()) == 10
+    assert [request.query["page_size"] for request in server.requests] == ["10"]
+    assert [page.position async for page in walk.pages()] == [None]
+
+
+async def test_a_search_for_users(serve: Serve, connect: Connect, store: Store) -> None:
+    for user in ("auth0|anna", "auth0|bert", None):
+        store.add_session(1, end=END, user_id=f"d{user}", identified_user_id=user or "")
+    for release, found, warnings in (("2.3", 3, 2), ("2.4", 1, 0), ("2.8", 1, 0)):
+        server = await serve(release, store)
+        client = connect(server, routes="sites")
+        with pytest.warns(RybbitWarning) if warnings else nullcontext() as caught:
+            page = await client.users.list(1, search="ANNA")
+            assert len(await client.users.iter(1, search="ANNA").collect()) == len(page) == found
+        assert len(caught or ()) == warnings
+        # It is found out once: with one request, and where nobody is found with another one.
+        assert len(server.requests) == (3 if warnings else 4)
+        assert len(await client.users.iter(1, identified_only=True).collect()) == 2
+
+
+@pytest.mark.parametrize(
+    ("passed", "message"),
+    [
+        ({"sort": "lastseen"}, r"sort must be .*got 'lastseen' \(did you mean 'last_seen'\?\)"),
+        ({"order": "down"}, "order must be 'asc' or 'desc', got 'down'"),
+        ({"search": ""}, "search must not be empty, got ''"),
+        ({"search": 5}, r"search: expected str, got int \(5\)"),
+        ({"identified_only": "yes"}, "identified_only: expected bool"),
+        ({"searhc": "x"}, r"unknown parameter 'searhc' \(did you mean 'search'\?\)"),
+    ],
+)
+async def test_users_that_cannot_be_asked_for(
+    serve: Serve, connect: Connect, passed: dict[str, Any], message: str
+) -> None:
+    client = connect(await serve())
+    with pytest.raises(InvalidParameterError, match=message):
+        client.users.iter(1, **passed)
+    with pytest.raises(InvalidParameterError, match=message):
+        await client.users.list(1, **passed)
+
+
+# --- which sessions ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def visits(store: Store) -> Store:
+    """Sessions of one to five pages, a minute apart each, of two users."""
+    for at in range(30):
+        store.add_session(
+            1,
+            end=END - timedelta(days=2, minutes=at // 3),
+            session_id=f"s{at:02}",
+            user_id=f"u{at % 2}",
+            pages=["/"] * (1 + at % 5),
+            identified_user_id="auth0|1" if at % 2 else "",
+        )
+    return store
+
+
+@pytest.mark.parametrize("release", ["2.3", "2.8"])
+async def test_sessions_that_have_at_least_so_many(
+    serve: Serve, connect: Connect, visits: Store, release: str
+) -> None:
+    """An older server ignores the minimums, so the client leaves out what has less."""
+    server = await serve(release, visits)
+    client = connect(server, routes="sites")
+    every = await client.sessions.iter(1, **WINDOW).collect()
+    least: dict[str, Any]
+    for least in ({"min_pageviews": 4}, {"min_duration": 20, "min_pageviews": 2}):
+        wanted = [
+            session
+            for session in every
+            if (session.pageviews or 0) >= least["min_pageviews"]
+            and (session.session_duration or 0) >= least.get("min_duration", 0)
+        ]
+        walk = client.sessions.iter(1, page_size=7, **least, **WINDOW)
+        found = await walk.collect()
+        assert sorted(map(repr, found)) == sorted(map(repr, wanted))
+        assert 0 < len(found) < 30
+        assert walk.report.complete
+        assert (walk.report.reason is None) is (release == "2.8")
+        assert await walk.first() == found[0]
+        limited = client.sessions.iter(1, page_size=7, limit=3, **least, **WINDOW)
+        assert await limited.collect() == found[:3]
+        many = client.sessions.iter_all([1], page_size=7, **least, **WINDOW)
+        assert [row.session.session_id async for row in many] == [s.session_id for s in found]
+    if release == "2.8":
+        assert len(await client.sessions.list(1, limit=5, min_pageviews=4)) == 5
+    else:
+        with pytest.warns(
+            RybbitWarning, match="min_pageviews: the server ignores this, .* 12 of 30"
+        ):
+            assert len(await client.sessions.list(1, limit=30, min_pageviews=4)) == 12
+
+
+@pytest.mark.parametrize("release", ["2.3", "2.8"])
+async def test_sessions_of_some_users(
+    serve: Serve, connect: Connect, visits: Store, release: str
+) -> None:
+    client = connect(await serve(release, visits), routes="sites")
+    for choice in ({"user_id": "u1"}, {"user_id": "auth0|1"}, {"identified_only": True}):
+        found = await client.sessions.iter(1, page_size=4, **choice, **WINDOW).collect()
+        assert [s.user_id for s in found] == ["u1"] * 15
+        assert len(await client.sessions.list(1, **choice, **WINDOW)) == 15
+    for wrong in ({"user_id": ""}, {"min_events": -1}, {"min_duration": "1"}):
+        with pytest.raises(InvalidParameterError, match=rf"^{next(iter(wrong))}"):
+            client.sessions.iter(1, **wrong)
