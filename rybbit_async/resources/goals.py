@@ -211,6 +211,7 @@ class Goals(ManySitesResource):
         """
         check_config(config)
         check_name(name)
+        self._context.router.check_usable()
         async with self._ensuring:
             found = await self._find(site, config, name)
             if found is not None:
