@@ -75,7 +75,7 @@ class UnnamedTimeline(Reconciler[T], Generic[T]):
         self._holds = holds
         self._given = start  # the rank after the last row that was given in order
         self._queue: deque[_Group[T]] = deque()  # not given yet, in the order of the pages
-        self._taken: set[int] = set()  # the numbers of the pages that were read
+        self._taken: dict[int, Span] = {}  # the pages that were read, and the ranks on them
         self._first: int | None = None  # the number of the first page
         self._totals: set[int] = set()
         self._rows = start
@@ -90,7 +90,7 @@ class UnnamedTimeline(Reconciler[T], Generic[T]):
             self._first = page.number
         if page.page.meta is not None:
             self._totals.add(page.page.meta.total)
-        self._taken.add(page.number)
+        self._taken[page.number] = Span(page.first, page.first + len(page.rows) - 1)
         self._group(page)
         for group in self._queue:
             group.is_closed = group.is_closed or self._is_closed(group)
@@ -150,10 +150,12 @@ class UnnamedTimeline(Reconciler[T], Generic[T]):
         return Done(doubt=self._wrong_total()) if at_end else CONTINUE
 
     def _is_closed(self, group: _Group[T]) -> bool:
-        before, after = min(group.pages) - 1, max(group.pages) + 1
-        at_start = min(group.pages) == self._first or before in self._taken
-        at_end = group.last + 1 in self._totals or after in self._taken
-        return at_start and at_end
+        first, last = min(group.pages), max(group.pages)
+        at_start = first == self._first or first - 1 in self._taken
+        at_end = group.last + 1 in self._totals or last + 1 in self._taken
+        return (at_start or group.first > self._taken[first].first) and (
+            at_end or group.last < self._taken[last].last
+        )
 
     def _wrong_total(self) -> str | None:
         totals = self._totals - {self._rows}
