@@ -11,13 +11,16 @@ from attrs import evolve
 
 from ..pages import Page, Report
 from ..parameters.callers import warning_here
-from ..parameters.checks import check_bool, check_int, check_seconds
+from ..parameters.checks import check_bool, check_int, check_seconds, query_string
 from ..parameters.common import Common, CommonParameters, parse_common
 from ..parameters.walk import WALK_DEFAULTS, WalkParameters
+from ..transport.routes import Route
 from ..walks.options import WalkOptions
 from ..walks.paginator import Paginator
 from ..walks.walk import Order, PagedWalk, PageRequest, Position, ResizableWalk, Walk
 from ..walks.watch import Poller, Watch
+from ..wire.json import Body
+from ..wire.messages import decode
 from .context import Context
 from .endpoints import ListEndpoint
 from .list_source import ListSource
@@ -41,6 +44,20 @@ class Resource:
             f"{type(self).__name__} belongs to a RybbitClient, which holds connections and a key "
             "and does not pickle: make a client in each process"
         )
+
+    async def _get(
+        self,
+        route: Route,
+        params: Mapping[str, str | int],
+        read: Callable[[Body], T],
+        query: Mapping[str, str] = NOTHING,
+    ) -> T:
+        """What one ``GET`` request answers, as ``read`` reads it."""
+        context, text = self._context, query_string(query)
+        response = await context.router.send(
+            route, "GET", params, query=text, options=context.options
+        )
+        return decode(response, read)
 
     async def _page(
         self,
