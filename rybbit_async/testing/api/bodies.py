@@ -14,7 +14,7 @@ __all__ = ["BodyCache", "body_response", "page_body"]
 _VERBATIM = frozenset(
     {
         *("session_id", "user_id", "identified_user_id", "effective_user_id"),
-        *("session_start", "session_end", "first_seen", "last_seen"),
+        *("session_start", "session_end", "first_seen", "last_seen", "timestamp", "properties"),
     }
 )
 

@@ -13,7 +13,7 @@ from ..filters import (
     parse_filters,
 )
 from ..queries.cache import PageOf
-from ..windows import ZoneError, resolve
+from ..windows import Window, ZoneError, resolve, resolve_dates
 from ..wire import Response, error_response, integer_prefix, json_response
 from .call import Call, ResponseError
 
@@ -24,6 +24,7 @@ __all__ = [
     "internal_error",
     "page_and_limit",
     "parse_int",
+    "wanted_days",
     "whole_number",
     "within",
 ]
@@ -83,6 +84,17 @@ def within(call: Call, failure: str) -> str:
     return call.queries.within(call.site, window)
 
 
+def wanted_days(call: Call, failure: str) -> Window | None:
+    """The window that the dates of the query ask for, whatever its other times. None without dates.
+
+    `failure` is the message of the 500 for a time zone in the wrong case.
+    """
+    try:
+        return resolve_dates(call.query, call.release, call.service.clock())
+    except ZoneError:
+        raise ResponseError(error_response(500, failure)) from None
+
+
 def filters(call: Call, failure: str, *, of_goals: bool = False) -> list[Filter]:
     """The filters of the query. Ends the call with a 500 if they are invalid.
 
@@ -104,10 +116,12 @@ def filters(call: Call, failure: str, *, of_goals: bool = False) -> list[Filter]
     raise ResponseError(response)
 
 
-def condition(call: Call, chosen: list[Filter], within: str, failure: str) -> str:
-    """The SQL condition of these filters."""
+def condition(
+    call: Call, chosen: list[Filter], within: str, failure: str, *, of_events: bool = False
+) -> str:
+    """The SQL condition of these filters. See `condition_of` for `of_events`."""
     try:
-        return condition_of(chosen, call.release, within)
+        return condition_of(chosen, call.release, within, of_events=of_events)
     except UnusableFilterError:
         raise ResponseError(error_response(500, failure)) from None
 

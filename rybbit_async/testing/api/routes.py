@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import attrs
 
 from ..releases import Release
-from . import goals, sessions, users
+from . import events, goals, sessions, users
 from .call import Handler, RecordedRequest
 
 __all__ = ["ENDPOINTS", "Endpoint", "endpoint_of"]
@@ -77,6 +77,10 @@ ENDPOINTS = (
     ),
     Endpoint("GET", "/api/sessions/{site}", "/api/sites/{site}/sessions", sessions.list_sessions),
     Endpoint("GET", "/api/users/{site}", "/api/sites/{site}/users", users.list_users),
+    Endpoint(
+        "GET", "/api/events/names/{site}", "/api/sites/{site}/events/names", events.list_event_names
+    ),
+    Endpoint("GET", "/api/events/{site}", "/api/sites/{site}/events", events.list_events),
 )
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "moment_text",
     "row_of",
     "sources_of",
+    "traits_of",
 ]
 
 # One number orders the events of a group and identifies the row: seconds, then the row.
@@ -47,6 +48,14 @@ def row_of(position: str) -> str:
 def moment_text(seconds: str) -> str:
     """Seconds since 1970 as the API writes them: `2026-11-20 10:15:00`."""
     return f"strftime(make_timestamp(({seconds}) * 1000000), '%Y-%m-%d %H:%M:%S')"
+
+
+def traits_of(site_id: int, source: str) -> str:
+    """The traits of the identified user of an event, as JSON text. NULL if there are none."""
+    return (
+        f"(SELECT traits.traits FROM traits WHERE traits.site_id = {site_id} "
+        f"AND traits.identified_user_id = {source}.identified_user_id)"
+    )
 
 
 def sources_of(names: Iterable[str], overrides: Mapping[str, str]) -> dict[str, str]:
