@@ -90,6 +90,10 @@ class Release:
     event_names_choose_events: bool = False
     """A filter on `event_name` in the list of events chooses events. Otherwise it chooses sessions
     with such an event."""
+    overview_time_series: bool = False
+    """The series of the overview is `overview/time-series`. Otherwise it is `overview-bucketed`."""
+    last_users_counted: bool = False
+    """The users of the overview are the last user of each session. Otherwise they are all users."""
     goal_session_filters: bool = False
     """Goal sessions are filtered. Otherwise `filters` is not even read there."""
     time_series: bool = False
@@ -160,6 +164,7 @@ _RELEASE_2_4 = attrs.evolve(
     user_channel="first",
     failing_session_filters=frozenset(),
     events_cursor=True,
+    last_users_counted=True,
     property_filters=True,
     filter_parameters=BASE_FILTER_PARAMETERS | {"tag"},
     rate_limit="daily",
@@ -186,6 +191,7 @@ _RELEASE_2_7 = attrs.evolve(
     user_filters_on_events=True,
     failing_user_filters=frozenset(),
     event_names_choose_events=True,
+    overview_time_series=True,
     time_series=True,
     ids_in_put_body=False,
     url_ids_ignored=False,

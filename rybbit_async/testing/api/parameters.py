@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 
 from ..filters import (
     Filter,
@@ -22,10 +24,12 @@ __all__ = [
     "crash",
     "filters",
     "internal_error",
+    "invalid_choice",
     "page_and_limit",
     "parse_int",
     "wanted_days",
     "whole_number",
+    "window",
     "within",
 ]
 
@@ -72,16 +76,20 @@ def page_and_limit(call: Call, failed: Response, limit: int) -> PageOf:
     return call.page_of(page, size)
 
 
-def within(call: Call, failure: str) -> str:
-    """The SQL condition of the site and of the window that the query asks for.
+def window(call: Call, failure: str) -> Window:
+    """The window that the query asks for.
 
     `failure` is the message of the 500 for a time zone in the wrong case.
     """
     try:
-        window = resolve(call.query, call.release, call.service.clock())
+        return resolve(call.query, call.release, call.service.clock())
     except ZoneError:
         raise ResponseError(error_response(500, failure)) from None
-    return call.queries.within(call.site, window)
+
+
+def within(call: Call, failure: str) -> str:
+    """The SQL condition of the site and of the window that the query asks for. See `window`."""
+    return call.queries.within(call.site, window(call, failure))
 
 
 def wanted_days(call: Call, failure: str) -> Window | None:
@@ -124,6 +132,14 @@ def condition(
         return condition_of(chosen, call.release, within, of_events=of_events)
     except UnusableFilterError:
         raise ResponseError(error_response(500, failure)) from None
+
+
+def invalid_choice(call: Call, given: str, choices: Iterable[str]) -> Response:
+    """The response to a value that is not one of the choices: it quotes the validator."""
+    if call.release.validation_crashes:
+        return crash()
+    problem = {"received": given, "code": "invalid_enum_value", "options": list(choices)}
+    return internal_error(json.dumps([problem], indent=2))
 
 
 def crash() -> Response:
