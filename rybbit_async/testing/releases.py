@@ -94,6 +94,8 @@ class Release:
     """The series of the overview is `overview/time-series`. Otherwise it is `overview-bucketed`."""
     last_users_counted: bool = False
     """The users of the overview are the last user of each session. Otherwise they are all users."""
+    user_profiles: bool = False
+    """A single user has the first and last origin, a time zone, places, and devices."""
     goal_session_filters: bool = False
     """Goal sessions are filtered. Otherwise `filters` is not even read there."""
     time_series: bool = False
@@ -207,6 +209,7 @@ _RELEASE_2_8 = attrs.evolve(
     session_timezone=True,
     attribution=True,
     events_fixed_order=True,
+    user_profiles=True,
     validation_crashes=True,
     contains_wildcards=False,
     channel_filter="attributed",

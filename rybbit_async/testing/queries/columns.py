@@ -64,16 +64,23 @@ def sources_of(names: Iterable[str], overrides: Mapping[str, str]) -> dict[str, 
 
 
 def columns_query(
-    keys: Sequence[str], computed: Mapping[str, str], sources: Mapping[str, str]
+    keys: Sequence[str],
+    computed: Mapping[str, str],
+    sources: Mapping[str, str],
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """The query that turns the rows of a page into the values of `keys`.
 
     `computed` are expressions on the table `page`. Every other column is read from an event: the
-    one whose row is in the page's column `<source>_row`.
+    one whose row is in the page's column `<source>_row`. `names` are columns of events that are not
+    called like their keys.
     """
+    named = names or {}
     used = sorted({sources[key] for key in keys if key not in computed})
     rows = ", ".join(f"{source}_row" for source in used)
-    selected = ", ".join(computed.get(key) or f"{sources[key]}.{key}" for key in keys)
+    selected = ", ".join(
+        computed.get(key) or f"{sources[key]}.{named.get(key, key)}" for key in keys
+    )
     joins = " ".join(
         f"LEFT JOIN needed AS {source} ON {source}.event_row = page.{source}_row" for source in used
     )
