@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..queries.details import (
+    DEVICE_KEYS,
+    LOCATION_KEYS,
     SESSION_KEYS,
     STEP_KEYS,
     find_session,
@@ -23,11 +25,6 @@ from .call import Call
 
 __all__ = ["get_session", "get_user"]
 
-_DEVICE = (
-    "device_type browser operating_system browser_version operating_system_version "
-    "screen_width screen_height"
-).split()
-_LOCATION = ["country", "region", "city"]
 _NOBODY: dict[str, Any] = {
     "sessions": 0,
     "duration": None,
@@ -97,12 +94,7 @@ def get_user(call: Call) -> Response:
     # Devices are linked when a visitor signs in for the first time, which a store does not record.
     user["linked_devices"] = []
     if call.release.user_profiles:
-        seen = ["sessions", "last_seen"]
         user["vitals"] = None
-        user["locations"] = [
-            plain_object([*_LOCATION, *seen], row) for row in user_locations(*wanted, _LOCATION)
-        ]
-        user["devices"] = [
-            plain_object([*_DEVICE, *seen], row) for row in user_devices(*wanted, _DEVICE)
-        ]
+        user["locations"] = [plain_object(LOCATION_KEYS, row) for row in user_locations(*wanted)]
+        user["devices"] = [plain_object(DEVICE_KEYS, row) for row in user_devices(*wanted)]
     return json_response({"data": user})

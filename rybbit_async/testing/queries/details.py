@@ -12,6 +12,8 @@ from .cache import QueryCache
 from .columns import POSITION, columns_query, moment_text, row_of, traits_of
 
 __all__ = [
+    "DEVICE_KEYS",
+    "LOCATION_KEYS",
     "SESSION_KEYS",
     "STEP_KEYS",
     "find_session",
@@ -31,6 +33,13 @@ STEP_KEYS = (
     "timestamp pathname hostname querystring page_title referrer type event_name props"
 ).split()
 """The keys of each event of a single session in their order."""
+LOCATION_KEYS = "country region city sessions last_seen".split()
+"""The keys of a place of a user in their order."""
+DEVICE_KEYS = (
+    "device_type browser operating_system browser_version operating_system_version "
+    "screen_width screen_height sessions last_seen"
+).split()
+"""The keys of a device of a user in their order."""
 
 _TIME = "'%Y-%m-%d %H:%M:%S'"
 _TIMES = (
@@ -115,23 +124,27 @@ def find_user(
     return rows[0] if rows else None
 
 
-def user_locations(
-    queries: QueryCache, site_id: int, user_id: str, keys: Sequence[str]
+def user_locations(queries: QueryCache, site_id: int, user_id: str) -> list[tuple[Any, ...]]:
+    """The known places of a user, latest first, in the order of `LOCATION_KEYS`."""
+    where = f"{_of_user(site_id, user_id)} AND rtrim(country, chr(0)) <> ''"
+    return _seen(queries, where, LOCATION_KEYS, 3)
+
+
+def user_devices(queries: QueryCache, site_id: int, user_id: str) -> list[tuple[Any, ...]]:
+    """The devices of a user, latest first, in the order of `DEVICE_KEYS`.
+
+    Devices of one type, browser and system are one; its other columns are those seen last.
+    """
+    return _seen(queries, _of_user(site_id, user_id), DEVICE_KEYS, 3)
+
+
+def _seen(
+    queries: QueryCache, where: str, keys: Sequence[str], distinct: int
 ) -> list[tuple[Any, ...]]:
-    """Where a user was, latest first: `keys`, then sessions and `last_seen`. Not unknown places."""
-    return _seen(queries, f"{_of_user(site_id, user_id)} AND rtrim(country, chr(0)) <> ''", keys)
-
-
-def user_devices(
-    queries: QueryCache, site_id: int, user_id: str, keys: Sequence[str]
-) -> list[tuple[Any, ...]]:
-    """What a user came with, latest first: `keys`, then sessions and `last_seen`."""
-    return _seen(queries, _of_user(site_id, user_id), keys)
-
-
-def _seen(queries: QueryCache, where: str, keys: Sequence[str]) -> list[tuple[Any, ...]]:
-    names = ", ".join(keys)
+    """Rows that differ in the first keys, with the other ones' values in the last event of each."""
+    same = ", ".join(keys[:distinct])
+    others = "".join(f", arg_max({key}, {POSITION})" for key in keys[distinct:-2])
     return queries.rows(
-        f"SELECT {names}, count(DISTINCT session_id), strftime(max(timestamp), {_TIME}) AS seen "
-        f"FROM events WHERE {where} GROUP BY {names} ORDER BY seen DESC, {names}"
+        f"SELECT {same}{others}, count(DISTINCT session_id), strftime(max(timestamp), {_TIME}) "
+        f"AS seen FROM events WHERE {where} GROUP BY {same} ORDER BY seen DESC, {same}"
     )
