@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..pages import Report
 from ..parameters.callers import warning_here
@@ -128,7 +128,8 @@ class ManySitesResource(Resource):
                     query,
                     agreed=many.agreed,
                 )
-                one = PagedWalk(source, endpoint.order, many.report, many.options)
+                options = evolve(many.options, thrifty=endpoint.thrifty)
+                one = PagedWalk(source, endpoint.order, many.report, options)
                 rows = one if choose is None else choose(one)
                 site = many.by_key[key]
                 return SubWalk(rows, lambda row: combine(site, row), 1, reach=lambda: one.reach)
