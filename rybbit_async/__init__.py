@@ -21,15 +21,23 @@ from .errors import (
 )
 from .models import (
     ButtonClickGoal,
+    Change,
     CopyGoal,
     EventGoal,
+    EventName,
     FormSubmitGoal,
     Goal,
+    GoalBucket,
+    GoalComparison,
     GoalConfig,
     GoalOfSite,
     GoalResult,
     GoalSession,
+    MetricRow,
+    Organization,
     OutboundGoal,
+    Overview,
+    OverviewBucket,
     PathGoal,
     PropertyFilter,
     RawResponse,
@@ -37,6 +45,7 @@ from .models import (
     SessionDetails,
     SessionEvent,
     SessionOfSite,
+    Site,
     SiteSession,
     User,
     UserDetails,
@@ -45,11 +54,14 @@ from .models import (
 )
 from .pages import Page, PageMeta, Report
 from .parameters.common import CommonParameters
+from .parameters.figures import Bucket
 from .parameters.filters import Filter
 from .parameters.walk import WalkParameters
 from .resources.goal_sessions import GoalSessions
 from .resources.goals import Goals, NotGiven, Order, Sort
+from .resources.overview import SiteOverview
 from .resources.sessions import Sessions, SessionWithEvents
+from .resources.sites import Organizations, Sites
 from .resources.users import Users, UserSort
 from .transport.auth import PasswordLogin
 from .transport.options import Timeout
@@ -70,19 +82,24 @@ __all__ = [
     "Allowance",
     "AuthenticationError",
     "BadRequestError",
+    "Bucket",
     "ButtonClickGoal",
     "ByKey",
     "ByRank",
     "ByTime",
+    "Change",
     "ClientClosedError",
     "CommonParameters",
     "CopyGoal",
     "EndpointNotFoundError",
     "Envelope",
     "EventGoal",
+    "EventName",
     "Filter",
     "FormSubmitGoal",
     "Goal",
+    "GoalBucket",
+    "GoalComparison",
     "GoalConfig",
     "GoalOfSite",
     "GoalResult",
@@ -91,10 +108,15 @@ __all__ = [
     "Goals",
     "IncompleteWalkError",
     "InvalidParameterError",
+    "MetricRow",
     "NotFoundError",
     "NotGiven",
     "Order",
+    "Organization",
+    "Organizations",
     "OutboundGoal",
+    "Overview",
+    "OverviewBucket",
     "Page",
     "PageMeta",
     "Paginator",
@@ -118,7 +140,10 @@ __all__ = [
     "SessionOfSite",
     "SessionWithEvents",
     "Sessions",
+    "Site",
+    "SiteOverview",
     "SiteSession",
+    "Sites",
     "Sort",
     "Stats",
     "Timeout",

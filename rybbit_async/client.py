@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -14,7 +15,7 @@ from attrs import evolve
 from yarl import URL
 
 from .errors import ClientClosedError, InvalidParameterError, NotFoundError
-from .models import RawResponse
+from .models import MetricRow, RawResponse
 from .parameters.checks import (
     check_choice,
     check_int,
@@ -32,9 +33,12 @@ from .resources.capabilities import Capabilities
 from .resources.context import Context
 from .resources.endpoints import PROBE
 from .resources.events import Events
+from .resources.figures import Figures
 from .resources.goals import Goals
+from .resources.overview import SiteOverview
 from .resources.resource import MAX_CONCURRENCY
 from .resources.sessions import Sessions
+from .resources.sites import Organizations, Sites
 from .resources.users import Users
 from .transport.auth import PasswordLogin, Secret
 from .transport.clock import Clock
@@ -110,7 +114,10 @@ class RybbitClient:
 
     events: Events
     goals: Goals
+    organizations: Organizations
+    overview: SiteOverview
     sessions: Sessions
+    sites: Sites
     users: Users
 
     def __init__(
@@ -157,7 +164,7 @@ class RybbitClient:
         self._context = Context(
             router := Router(self._transport, routes, PROBE),
             Capabilities(router, self._transport.server_clock),
-            WalkRegistry(),
+            WalkRegistry(router.check_usable),
             self._transport.timer,
             Options(check_timeout(timeout, Timeout()), check_retry(retry, Retry())),
             check_settled_after(settled_after, SETTLED_AFTER),
@@ -168,7 +175,10 @@ class RybbitClient:
     def _add_resources(self) -> None:
         self.events = Events(self._context)
         self.goals = Goals(self._context)
+        self.organizations = Organizations(self._context)
+        self.overview = SiteOverview(self._context)
         self.sessions = Sessions(self._context)
+        self.sites = Sites(self._context)
         self.users = Users(self._context)
 
     def with_options(
@@ -209,6 +219,34 @@ class RybbitClient:
     def stats(self) -> Stats:
         """What this client has done so far, views and all."""
         return self._transport.stats
+
+    @expand_parameters
+    def metric(
+        self,
+        site: int | str,
+        parameter: str,
+        *,
+        page_size: int = 1000,
+        **walk: Unpack[WalkParameters],
+    ) -> Paginator[MetricRow]:
+        """The values of a parameter and how often they occur, most frequent first.
+
+        Values with one count have no order. If there are more values than ``page_size``, they are
+        read again with one page that has all of them, since servers put values with one count in
+        another order on each page. The pages have no positions.
+
+        Args:
+            site: the site's number, or its identifier of 12 hexadecimal characters.
+            parameter: one of those of filters, such as ``"country"`` or ``"entry_page"``; see
+                ``Filter``.
+            page_size: how many values a request asks for.
+            walk: see ``WalkParameters``.
+        """
+        return Figures(self._context).metric(site, parameter, page_size, walk)
+
+    async def live_users(self, site: int | str, *, minutes: int = 5) -> int:
+        """How many users had an event in the last ``minutes``."""
+        return await Figures(self._context).live_users(site, minutes)
 
     @overload
     async def request(
@@ -385,13 +423,22 @@ class RybbitClient:
     async def close(self) -> None:
         """End every walk and call that is under way, and let go of the connections.
 
-        A session that was passed in stays open. Closing twice does no harm.
+        A session that was passed in stays open. Closing twice does no harm. A client whose event
+        loop does not run any more can be closed in another one.
+
+        Raises:
+            RybbitError: the client belongs to an event loop that runs in another thread.
         """
+        idle = self._transport.http.idle_owner()
         self._transport.refuse_requests()
-        await close_all(
+        closing = close_all(
             self._context.walks.close(ClientClosedError, "the client was closed during this walk"),
             self._transport.close(),
         )
+        if idle is None or idle.is_closed():
+            await closing
+        else:  # the connections can only be closed by the loop that they belong to
+            await asyncio.to_thread(idle.run_until_complete, closing)
 
     async def __aenter__(self) -> Self:
         return self

@@ -21,16 +21,24 @@ __all__ = [
     "GOAL_CONFIGS",
     "ButtonClickGoal",
     "CapturedGoal",
+    "Change",
     "CopyGoal",
     "Event",
     "EventGoal",
+    "EventName",
     "FormSubmitGoal",
     "Goal",
+    "GoalBucket",
+    "GoalComparison",
     "GoalConfig",
     "GoalOfSite",
     "GoalResult",
     "GoalSession",
+    "MetricRow",
+    "Organization",
     "OutboundGoal",
+    "Overview",
+    "OverviewBucket",
     "PathGoal",
     "PropertyFilter",
     "RawResponse",
@@ -38,6 +46,7 @@ __all__ = [
     "SessionDetails",
     "SessionEvent",
     "SessionOfSite",
+    "Site",
     "SiteSession",
     "User",
     "UserDetails",
@@ -605,6 +614,190 @@ class WatchedSession:
     goal: Goal
     session: Session
     settled: bool
+
+
+@frozen(weakref_slot=False)
+class Site:
+    """A site that the key can read.
+
+    Its switches, such as ``blockBots``, are in ``extra``, since every release has others.
+
+    Attributes:
+        site_id: the number of the site.
+        identifier: 12 hexadecimal characters, which every method takes in place of the number.
+            ``None`` among the ``sites`` of an ``Organization``, where servers send only the number.
+        name, domain, type: as they were entered; ``type`` is not sent by every release.
+        created_at, updated_at: aware, in UTC.
+        created_by: the id of the user who created it.
+        organization_id: the id of its organization.
+        public: whether anybody can read it, without a key.
+        sessions_last_24_hours: sent by ``sites.list`` alone.
+    """
+
+    site_id: int = field(metadata=_json_name("siteId"))
+    identifier: str | None = field(default=None, metadata=_json_name("id"))
+    name: str | None = None
+    type: str | None = None
+    domain: str | None = None
+    created_at: datetime | None = field(default=None, metadata=_json_name("createdAt"))
+    updated_at: datetime | None = field(default=None, metadata=_json_name("updatedAt"))
+    created_by: str | None = field(default=None, metadata=_json_name("createdBy"))
+    organization_id: str | None = field(default=None, metadata=_json_name("organizationId"))
+    public: bool | None = None
+    sessions_last_24_hours: int | None = field(
+        default=None, metadata=_json_name("sessionsLast24Hours")
+    )
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class Organization:
+    """An organization that the key belongs to, with its sites.
+
+    Attributes:
+        organization_id: its id, as text.
+        name, slug, logo: as they were entered.
+        created_at: aware, in UTC.
+        role: what the owner of the key is there, such as ``"owner"``.
+        members: as the server sends them; newer releases send none.
+        sites: those that the key can read.
+    """
+
+    organization_id: str = field(metadata=_json_name("id"))
+    name: str | None = None
+    slug: str | None = None
+    logo: str | None = None
+    created_at: datetime | None = field(default=None, metadata=_json_name("createdAt"))
+    role: str | None = None
+    members: tuple[Any, ...] = field(default=(), hash=False)
+    sites: tuple[Site, ...] = ()
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class Overview:
+    """The figures of a site in a window.
+
+    Attributes:
+        sessions: how many there are.
+        pages_per_session: the mean number of page views.
+        bounce_rate: per cent of the sessions that have exactly one page view, 0 to 100.
+        session_duration: the mean length of a session, in seconds.
+        pageviews: how many there are.
+        users: different users; those whom the site named count once since 2.4.
+    """
+
+    sessions: int
+    pages_per_session: float | None = None
+    bounce_rate: float | None = None
+    session_duration: float | None = None
+    pageviews: int | None = None
+    users: int | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class OverviewBucket(Overview):
+    """The figures of a site in one bucket of time: those of ``Overview``, and ``time``.
+
+    Attributes:
+        time: when the bucket begins, aware, in the time zone that was asked for. A week begins on
+            Sunday, and the first bucket may begin before the window.
+    """
+
+    time: datetime = field(kw_only=True)
+
+
+@frozen(weakref_slot=False)
+class MetricRow:
+    """One value of a parameter in a window, and how often it occurs.
+
+    Attributes:
+        value: the value, as text. Servers turn text that looks like a number into a number, as
+            ``Session`` says; text that cannot be told any more is ``None``.
+        count: sessions with the value (events, for ``event_name``).
+        percentage: of the counts of all values, 0 to 100.
+        pageviews: page views with the value; on 2.4 and newer the same as ``count``.
+        pageviews_percentage: of the page views of all values, 0 to 100.
+        bounce_rate: per cent of these sessions that have exactly one page view, 0 to 100.
+        time_on_page_seconds: the mean time; of pages only.
+        pathname: a page with this title; of ``page_title`` only.
+        hostname: of pages only, on 2.4 and newer.
+    """
+
+    value: str | None
+    count: int
+    percentage: float | None = None
+    pageviews: int | None = None
+    pageviews_percentage: float | None = None
+    bounce_rate: float | None = None
+    time_on_page_seconds: float | None = None
+    pathname: str | None = None
+    hostname: str | None = None
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class EventName:
+    """The name of a custom event, and how many of them there are in a window."""
+
+    event_name: str = field(metadata=_json_name("eventName"))
+    count: int
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class GoalBucket:
+    """The conversions of a goal in one bucket of time.
+
+    Attributes:
+        time: when the bucket begins, aware, in the time zone that was asked for. A week begins on
+            Sunday, and the first bucket may begin before the window.
+        goal_id: the goal.
+        conversions: sessions that reached the goal in the bucket.
+        total_sessions: sessions in the bucket. One that lies in two buckets counts in both.
+        conversion_rate: the ratio of the two, 0 to 1.
+    """
+
+    time: datetime
+    goal_id: int
+    conversions: int
+    total_sessions: int
+    conversion_rate: float
+    extra: Mapping[str, Any] = _extra()
+
+
+@frozen(weakref_slot=False)
+class Change:
+    """How a figure differs between two windows.
+
+    Attributes:
+        absolute: the figure of the first window less that of the other one.
+        relative: ``absolute`` as a part of the other figure: 0.5 is half as much again. ``None``
+            where the other figure is 0.
+    """
+
+    absolute: float
+    relative: float | None
+
+
+@frozen(weakref_slot=False)
+class GoalComparison:
+    """A goal in two windows, and what changed from the other one to the first.
+
+    Attributes:
+        goal: with its figures in the first window.
+        other: the same goal with its figures in the other window.
+        conversions: the change of ``total_conversions``.
+        sessions: the change of ``total_sessions``.
+        rate: the change of ``conversion_rate``; ``absolute`` is in points of 0 to 1.
+    """
+
+    goal: Goal
+    other: Goal
+    conversions: Change
+    sessions: Change
+    rate: Change
 
 
 @frozen(weakref_slot=False)

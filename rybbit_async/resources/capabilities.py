@@ -18,7 +18,8 @@ from ..transport.routes import Layout, Route
 from ..transport.routing import Router
 from ..transport.single_flight import SingleFlight
 from ..wire.messages import Response, decode
-from .endpoints import GOAL_SESSIONS, GOALS, USERS
+from .alternatives import Alternatives
+from .endpoints import GOAL_SESSIONS, GOALS, OVERVIEW_BUCKETED, OVERVIEW_SERIES, USERS
 
 __all__ = ["Capabilities"]
 
@@ -41,6 +42,9 @@ class Capabilities:
 
     An answer is remembered until the server contradicts it. ``None`` means that the site does not
     show it, and is not remembered.
+
+    Attributes:
+        overview_series: the route of the overview by time.
     """
 
     def __init__(self, router: Router, clock: ServerClock) -> None:
@@ -49,6 +53,7 @@ class Capabilities:
         self._exact_times = _Finding(router)
         self._goal_session_filters = _Finding(router)
         self._user_search = _Finding(router)
+        self.overview_series = Alternatives(router, OVERVIEW_SERIES, OVERVIEW_BUCKETED)
 
     def now(self) -> datetime:
         """The date and time of day, by the server's clock as far as it is known."""

@@ -12,15 +12,16 @@ from typing import Final, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
-from ..models import Event, Goal, Session, SessionEvent, SiteSession, User
+from ..models import Event, Goal, MetricRow, Session, SessionEvent, SiteSession, User
 from ..pages import Page
 from ..transport.routes import Route
-from ..walks.orders import ByKey, ByTime, Unnamed
+from ..walks.orders import ByCount, ByKey, ByTime, Unnamed
 from ..walks.walk import Order
 from ..wire.json import Body
 from ..wire.page_reader import (
     DATA,
     DATA_CURSOR,
+    DATA_DATA,
     DATA_EVENTS,
     DATA_META,
     DATA_PAGINATION,
@@ -32,13 +33,23 @@ from ..wire.values import MisfitError
 __all__ = [
     "BY_LAST_SEEN",
     "EVENTS",
+    "EVENT_NAMES",
     "GOAL",
     "GOALS",
+    "GOAL_SERIES",
     "GOAL_SESSIONS",
+    "LIVE_USERS",
+    "METRIC",
     "NUMBERED_EVENTS",
+    "ORGANIZATIONS",
+    "ORGANIZATION_SITES",
+    "OVERVIEW",
+    "OVERVIEW_BUCKETED",
+    "OVERVIEW_SERIES",
     "PROBE",
     "SESSION",
     "SESSIONS",
+    "SITE",
     "USER",
     "USERS",
     "ListEndpoint",
@@ -149,5 +160,29 @@ def _read_events(body: Body) -> Page[Event]:
 
 # Servers before 2.4 number the pages of the same list.
 EVENTS: Final = evolve(NUMBERED_EVENTS, read=_read_events)
+EVENT_NAMES: Final = Route("/api/events/names/{site}", "/api/sites/{site}/events/names")
+METRIC: Final = ListEndpoint(
+    "values of {parameter} of site {site}",
+    Route("/api/metric/{site}", "/api/sites/{site}/metric"),
+    page_reader(MetricRow, DATA_DATA),
+    # Servers make numbers of text, so "12" and "012" may both be "12".
+    ByCount(
+        attrgetter("value", "pathname", "hostname"),
+        attrgetter("count", "pageviews", "bounce_rate", "time_on_page_seconds"),
+    ),
+)
+OVERVIEW: Final = Route("/api/overview/{site}", "/api/sites/{site}/overview")
+# A server has one of these two: the first from 2.7 on.
+OVERVIEW_SERIES: Final = Route(None, "/api/sites/{site}/overview/time-series")
+OVERVIEW_BUCKETED: Final = Route(
+    "/api/overview-bucketed/{site}", "/api/sites/{site}/overview-bucketed"
+)
+LIVE_USERS: Final = Route("/api/live-user-count/{site}", "/api/sites/{site}/live-user-count")
+GOAL_SERIES: Final = Route(None, "/api/sites/{site}/goals/time-series")
+SITE: Final = Route("/api/sites/{site}", "/api/sites/{site}")
+ORGANIZATIONS: Final = Route("/api/organizations", "/api/organizations")
+ORGANIZATION_SITES: Final = Route(
+    "/api/organizations/{organization}/sites", "/api/organizations/{organization}/sites"
+)
 # Every release has the list of goals, so it can tell which layout a server has.
 PROBE: Final = GOALS.route

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Final, Literal, Unpack, cast
@@ -15,7 +16,15 @@ from ..errors import (
     NotFoundError,
     ServerError,
 )
-from ..models import GOAL_CONFIGS, Goal, GoalConfig, GoalOfSite, GoalResult
+from ..models import (
+    GOAL_CONFIGS,
+    Goal,
+    GoalBucket,
+    GoalComparison,
+    GoalConfig,
+    GoalOfSite,
+    GoalResult,
+)
 from ..pages import Page
 from ..parameters.checks import (
     check_bool,
@@ -23,10 +32,13 @@ from ..parameters.checks import (
     check_config,
     check_goal,
     check_int,
+    check_many,
     check_name,
     check_site,
+    wrong_type,
 )
-from ..parameters.common import CommonParameters, parse_common
+from ..parameters.common import Common, CommonParameters, parse_common
+from ..parameters.figures import Bucket, check_bucket, with_zone
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
 from ..transport.routing import Router
@@ -37,6 +49,7 @@ from ..wire.json import Body, dump
 from ..wire.messages import Response, decode
 from .context import Context
 from .endpoints import GOAL, GOALS
+from .goal_figures import GoalFigures
 from .goal_sessions import GoalSessions, no_goal
 from .many_sites import ManySitesResource
 
@@ -71,6 +84,7 @@ class Goals(ManySitesResource):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.sessions = GoalSessions(context)
+        self._figures = GoalFigures(context)
         self._ensuring = _ensuring.setdefault(context.router, asyncio.Lock())
 
     # --- reading ------------------------------------------------------------------------------
@@ -171,6 +185,65 @@ class Goals(ManySitesResource):
                     return goal
         raise no_goal(wanted, site)
 
+    # --- figures ------------------------------------------------------------------------------
+
+    @expand_parameters
+    async def series(
+        self,
+        site: int | str,
+        goals: int | Goal | Iterable[int | Goal],
+        *,
+        bucket: Bucket = "hour",
+        compute: bool = False,
+        **common: Unpack[CommonParameters],
+    ) -> builtins.list[GoalBucket]:
+        """The conversions of goals in each bucket of a window, by time and ``goal_id``.
+
+        Every goal has a row for each bucket that has sessions.
+
+        Args:
+            site: the site's number, or its identifier of 12 hexadecimal characters.
+            goals: one or several, by id or as ``Goal``.
+            bucket: ``"minute"``, ``"five_minutes"``, ``"ten_minutes"``, ``"fifteen_minutes"``,
+                ``"hour"``, ``"day"``, ``"week"`` (from Sunday), ``"month"`` or ``"year"``, of local
+                time in ``time_zone``.
+            compute: where the server has no such endpoint (before 2.7), compute the same. Days
+                and longer buckets of a window of dates are exact, and cost a request for each
+                bucket and 100 goals of the site. Others are counted from all sessions of the site
+                and of the goals: a session that converted and lies in several buckets counts in the
+                one that it ended in, and a ``RybbitWarning`` says how many did.
+            common: see ``CommonParameters``.
+
+        Raises:
+            EndpointNotFoundError: the server has no such endpoint, and ``compute`` is false.
+            NotFoundError: a goal is not one of this site's, which has sessions in the window.
+        """
+        one = isinstance(goals, (int, Goal))
+        ids = dict.fromkeys(map(check_goal, [goals] if one else check_many("goals", goals)))
+        key, bucket, parsed = check_site(site), check_bucket(bucket), parse_common(common)
+        compute = check_bool("compute", compute)
+        if not ids:
+            return []
+        return await self._figures.series(key, [*ids], bucket, with_zone(parsed), compute=compute)
+
+    async def compare(
+        self, site: int | str, window: CommonParameters, other: CommonParameters
+    ) -> builtins.list[GoalComparison]:
+        """Each goal of a site in two windows, with the change from ``other`` to ``window``.
+
+        A goal that is created or deleted meanwhile may be left out.
+
+        Args:
+            site: the site's number, or its identifier of 12 hexadecimal characters.
+            window, other: such as ``CommonParameters(start_date="2024-02-01",
+                end_date="2024-02-29")``, each with filters of its own if you like.
+        """
+        key, windows = check_site(site), {"window": window, "other": other}
+        for name, one in windows.items():
+            if not isinstance(one, Mapping):
+                raise wrong_type(name, one, "CommonParameters, or another dict of their names")
+        return await self._figures.compare(key, _window(**window), _window(**other))
+
     # --- writing ------------------------------------------------------------------------------
 
     async def create(
@@ -211,6 +284,7 @@ class Goals(ManySitesResource):
         """
         check_config(config)
         check_name(name)
+        self._context.router.check_usable()
         async with self._ensuring:
             found = await self._find(site, config, name)
             if found is not None:
@@ -287,6 +361,10 @@ class Goals(ManySitesResource):
         params: Mapping[str, str | int] = {"site": site, "goal": goal}
         router, options = self._context.router, self._context.options
         return await router.send(GOAL, method, params, body=body, options=options)
+
+
+def _window(**common: Unpack[CommonParameters]) -> Common:
+    return parse_common(common)
 
 
 def _sorting(sort: object, order: object) -> dict[str, str]:

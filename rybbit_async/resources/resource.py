@@ -11,13 +11,16 @@ from attrs import evolve
 
 from ..pages import Page, Report
 from ..parameters.callers import warning_here
-from ..parameters.checks import check_bool, check_int, check_seconds
+from ..parameters.checks import check_bool, check_int, check_seconds, query_string
 from ..parameters.common import Common, CommonParameters, parse_common
 from ..parameters.walk import WALK_DEFAULTS, WalkParameters
+from ..transport.routes import Route
 from ..walks.options import WalkOptions
 from ..walks.paginator import Paginator
 from ..walks.walk import Order, PagedWalk, PageRequest, Position, ResizableWalk, Walk
 from ..walks.watch import Poller, Watch
+from ..wire.json import Body
+from ..wire.messages import decode
 from .context import Context
 from .endpoints import ListEndpoint
 from .list_source import ListSource
@@ -42,6 +45,20 @@ class Resource:
             "and does not pickle: make a client in each process"
         )
 
+    async def _get(
+        self,
+        route: Route,
+        params: Mapping[str, str | int],
+        read: Callable[[Body], T],
+        query: Mapping[str, str] = NOTHING,
+    ) -> T:
+        """What one ``GET`` request answers, as ``read`` reads it."""
+        context, text = self._context, query_string(query)
+        response = await context.router.send(
+            route, "GET", params, query=text, options=context.options
+        )
+        return decode(response, read)
+
     async def _page(
         self,
         endpoint: ListEndpoint[T],
@@ -55,6 +72,7 @@ class Resource:
         before: Callable[[], Awaitable[None]] | None = None,
     ) -> Page[T]:
         """One page of a list."""
+        self._context.router.check_usable()
         parsed = parse_common(common)
         size = check_int(endpoint.size_parameter, size, maximum=endpoint.max_page_size)
         request = PageRequest(check_int("page", page), size)

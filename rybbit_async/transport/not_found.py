@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Final, TypeGuard, TypeVar
 
 from ..errors import APIStatusError, EndpointNotFoundError, NotFoundError
@@ -18,7 +19,7 @@ __all__ = [
     "with_hint",
 ]
 
-_E = TypeVar("_E", bound=NotFoundError)
+_E = TypeVar("_E", bound=APIStatusError)
 
 CHECK_BASE_URL: Final = "The server knows neither layout of the API: check base_url"
 NOT_HERE: Final = "The release of this server does not have the endpoint"
@@ -38,8 +39,13 @@ def endpoint_not_found(
         route: the template of the path.
         hint: a sentence without its full stop.
     """
-    found = EndpointNotFoundError(f"{error}. {hint}", route=route, **_fields(error))
-    return _copy_state(error, found)
+    names = ("status", "message", "method", "url", "body", "details", "retry_after")
+    fields: dict[str, Any] = {name: getattr(error, name) for name in names}
+    found = EndpointNotFoundError(f"{error}. {hint}", route=route, **fields)
+    found.repeated = error.repeated
+    for note in getattr(error, "__notes__", ()):
+        found.add_note(note)
+    return found
 
 
 def is_unknown_route(error: NotFoundError) -> bool:
@@ -60,18 +66,8 @@ def is_from_api(error: APIStatusError) -> bool:
     return error.status < 500 and error.body.lstrip().startswith("{")
 
 
-def with_hint(error: NotFoundError, hint: str) -> NotFoundError:
+def with_hint(error: _E, hint: str) -> _E:
     """``error`` with a further sentence, given without its full stop."""
-    return _copy_state(error, NotFoundError(f"{error}. {hint}", **_fields(error)))
-
-
-def _fields(error: NotFoundError) -> dict[str, Any]:
-    names = ("status", "message", "method", "url", "body", "details", "retry_after")
-    return {name: getattr(error, name) for name in names}
-
-
-def _copy_state(error: NotFoundError, other: _E) -> _E:
-    other.repeated = error.repeated
-    for note in getattr(error, "__notes__", ()):
-        other.add_note(note)
-    return other
+    longer = copy(error)
+    longer.args = (f"{error}. {hint}",)
+    return longer

@@ -68,6 +68,14 @@ class Router:
         """What is known of the server's limits."""
         return self._transport.rate_limit
 
+    def check_usable(self) -> None:
+        """Refuse to be used where that would not work: see ``Http.check_usable``.
+
+        Whatever waits before a request is sent has to check this first, since locks and events
+        belong to one event loop.
+        """
+        self._transport.http.check_usable()
+
     async def send(
         self,
         route: Route,
@@ -90,6 +98,7 @@ class Router:
             InvalidParameterError: a parameter of the path is missing or cannot be sent.
             APIStatusError, APIConnectionError, ClientClosedError: see ``Transport.send``.
         """
+        self.check_usable()
         call = _Call(self._transport, route, method, params, query, body, options)
         if route.is_common:
             return await self._send_common(call)

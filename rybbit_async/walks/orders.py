@@ -26,7 +26,7 @@ from .reconcile.settled import SettledTimeline
 from .reconcile.unnamed import UnnamedTimeline
 from .walk import Order, Position, Source
 
-__all__ = ["ByKey", "ByRank", "ByTime", "Unnamed"]
+__all__ = ["ByCount", "ByKey", "ByRank", "ByTime", "Unnamed"]
 
 T = TypeVar("T")
 Time = TypeVar("Time", datetime, datetime | None)
@@ -159,6 +159,34 @@ class ByRank(Order[T], Generic[T]):
             None if completed_by is None else completion,
         )
         return RankedHead(walk)
+
+
+@frozen
+class ByCount(Order[T], Generic[T]):
+    """A list of figures, by their counts: read as ``ByRank`` says, on one page where that can be.
+
+    Several rows may be about the same thing, as far as the server says what they are about. While
+    nothing changes, they are told apart by their figures.
+
+    Attributes:
+        about: what a row is about.
+        figures: its figures.
+    """
+
+    about: Callable[[T], Hashable]
+    figures: Callable[[T], Hashable]
+
+    def reconciler(
+        self, source: Source[T], report: Report, options: WalkOptions, position: Position | None
+    ) -> Reconciler[T]:
+        """See ``Order``."""
+        about, figures = self.about, self.figures
+
+        def identity(row: T) -> Hashable:
+            return about(row), figures(row)
+
+        rank = ByRank(identity if source.settled else about, largest_page=100_000)
+        return rank.reconciler(source, report, options, position)
 
 
 @frozen

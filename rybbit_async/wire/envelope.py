@@ -11,8 +11,8 @@ from ..pages import Page, PageMeta
 from .values import MisfitError, to_bool, to_int
 
 __all__ = [
-    "DATA", "DATA_CURSOR", "DATA_EVENTS", "DATA_META", "DATA_PAGINATION", "DATA_TOTAL_COUNT",
-    "Envelope",
+    "DATA", "DATA_CURSOR", "DATA_DATA", "DATA_EVENTS", "DATA_META", "DATA_PAGINATION",
+    "DATA_TOTAL_COUNT", "Envelope",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -94,6 +94,8 @@ DATA_META: Final = Envelope(
 """``{"data": [...], "meta": {"total", "page", "pageSize", "totalPages"}}``"""
 DATA_CURSOR: Final = Envelope(has_more="cursor.hasMore")
 """``{"data": [...], "cursor": {"hasMore", "oldestTimestamp"}}``"""
+DATA_DATA: Final = Envelope(rows="data.data", total="data.totalCount")
+"""``{"data": {"data": [...], "totalCount"}}``"""
 DATA_EVENTS: Final = Envelope(
     rows="data.events", total="data.pagination.total", page_size="data.pagination.limit"
 )

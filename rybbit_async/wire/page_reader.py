@@ -10,6 +10,7 @@ from .converter import structure
 from .envelope import (
     DATA,
     DATA_CURSOR,
+    DATA_DATA,
     DATA_EVENTS,
     DATA_META,
     DATA_PAGINATION,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DATA",
     "DATA_CURSOR",
+    "DATA_DATA",
     "DATA_EVENTS",
     "DATA_META",
     "DATA_PAGINATION",

@@ -33,6 +33,23 @@ class Fingerprints(Generic[T]):
                 fresh.append(row)
         return fresh
 
+    def unseen_on(self, page: Sequence[T]) -> list[T]:
+        """The same for the rows of one page. Equal rows on a page are different rows.
+
+        So there are as many rows of each kind as there were on the page that had most of them.
+        """
+        identity, seen = self._identity, self._seen
+        times: dict[int, int] = {}
+        fresh: list[T] = []
+        for row in page:
+            kind = hash(identity(row))
+            number = times[kind] = times.get(kind, 0) + 1
+            fingerprint = kind if number == 1 else hash((kind, number))
+            if fingerprint not in seen:
+                seen.add(fingerprint)
+                fresh.append(row)
+        return fresh
+
 
 def mark(identity: Hashable) -> str:
     """A fingerprint that is the same in every process, so that a position can hold it."""

@@ -99,7 +99,7 @@ class RankedHead(Reconciler[T], Generic[T]):
         """See ``Reconciler``."""
         if page.page.meta is not None:
             self._totals.add(page.page.meta.total)
-        fresh = self._walk.seen.unseen(page.rows)
+        fresh = self._walk.seen.unseen_on(page.rows)
         self._walk.report.duplicates += len(page.rows) - len(fresh)
         return fresh
 
@@ -134,8 +134,8 @@ class _RankedPass(Reconciler[T], Generic[T]):
             self._totals.add(page.page.meta.total)
         self._pages += bool(rows)
         self._rows += len(rows)
-        walk.report.duplicates += len(rows) - len(self._keys.unseen(rows))
-        fresh = walk.seen.unseen(rows)
+        walk.report.duplicates += len(rows) - len(self._keys.unseen_on(rows))
+        fresh = walk.seen.unseen_on(rows)
         self._added += len(fresh)
         walk.late += len(fresh) if self._number > 1 else 0
         # Pages may bring nothing new for long, but a list of that size ends at some point.
