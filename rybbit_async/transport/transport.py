@@ -16,9 +16,11 @@ from .auth import ApiKey, Credentials, NoAuth, PasswordLogin
 from .clock import Clock, ServerClock, Timer
 from .hints import Hints
 from .http import Http, HttpOptions
+from .key_function import KeyFunction
 from .options import Options
 from .pacing import RateLimit, RateLimitStatus
 from .redaction import without_secrets
+from .renewal import Renewal
 from .retry import RetryBudget, may_have_arrived
 from .sign_in import SIGN_IN, SignIn
 from .turns import Turns
@@ -54,7 +56,7 @@ class Transport:
     def __init__(
         self,
         base_url: str,
-        auth: ApiKey | NoAuth | PasswordLogin,
+        auth: ApiKey | KeyFunction | NoAuth | PasswordLogin,
         *,
         session: aiohttp.ClientSession | None,
         options: HttpOptions,
@@ -133,9 +135,9 @@ class Transport:
     async def _authorised(self, call: _Call) -> Response:
         """One attempt, with credentials that are valid as far as is known."""
         auth = self._auth
-        if isinstance(auth, SignIn):
+        if isinstance(auth, Renewal):
             return await auth.attempt(
-                call.request, call.options, lambda session: self._attempt(call, session)
+                call.request, call.options, lambda current: self._attempt(call, current)
             )
         return await self._attempt(call, auth)
 
@@ -195,8 +197,8 @@ class Transport:
         try:
             await self.http.close()
         finally:
-            if isinstance(self._auth, SignIn):
-                await self._auth.settle()
+            if isinstance(self._auth, Renewal):
+                await self._auth.close()
 
 
 @define
