@@ -304,9 +304,7 @@ def _zones() -> frozenset[str]:
 def _zone_name(value: object) -> str:
     name = _name_of(value) if isinstance(value, tzinfo) else plain(value)
     if not isinstance(name, str):
-        expected = (
-            'str (an IANA time zone such as "Europe/Berlin") or a ZoneInfo that has such a key'
-        )
+        expected = 'str (an IANA time zone such as "Europe/Berlin") or ZoneInfo'
         raise wrong_type("time_zone", value, expected)
     if name == "UTC" or name in _zones():
         return name

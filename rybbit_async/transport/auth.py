@@ -110,7 +110,7 @@ def check_bare(name: str, value: str, variable: str) -> None:
         InvalidParameterError: it is in quotes, or begins with the name of the variable and ``=``.
             The message does not show it.
     """
-    bare = value.strip()
+    bare = Secret(value.strip())
     if bare and (bare[0] in _QUOTES or bare[-1] in _QUOTES):
         raise InvalidParameterError(f"{name} must not be in quotes")
     if re.match(rf"(?:export\s+)?{variable}\s*=", bare):

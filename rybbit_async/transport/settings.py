@@ -159,7 +159,8 @@ def check_base_url(base_url: object, allow_http: bool) -> str:
         url = URL(base_url)  # encodes the host, too: xn--mnchen-3ya.example
         url.port  # noqa: B018  # raises ValueError for an invalid port
     except ValueError as error:
-        raise InvalidParameterError(f"{allowed} ({error})") from None
+        reason = "" if secret else f" ({error})"
+        raise InvalidParameterError(f"{allowed}{reason}") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise InvalidParameterError(f"{allowed}{got}")
     if url.user or url.password or "@" in url.raw_authority:

@@ -64,11 +64,13 @@ def check_structurable(name: str, kind: Any) -> None:
     Raises:
         InvalidParameterError: cattrs does not support it.
     """
+    must = f"be a type that JSON can be structured into ({_STRUCTURABLE})"
+    if kind in (bytes, bytearray):  # cattrs would make bytes of a number or a list
+        raise invalid(name, kind, must, " (RawResponse has the bytes of the body)")
     try:
         _converter().get_structure_hook(kind)
     except Exception as error:  # there is one for each way in which a type can be wrong
         problem = str(error).partition(". ")[0]  # what follows is advice for users of cattrs
-        must = f"be a type that JSON can be structured into ({_STRUCTURABLE})"
         raise invalid(name, kind, must, f" ({problem})") from None
 
 

@@ -226,7 +226,7 @@ class Unknown:
 
 
 @pytest.mark.parametrize(
-    "kind", [5, "Point", object, print, [Point], Unknown, Vague, list[Unknown]]
+    "kind", [5, "Point", object, print, [Point], Unknown, Vague, list[Unknown], bytes]
 )
 async def test_types_that_nothing_can_be_structured_into(
     serve: Serve, connect: Connect, kind: Any
@@ -263,7 +263,7 @@ class Moody:
         raise RuntimeError(self.version)
 
 
-@pytest.mark.parametrize("kind", [Moody, Literal[1], Colour, list[Moody], bytes])
+@pytest.mark.parametrize("kind", [Moody, Literal[1], Colour, list[Moody]])
 async def test_a_type_that_refuses_the_response(serve: Serve, connect: Connect, kind: Any) -> None:
     server = await serve("2.8")
     server.inject(faults.Status(200, {"version": "v" * 5000}))
