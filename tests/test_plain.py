@@ -13,7 +13,7 @@ from rybbit_async.plain import comparable, index_of, plain, plain_float
 from .stand_ins import Int64, NumpyBool, NumpyFloat
 
 
-class Text(str, enum.Enum):
+class Text(str, enum.Enum):  # noqa: UP042  # the kind whose text is its name
     A = "a"
 
 
@@ -61,9 +61,7 @@ def test_what_a_value_stands_for(value: Any, meant: Any) -> None:
     assert f"{found}" == f"{meant}"
 
 
-@pytest.mark.parametrize(
-    "value", [None, b"a", [1], {"a": 1}, Decimal(1), object(), 1j, int], ids=str
-)
+@pytest.mark.parametrize("value", [None, b"a", [1], {"a": 1}, Decimal(1), 1j, int], ids=str)
 def test_what_stands_for_itself(value: Any) -> None:
     assert plain(value) is value
 

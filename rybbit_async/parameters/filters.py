@@ -103,15 +103,15 @@ def _values(value: Any) -> tuple[Any, ...]:
 
 
 def _parameter(value: str) -> str:
-    return check_choice("Filter.parameter", value, FILTER_PARAMETERS, _PARAMETER_WORDS)
+    return check_choice("Filter.parameter", value, FILTER_PARAMETERS, PARAMETER_WORDS)
 
 
 def _type(value: str) -> str:
-    return check_choice("Filter.type", value, FILTER_TYPES, _TYPE_WORDS)
+    return check_choice("Filter.type", value, FILTER_TYPES, TYPE_WORDS)
 
 
 # What other programs call them. In lower case.
-_PARAMETER_WORDS: Final = {
+PARAMETER_WORDS: Final = {
     **dict.fromkeys(("url", "page", "path"), ("pathname",)),
     "os": ("operating_system",),
     "source": ("utm_source",),
@@ -120,7 +120,7 @@ _PARAMETER_WORDS: Final = {
     "latitude": ("lat",),
     "longitude": ("lon",),
 }
-_TYPE_WORDS: Final = {
+TYPE_WORDS: Final = {
     **dict.fromkeys(("=", "==", "is", "in"), ("equals",)),
     **dict.fromkeys(("!=", "<>", "ne", "neq", "not", "is_not", "not_in"), ("not_equals",)),
     **dict.fromkeys((">", "gt"), ("greater_than",)),

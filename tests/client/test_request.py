@@ -22,6 +22,7 @@ from rybbit_async.testing import Store, faults
 from .conftest import Connect, Serve
 from .helpers import (
     World,
+    body_of,
     writes,
 )
 
@@ -214,6 +215,32 @@ async def test_bodies_that_are_refused(serve: Serve, connect: Connect, value: An
     with pytest.raises(InvalidParameterError, match=r"^json must be a value that JSON can"):
         await connect(server).request("POST", "/api/sites/1/goals", json=value)
     assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"a": ["\ud800"]}, "no lone surrogates"),
+        ({"\udfff": 1}, "no lone surrogates"),
+        ({"a": "\0"}, "without NUL characters"),
+        ({"\\\\\0": 1}, "without NUL characters"),
+    ],
+)
+async def test_text_that_no_server_can_store(
+    serve: Serve, connect: Connect, value: Any, text: str
+) -> None:
+    server = await serve("2.8")
+    with pytest.raises(InvalidParameterError, match=rf"^json must have text .*{text}.*, got {{"):
+        await connect(server).request("POST", "/api/sites/1/goals", json=value)
+    assert not server.requests
+
+
+async def test_text_that_only_looks_like_that(serve: Serve, connect: Connect) -> None:
+    server = await serve("2.8")
+    server.inject(faults.Status(200, {}))
+    body = {"a": "\\u0000", "\\\\u0000": "\\ud800", "b": "\N{PILE OF POO} ключ"}
+    await connect(server).request("POST", "/api/sites/1/goals", json=body)
+    assert body_of(server.requests[-1]) == body
 
 
 @frozen
