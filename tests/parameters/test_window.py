@@ -195,8 +195,8 @@ def test_a_misspelt_zone_is_corrected(wrong: str, right: str) -> None:
 
 def test_a_zone_that_the_machine_may_lack() -> None:
     assert error_of(query, time_zone="Europe/Kyjiv").endswith(
-        ", got 'Europe/Kyjiv' (did you mean 'Europe/Kyiv'?). If it is spelt right, the time zone data "
-        "of this machine is too old for it: python -m pip install -U tzdata"
+        ", got 'Europe/Kyjiv' (did you mean 'Europe/Kyiv'?). If it is spelt right, the time zone "
+        "data of this machine is too old for it: python -m pip install -U tzdata"
     )
     for other in ("Mars/Base", "Europe", "europe/kyjiv", "Europe/Ky jiv"):  # no zone is so written
         assert "tzdata" not in error_of(query, time_zone=other)
