@@ -227,7 +227,7 @@ class OtherDate(date):
         (UTC, "UTC"),
         (UnnamedUTC(), "UTC"),
     ],
-    ids=repr,
+    ids=["ZoneInfo", "ZoneInfo of UTC", "pytz", "UTC", "dateutil"],
 )
 async def test_time_zones_and_dates_of_other_classes(
     serve: Serve, connect: Connect, zone: tzinfo, name: str
