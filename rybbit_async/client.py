@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from ssl import SSLContext
 from types import TracebackType
@@ -26,6 +26,7 @@ from .parameters.checks import (
     type_name,
 )
 from .parameters.window import SETTLED_AFTER, check_settled_after
+from .plain import plain, plain_text
 from .resources.capabilities import Capabilities
 from .resources.context import Context
 from .resources.endpoints import PROBE
@@ -33,7 +34,7 @@ from .resources.goals import Goals
 from .resources.resource import MAX_CONCURRENCY
 from .resources.sessions import Sessions
 from .resources.users import Users
-from .transport.auth import PasswordLogin, Secret
+from .transport.auth import PasswordLogin, hidden
 from .transport.clock import Clock
 from .transport.http import HttpOptions
 from .transport.not_found import endpoint_not_found, is_unknown_route
@@ -75,6 +76,10 @@ class RybbitClient:
 
     Args:
         api_key: a key; ``RYBBIT_API_KEY`` if not given. Without either, public sites can be read.
+            Or a function without arguments that returns one, or an awaitable of one, so that a key
+            can be replaced: it is called before the first request, and again when a request is
+            answered 401 or 403, which is sent once more if the key is another one then. What it
+            raises is raised by the request. It is not limited by ``timeout``.
         auth: ``PasswordLogin(email, password)`` in place of a key: servers before 2.7 let a key
             only read.
         base_url: the server's address, without ``/api``; ``RYBBIT_BASE_URL`` if not given, else
@@ -109,7 +114,7 @@ class RybbitClient:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | Callable[[], str | Awaitable[str]] | None = None,
         *,
         auth: PasswordLogin | None = None,
         base_url: str | None = None,
@@ -129,9 +134,7 @@ class RybbitClient:
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_http: bool = False,
     ) -> None:
-        if isinstance(api_key, str):  # what fails below has it in the locals of its traceback
-            api_key = Secret(api_key)
-        check_choice("routes", routes, ("auto", "goals", "sites"))
+        api_key = hidden(api_key)  # what fails below has it in the locals of its traceback
         self._transport = Transport(
             check_base_url(base_url, allow_http),
             check_credentials(api_key, auth),
@@ -149,7 +152,9 @@ class RybbitClient:
             clock=Clock(),
         )
         self._context = Context(
-            router := Router(self._transport, routes, PROBE),
+            router := Router(
+                self._transport, check_choice("routes", routes, ("auto", "goals", "sites")), PROBE
+            ),
             Capabilities(router, self._transport.server_clock),
             WalkRegistry(router.check_usable),
             Options(check_timeout(timeout, Timeout()), check_retry(retry, Retry())),
@@ -258,7 +263,7 @@ class RybbitClient:
         if cast_to not in (None, RawResponse):
             check_structurable("cast_to", cast_to)
         if isinstance(method, str):
-            method = str.upper(method)
+            method = plain_text(method).upper()
         route = check_template(path)
         request = Request(
             check_choice("method", method, _METHODS),
@@ -341,11 +346,12 @@ def _path_params(template: str, params: Mapping[str, str | int] | None) -> Mappi
         raise InvalidParameterError(
             f"path_params must be a mapping of names to values, got {type_name(params)}"
         )
-    unknown = [name for name in params if name not in parameters_of(template)]
+    given = {plain(name): value for name, value in params.items()}
+    unknown = [name for name in given if name not in parameters_of(template)]
     if unknown:
         must = f"contain only names that {template} has in braces"
         raise invalid("path_params", unknown[0], must)
-    return params
+    return given
 
 
 def _plain(headers: Any) -> Mapping[str, str]:
@@ -376,6 +382,7 @@ def _params(params: object) -> dict[str, str]:
 
 
 def _query_text(name: str, value: object) -> str:
+    value = plain(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -388,4 +395,4 @@ def _query_text(name: str, value: object) -> str:
         )
     if not math.isfinite(value):
         raise invalid(name, value, "be a finite number")
-    return float.__repr__(value)
+    return repr(value)

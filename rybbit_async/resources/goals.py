@@ -31,7 +31,7 @@ from ..parameters.walk import WalkParameters
 from ..transport.routing import Router
 from ..walks.orders import ByKey
 from ..walks.paginator import Paginator
-from ..wire.converter import config_to_wire, structure
+from ..wire.converter import config_to_wire, same_config, structure
 from ..wire.json import Body, dump
 from ..wire.messages import Response, decode
 from .context import Context
@@ -201,11 +201,10 @@ class Goals(Resource):
                 return GoalResult(True, found.goal_id)
 
     async def _find(self, site: int | str, config: GoalConfig, name: str | None) -> Goal | None:
-        wire = config_to_wire(config)
         async with self.iter(site) as goals:
             async for goal in goals:
-                same = type(goal.config) is type(config) and config_to_wire(goal.config) == wire
-                if same and (name is None or goal.name == name):
+                same_name = name is None or goal.name == name
+                if same_name and same_config(goal.config, config):
                     return goal
         return None
 
