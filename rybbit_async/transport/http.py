@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+import weakref
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError, TransferEncodingError
 from attrs import field, frozen
 from yarl import URL
 
-from ..errors import APIResponseError, APIStatusError, ClientClosedError
+from ..errors import APIResponseError, APIStatusError, ClientClosedError, RybbitError
 from ..version import __version__
 from ..wire.json import Body
 from ..wire.messages import CLIP, Redact, Request, Response
 from .affinity import Affinity
 from .auth import Secret
 from .clock import closed_error
-from .connection_errors import connection_error, forget_frames, public_cause
+from .connection_errors import connection_error, public_cause, response_error
+from .encodings import Decoder, accept_encoding, decoder_for
 from .options import Timeout
 from .single_attempt import ConnectionDroppedError, SingleAttemptMiddleware
+from .unreadable import MAX_HEADER_BYTES, MAX_HEADERS, UnreadableError, reason_of
 
 __all__ = ["Http", "HttpOptions"]
 
@@ -42,6 +48,8 @@ class HttpOptions:
         max_depth: how deeply the lists and objects of a body may be nested.
         headers: additional headers for every request.
         proxy, ssl, trace_configs: passed to aiohttp.
+        unused_proxy: the name of the environment variable that names a proxy for the server, if it
+            is not used.
     """
 
     max_connections: int
@@ -51,6 +59,7 @@ class HttpOptions:
     proxy: URL | None = field(repr=False)
     ssl: Any
     trace_configs: Sequence[aiohttp.TraceConfig]
+    unused_proxy: str | None = None
 
 
 class Http:
@@ -81,12 +90,10 @@ class Http:
         self._owns_session = session is None
         self._options = options
         self._redact = redact
-        self._headers: Mapping[str, str] = {
-            "Accept": "application/json",
-            "User-Agent": f"rybbit_async/{__version__}",
-            **options.headers,
-        }
+        self._headers = _headers(options.headers)
         self._middleware = SingleAttemptMiddleware({})
+        self._watched = _Watched()
+        self._unclosed: weakref.finalize[[str, aiohttp.ClientSession], Http] | None = None
         self._slots = asyncio.Semaphore(options.max_connections)
         self._in_flight: set[asyncio.Timeout] = set()
         self._idle: asyncio.Event | None = None
@@ -116,7 +123,7 @@ class Http:
 
         Raises:
             APIConnectionError: no response arrived.
-            APIResponseError: the body is too large.
+            APIResponseError: the response cannot be read, or its body is too large.
             APIStatusError: a redirect that is not followed.
             ClientClosedError: the client was closed.
         """
@@ -124,10 +131,10 @@ class Http:
             self.check_usable()
             url = Secret(self.base_url + request.target)
             response = await self._send(request, url, credentials, timeout)
-            for _ in range(MAX_REDIRECTS):
+            for followed in range(MAX_REDIRECTS + 1):
                 if not 300 <= response.status < 400:
                     break
-                url = self._redirected(response, url)
+                url = self._redirected(response, url, followed)
                 response = await self._send(request, url, credentials, timeout)
         return response
 
@@ -136,6 +143,8 @@ class Http:
     ) -> Response:
         shown = self._redact(url)  # a redirect may lead to anywhere
         scope = asyncio.timeout(timeout.total)
+        failure: RybbitError
+        cause: OSError | None = None
         try:
             async with scope:
                 self._in_flight.add(scope)
@@ -143,23 +152,33 @@ class Http:
         except asyncio.CancelledError:
             # aiohttp cancels everyone who waits for a connection of a session that is closed.
             task = asyncio.current_task()
-            if self.closed and task is not None and not task.cancelling():
-                raise closed_error() from None
-            raise
-        except (aiohttp.ClientError, OSError, TimeoutError, ConnectionDroppedError) as error:
-            forget_frames(error)
-            if self.closed:
-                raise closed_error() from None
-            raise connection_error(error, request, shown, timeout, self._redact) from public_cause(
-                error, self._redact
-            )
+            if not self.closed or task is None or task.cancelling():
+                raise
+            failure = closed_error()
         except APIResponseError as error:
-            forget_frames(error)  # they contain aiohttp's response, whose repr shows the headers
-            raise error from None
+            failure = error
+            error.__traceback__ = None  # aiohttp's response is in it, whose repr shows the headers
+        except UnreadableError as error:
+            failure = response_error(error, request, shown)
+        except (
+            aiohttp.ClientError,
+            HttpProcessingError,
+            OSError,
+            TimeoutError,
+            ConnectionDroppedError,
+        ) as error:
+            failure = connection_error(
+                error, request, shown, timeout, self._redact, self._options.unused_proxy
+            )
+            cause = public_cause(error, self._redact)
         finally:
             self._in_flight.discard(scope)
             if not self._in_flight and self._idle is not None:
                 self._idle.set()
+        if self.closed:
+            failure, cause = closed_error(), None
+        # Out here, the exception of aiohttp is not its context: it may show parts of the response.
+        raise failure from cause
 
     async def _receive(
         self,
@@ -173,7 +192,9 @@ class Http:
         if request.body is not None:
             headers = {**headers, "Content-Type": "application/json"}
         if self._middleware.credentials is not credentials:  # they seldom change
-            self._middleware = SingleAttemptMiddleware(credentials)
+            # With trust_env, aiohttp takes credentials for the server from the file .netrc.
+            netrc = session.trust_env and "Authorization" not in session.headers
+            self._middleware = SingleAttemptMiddleware(credentials, ignores_netrc=netrc)
         # The middlewares of a session that was passed in come after ours, which has to see the
         # errors that reach aiohttp's own retries.
         middlewares = (self._middleware, *getattr(session, "_middlewares", ()))
@@ -190,57 +211,108 @@ class Http:
             middlewares=middlewares,
             proxy=options.proxy,
             ssl=options.ssl,
+            auto_decompress=False,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
         ) as response:
+            body, unreadable = b"", ""
+            try:
+                body = await self._read(response, request, shown)
+            except UnreadableError as error:
+                if 200 <= response.status < 300:
+                    error.status = response.status
+                    raise
+                unreadable = f"the body cannot be read: {error}"  # but the status says enough
             return Response(
                 request,
                 shown,
                 response.status,
                 response.headers,
-                Body(await self._read(response, request, shown), options.max_depth),
+                Body(body, options.max_depth),
                 response.headers.getall("Set-Cookie", []),
                 self._redact,
+                unreadable,
             )
 
     async def _read(self, response: aiohttp.ClientResponse, request: Request, url: str) -> bytes:
-        maximum, size, chunks = self._options.max_response_bytes, 0, list[bytes]()
-        is_plain = response.headers.get("Content-Encoding") is None
-        if is_plain and 0 < (response.content_length or 0) <= min(maximum, READ_AT_ONCE):
+        """The body, decoded.
+
+        Raises:
+            APIResponseError: it is too large.
+            UnreadableError: it cannot be read.
+            aiohttp.ClientError: the connection was lost.
+        """
+        maximum, size, pieces = self._options.max_response_bytes, 0, list[bytes]()
+        encoding = ", ".join(response.headers.getall("Content-Encoding", []))
+        if not encoding and 0 < (response.content_length or 0) <= min(maximum, READ_AT_ONCE):
             body = await response.read()  # faster, and its size is known
             self.received += len(body)
             return body
-        async for chunk in response.content.iter_any():
-            size += len(chunk)
-            chunks.append(chunk)
-            if size > maximum:
-                break
-        self.received += size
-        if size > maximum:
-            response.close()
-            raise APIResponseError(
-                f"{request.method} {url}: the body must not be larger than {maximum:,} bytes: ask "
-                "for smaller pages, or increase max_response_bytes",
-                method=request.method,
-                url=url,
-                status=response.status,
-            )
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        decoder: Decoder | None = None
+        try:
+            _check_framing(response)
+            async for chunk in self._watched.body(response):
+                if encoding and not pieces:  # a response without a body is not encoded
+                    decoder = decoder_for(encoding, self._redact)
+                    encoding = ""
+                for piece in (chunk,) if decoder is None else decoder.pieces(chunk):
+                    size += len(piece)
+                    pieces.append(piece)
+                    if size > maximum:
+                        response.close()
+                        raise self._too_large(request, url, response.status)
+                    if len(piece) > len(chunk):
+                        await asyncio.sleep(0)  # decoding takes long
+        except (aiohttp.ClientPayloadError, HttpProcessingError) as error:
+            reason = reason_of(error)
+            if reason is None:
+                raise
+            raise UnreadableError(f"{reason}. Check the proxy in front of the server") from None
+        finally:
+            self.received += size
+        if decoder is not None and not decoder.is_complete:
+            if response.content_length is None and "Transfer-Encoding" not in response.headers:
+                raise aiohttp.ClientPayloadError  # the end of the connection was to end the body
+            raise decoder.wrong()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _redirected(self, response: Response, url: Secret) -> Secret:
+    def _too_large(self, request: Request, url: str, status: int) -> APIResponseError:
+        maximum = self._options.max_response_bytes
+        return APIResponseError(
+            f"{request.method} {url}: the body must not be larger than {maximum:,} bytes: ask for "
+            f"smaller pages, or increase max_response_bytes{request.caution}",
+            method=request.method,
+            url=url,
+            status=status,
+        )
+
+    def _redirected(self, response: Response, url: Secret, followed: int) -> Secret:
         """Where the response of ``url`` leads to, if that may be followed."""
         target = self._same_origin_target(response, url)
-        if target is not None and not response.request.writes:
+        location = self._redact(response.headers.get("Location", ""))[:CLIP]
+        if target is None and not location:
+            raise self._not_followed(
+                response,
+                "a redirect to nowhere",
+                "it has no Location, so it is probably an answer of a proxy or a cache in front of "
+                "the server",
+            )
+        if target is None:
+            reason = "credentials are not sent to another host; check base_url"
+        elif response.request.writes:
+            reason = "a write is not sent twice; check base_url"
+        elif followed == MAX_REDIRECTS:
+            reason = f"it is one of more than {MAX_REDIRECTS} in a row; check base_url"
+        else:
             return target
-        where = self._redact(response.headers.get("Location", ""))[:CLIP] or "nowhere"
-        reason = (
-            "credentials are not sent to another host"
-            if target is None
-            else "a write is not sent twice"
-        )
-        raise APIStatusError(
-            f"{response.what}: {response.status}, a redirect to {where}, was not followed: "
-            f"{reason}; check base_url",
+        raise self._not_followed(response, f"a redirect to {location}", reason)
+
+    def _not_followed(self, response: Response, what: str, reason: str) -> APIStatusError:
+        return APIStatusError(
+            f"{response.what}: {response.status}, {what}, was not followed: {reason}",
             status=response.status,
-            message=f"redirect to {where}",
+            message=what.removeprefix("a "),
             method=response.request.method,
             url=response.url,
         )
@@ -268,6 +340,7 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=list(self._options.trace_configs),
             )
+            self._unclosed = weakref.finalize(self, _warn_unclosed, self.base_url, self._session)
         if self._session.closed:
             raise ClientClosedError("the aiohttp session that was passed in is closed")
         return self._session
@@ -299,3 +372,85 @@ class Http:
         finally:
             if self._owns_session and self._session is not None:
                 await self._session.close()
+            if self._unclosed is not None:
+                self._unclosed.detach()
+
+
+def _headers(more: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of every request: ours, and those of the user, which take their place."""
+    ours = {
+        "Accept": "application/json",
+        # Said in full, since a session that was passed in may ask for what cannot be decoded.
+        "Accept-Encoding": accept_encoding(),
+        "User-Agent": f"rybbit_async/{__version__}",
+    }
+    theirs = {name.lower() for name in more}
+    return {**{name: text for name, text in ours.items() if name.lower() not in theirs}, **more}
+
+
+def _check_framing(response: aiohttp.ClientResponse) -> None:
+    coding = ", ".join(response.headers.getall("Transfer-Encoding", [])).lower()
+    if coding not in ("", "chunked", "identity"):
+        raise UnreadableError(
+            "its Transfer-Encoding must be chunked, the only one that can be read. Check "
+            "the proxy in front of the server"
+        )
+
+
+class _Watched:
+    """Reads bodies, and notices if aiohttp has given one up without saying so.
+
+    If chunked encoding turns out to be wrong only in a later piece of the body, aiohttp closes the
+    connection, but who reads the body waits until the timeout.
+    """
+
+    def __init__(self) -> None:
+        self._bodies = weakref.WeakKeyDictionary[asyncio.BaseProtocol, aiohttp.StreamReader]()
+
+    async def body(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """The body in pieces, as they arrive."""
+        connection = response.connection
+        if connection is not None and "Transfer-Encoding" in response.headers:
+            self._watch(connection.protocol, response.content)
+        async for chunk in response.content.iter_any():
+            yield chunk
+
+    def _watch(self, protocol: Any, content: aiohttp.StreamReader) -> None:
+        is_known = protocol in self._bodies
+        self._bodies[protocol] = content
+        if is_known:
+            return
+        if protocol.closed is None:  # already
+            _give_up(content)
+        else:
+            reference = weakref.ref(protocol)
+            protocol.closed.add_done_callback(lambda closed: self._closed(reference(), closed))
+
+    def _closed(self, protocol: Any, closed: asyncio.Future[None]) -> None:
+        if not closed.cancelled():
+            closed.exception()  # it need not be reported: the reader has it, too
+        content = self._bodies.get(protocol)
+        if content is not None:
+            _give_up(content)
+
+
+def _give_up(content: aiohttp.StreamReader) -> None:
+    if not content.is_eof() and content.exception() is None:
+        content.set_exception(TransferEncodingError("given up"))
+
+
+def _warn_unclosed(base_url: str, session: aiohttp.ClientSession) -> None:
+    """Warn in place of aiohttp, which would not say what to do, and close the connections."""
+    connector = session.connector
+    if connector is None:  # it was closed
+        return
+    session.detach()  # so that it does not warn, too
+    with warnings.catch_warnings(), suppress(RuntimeError):
+        warnings.simplefilter("ignore")  # nobody can wait for the connector here
+        connector.close()
+    warnings.warn(
+        f"unclosed <RybbitClient {base_url}>: use 'async with', or call 'await client.close()'",
+        ResourceWarning,
+        stacklevel=2,
+        source=session,
+    )
