@@ -99,9 +99,7 @@ def connection_error(
 def _unreadable(error: Exception) -> UnreadableError | None:
     reason = reason_of(error)
     if reason is not None and not isinstance(error, aiohttp.ClientHttpProxyError):
-        return UnreadableError(
-            f"{reason}. Check the scheme and the port of base_url, and the proxy"
-        )
+        return UnreadableError(reason)
     tls = ssl_error(error)
     if tls is not None and is_not_tls(tls):
         return UnreadableError(

@@ -9,12 +9,11 @@ import asyncio
 import re
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError, TransferEncodingError
+from aiohttp.http_exceptions import HttpProcessingError
 from attrs import field, frozen
 from yarl import URL
 
@@ -24,18 +23,17 @@ from ..wire.json import Body
 from ..wire.messages import CLIP, Redact, Request, Response
 from .affinity import Affinity
 from .auth import Secret
+from .bodies import BodyReader
 from .clock import closed_error
 from .connection_errors import connection_error, public_cause, response_error
-from .encodings import Decoder, accept_encoding, decoder_for
+from .encodings import accept_encoding
 from .options import Timeout
 from .single_attempt import ConnectionDroppedError, SingleAttemptMiddleware
-from .unreadable import MAX_HEADER_BYTES, MAX_HEADERS, UnreadableError, reason_of
+from .unreadable import MAX_HEADER_BYTES, MAX_HEADERS, UnreadableError
 
 __all__ = ["Http", "HttpOptions"]
 
 MAX_REDIRECTS: Final = 3
-# Up to this size, a body that is not compressed is read in one go.
-READ_AT_ONCE: Final = 16 * 2**20
 
 
 @frozen
@@ -70,9 +68,6 @@ class Http:
         session: a session to use, which is never closed. Without one, a session is created in the
             running loop when it is needed, and closed together with this object.
         redact: removes the client's secrets from a text.
-
-    Attributes:
-        received: how many bytes of bodies have arrived, after decompression.
     """
 
     def __init__(
@@ -85,14 +80,13 @@ class Http:
     ) -> None:
         self.base_url = base_url
         self.closed = False
-        self.received = 0
+        self.bodies = BodyReader(options.max_response_bytes, redact)
         self._session = session
         self._owns_session = session is None
         self._options = options
         self._redact = redact
         self._headers = _headers(options.headers)
         self._middleware = SingleAttemptMiddleware({})
-        self._watched = _Watched()
         self._unclosed: weakref.finalize[[str, aiohttp.ClientSession], Http] | None = None
         self._slots = asyncio.Semaphore(options.max_connections)
         self._in_flight: set[asyncio.Timeout] = set()
@@ -218,7 +212,7 @@ class Http:
         ) as response:
             body, unreadable = b"", ""
             try:
-                body = await self._read(response, request, shown)
+                body = await self.bodies.read(response, request, shown)
             except UnreadableError as error:
                 if 200 <= response.status < 300:
                     error.status = response.status
@@ -234,58 +228,6 @@ class Http:
                 self._redact,
                 unreadable,
             )
-
-    async def _read(self, response: aiohttp.ClientResponse, request: Request, url: str) -> bytes:
-        """The body, decoded.
-
-        Raises:
-            APIResponseError: it is too large.
-            UnreadableError: it cannot be read.
-            aiohttp.ClientError: the connection was lost.
-        """
-        maximum, size, pieces = self._options.max_response_bytes, 0, list[bytes]()
-        encoding = ", ".join(response.headers.getall("Content-Encoding", []))
-        if not encoding and 0 < (response.content_length or 0) <= min(maximum, READ_AT_ONCE):
-            body = await response.read()  # faster, and its size is known
-            self.received += len(body)
-            return body
-        decoder: Decoder | None = None
-        try:
-            _check_framing(response)
-            async for chunk in self._watched.body(response):
-                if encoding and not pieces:  # a response without a body is not encoded
-                    decoder = decoder_for(encoding, self._redact)
-                    encoding = ""
-                for piece in (chunk,) if decoder is None else decoder.pieces(chunk):
-                    size += len(piece)
-                    pieces.append(piece)
-                    if size > maximum:
-                        response.close()
-                        raise self._too_large(request, url, response.status)
-                    if len(piece) > len(chunk):
-                        await asyncio.sleep(0)  # decoding takes long
-        except (aiohttp.ClientPayloadError, HttpProcessingError) as error:
-            reason = reason_of(error)
-            if reason is None:
-                raise
-            raise UnreadableError(f"{reason}. Check the proxy in front of the server") from None
-        finally:
-            self.received += size
-        if decoder is not None and not decoder.is_complete:
-            if response.content_length is None and "Transfer-Encoding" not in response.headers:
-                raise aiohttp.ClientPayloadError  # the end of the connection was to end the body
-            raise decoder.wrong()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def _too_large(self, request: Request, url: str, status: int) -> APIResponseError:
-        maximum = self._options.max_response_bytes
-        return APIResponseError(
-            f"{request.method} {url}: the body must not be larger than {maximum:,} bytes: ask for "
-            f"smaller pages, or increase max_response_bytes{request.caution}",
-            method=request.method,
-            url=url,
-            status=status,
-        )
 
     def _redirected(self, response: Response, url: Secret, followed: int) -> Secret:
         """Where the response of ``url`` leads to, if that may be followed."""
@@ -388,66 +330,14 @@ def _headers(more: Mapping[str, str]) -> Mapping[str, str]:
     return {**{name: text for name, text in ours.items() if name.lower() not in theirs}, **more}
 
 
-def _check_framing(response: aiohttp.ClientResponse) -> None:
-    coding = ", ".join(response.headers.getall("Transfer-Encoding", [])).lower()
-    if coding not in ("", "chunked", "identity"):
-        raise UnreadableError(
-            "its Transfer-Encoding must be chunked, the only one that can be read. Check "
-            "the proxy in front of the server"
-        )
-
-
-class _Watched:
-    """Reads bodies, and notices if aiohttp has given one up without saying so.
-
-    If chunked encoding turns out to be wrong only in a later piece of the body, aiohttp closes the
-    connection, but who reads the body waits until the timeout.
-    """
-
-    def __init__(self) -> None:
-        self._bodies = weakref.WeakKeyDictionary[asyncio.BaseProtocol, aiohttp.StreamReader]()
-
-    async def body(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        """The body in pieces, as they arrive."""
-        connection = response.connection
-        if connection is not None and "Transfer-Encoding" in response.headers:
-            self._watch(connection.protocol, response.content)
-        async for chunk in response.content.iter_any():
-            yield chunk
-
-    def _watch(self, protocol: Any, content: aiohttp.StreamReader) -> None:
-        is_known = protocol in self._bodies
-        self._bodies[protocol] = content
-        if is_known:
-            return
-        if protocol.closed is None:  # already
-            _give_up(content)
-        else:
-            reference = weakref.ref(protocol)
-            protocol.closed.add_done_callback(lambda closed: self._closed(reference(), closed))
-
-    def _closed(self, protocol: Any, closed: asyncio.Future[None]) -> None:
-        if not closed.cancelled():
-            closed.exception()  # it need not be reported: the reader has it, too
-        content = self._bodies.get(protocol)
-        if content is not None:
-            _give_up(content)
-
-
-def _give_up(content: aiohttp.StreamReader) -> None:
-    if not content.is_eof() and content.exception() is None:
-        content.set_exception(TransferEncodingError("given up"))
-
-
 def _warn_unclosed(base_url: str, session: aiohttp.ClientSession) -> None:
     """Warn in place of aiohttp, which would not say what to do, and close the connections."""
     connector = session.connector
     if connector is None:  # it was closed
         return
     session.detach()  # so that it does not warn, too
-    with warnings.catch_warnings(), suppress(RuntimeError):
-        warnings.simplefilter("ignore")  # nobody can wait for the connector here
-        connector.close()
+    # There is no public way that does not wait, and nobody can wait here.
+    connector._close(abort_ssl=True)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     warnings.warn(
         f"unclosed <RybbitClient {base_url}>: use 'async with', or call 'await client.close()'",
         ResourceWarning,

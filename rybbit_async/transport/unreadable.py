@@ -52,7 +52,11 @@ class UnreadableError(Exception):
 
 
 def reason_of(error: BaseException) -> str | None:
-    """Why aiohttp could not read a response; ``None`` if the connection was lost instead."""
+    """Why aiohttp could not read a response, and what to do about it.
+
+    Returns:
+        Sentences without the last full stop; ``None`` if the connection was lost instead.
+    """
     if isinstance(error, aiohttp.ClientPayloadError):
         link = error.__cause__
     elif isinstance(error, (HttpProcessingError, aiohttp.ClientResponseError)):
@@ -68,19 +72,24 @@ def reason_of(error: BaseException) -> str | None:
     # llhttp, the parser that is written in C, has few classes of errors; after its own words, its
     # text has a line break and what was received.
     words = text.partition(":\n")[0].lower()
-    if isinstance(link, LineTooLong):
-        return f"a header, or its first line, has more than {MAX_HEADER_BYTES // 1024 - 1} KB"
-    if words.startswith("too many headers"):
-        return f"it has more than {MAX_HEADERS:,} headers"
     if isinstance(link, BadStatusLine):
-        return "it does not begin with a status line of HTTP/1.0 or 1.1, or goes on after its end"
-    if isinstance(link, TransferEncodingError) or "chunk" in words:
-        return "its chunked encoding is wrong"
-    if "content-length" in words or "transfer-encoding" in words:
-        return "its Content-Length is wrong, or there are two, or a Transfer-Encoding as well"
-    if isinstance(link, InvalidHeader) or "header" in words:
-        return "one of its headers is malformed"
-    return "it is not valid HTTP"
+        return (
+            "it does not begin with a status line of HTTP/1.0 or 1.1, or goes on after its end. "
+            "Check the scheme and the port of base_url"
+        )
+    if isinstance(link, LineTooLong):
+        wrong = f"a header, or its first line, has more than {MAX_HEADER_BYTES // 1024 - 1} KB"
+    elif words.startswith("too many headers"):
+        wrong = f"it has more than {MAX_HEADERS:,} headers"
+    elif isinstance(link, TransferEncodingError) or "chunk" in words:
+        wrong = "its chunked encoding is wrong"
+    elif "content-length" in words or "transfer-encoding" in words:
+        wrong = "its Content-Length is wrong, or there are two, or a Transfer-Encoding as well"
+    elif isinstance(link, InvalidHeader) or "header" in words:
+        wrong = "one of its headers is malformed"
+    else:
+        wrong = "it is not valid HTTP"
+    return f"{wrong}. Check the proxy in front of the server"
 
 
 def ssl_error(error: BaseException) -> ssl.SSLError | None:

@@ -25,7 +25,7 @@ from .conftest import Connect, Serve
         (faults.DeepNesting(), "", "nested more than 64 deep"),
         (faults.ErrorBody("Something went wrong"), "data", "Something went wrong"),
         (faults.Status(200, {"data": None}), "data", "expected list, got None"),
-        (faults.Status(204, b""), "", r"is empty \(204\)"),
+        (faults.Status(204, b""), "", r"is empty \(status 204\)"),
     ],
     ids=["truncated", "html", "empty", "bytes", "NaN", "nested", "error", "null", "204"],
 )
