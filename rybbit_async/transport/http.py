@@ -233,14 +233,12 @@ class Http:
         """Where the response of ``url`` leads to, if that may be followed."""
         target = self._same_origin_target(response, url)
         location = self._redact(response.headers.get("Location", ""))[:CLIP]
+        what = f"a redirect to {location}" if location else "a redirect without a Location"
+        if response.status == 304:
+            what = "which says that nothing has changed"
         if target is None and not location:
-            raise self._not_followed(
-                response,
-                "a redirect to nowhere",
-                "it has no Location, so it is probably an answer of a proxy or a cache in front of "
-                "the server",
-            )
-        if target is None:
+            reason = "it is probably an answer of a proxy or a cache in front of the server"
+        elif target is None:
             reason = "credentials are not sent to another host; check base_url"
         elif response.request.writes:
             reason = "a write is not sent twice; check base_url"
@@ -248,13 +246,10 @@ class Http:
             reason = f"it is one of more than {MAX_REDIRECTS} in a row; check base_url"
         else:
             return target
-        raise self._not_followed(response, f"a redirect to {location}", reason)
-
-    def _not_followed(self, response: Response, what: str, reason: str) -> APIStatusError:
-        return APIStatusError(
+        raise APIStatusError(
             f"{response.what}: {response.status}, {what}, was not followed: {reason}",
             status=response.status,
-            message=what.removeprefix("a "),
+            message=f"redirect to {location or 'nowhere'}",
             method=response.request.method,
             url=response.url,
         )
