@@ -298,6 +298,8 @@ class Http:
     async def close(self) -> None:
         """End the requests in flight with ``ClientClosedError``, and close every connection."""
         self.closed = True
+        if self._unclosed is not None:
+            self._unclosed.detach()
         now = asyncio.get_running_loop().time()
         for scope in self._in_flight:
             if not scope.expired():
@@ -309,8 +311,6 @@ class Http:
         finally:
             if self._owns_session and self._session is not None:
                 await self._session.close()
-            if self._unclosed is not None:
-                self._unclosed.detach()
 
 
 def _headers(more: Mapping[str, str]) -> Mapping[str, str]:
