@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from ssl import SSLContext
@@ -17,6 +18,7 @@ from yarl import URL
 from .errors import ClientClosedError, InvalidParameterError, NotFoundError
 from .models import RawResponse
 from .parameters.checks import (
+    check_bool,
     check_choice,
     check_int,
     check_text,
@@ -36,6 +38,12 @@ from .resources.sessions import Sessions
 from .resources.users import Users
 from .transport.auth import PasswordLogin, hidden
 from .transport.clock import Clock
+from .transport.connection_settings import (
+    check_proxy,
+    check_ssl,
+    check_trace_configs,
+    proxy_in_environment,
+)
 from .transport.http import HttpOptions
 from .transport.not_found import endpoint_not_found, is_unknown_route
 from .transport.options import Options, Timeout
@@ -47,7 +55,6 @@ from .transport.settings import (
     check_base_url,
     check_credentials,
     check_headers,
-    check_proxy,
     check_rate_limit,
     check_retry,
     check_session,
@@ -86,7 +93,8 @@ class RybbitClient:
             the cloud's.
         routes: the layout of the goal endpoints' URLs: ``"goals"`` (documented), ``"sites"``
             (newer servers), or ``"auto"`` to find out.
-        session: an ``aiohttp.ClientSession`` to use; it is never closed by the client.
+        session: an ``aiohttp.ClientSession`` to use; it is never closed by the client. What is said
+            of ``headers``, ``proxy``, ``ssl`` and ``trust_env`` holds for it, too.
         timeout: a ``Timeout``, or a number of seconds that one attempt may take in all.
         retry: how often a request is tried; see ``Retry``.
         rate_limit: a limit that the server has and does not tell, ``RateLimit(500, per=600)``
@@ -99,8 +107,15 @@ class RybbitClient:
         max_response_bytes: the largest answer that is read, after decompression.
         max_depth: how deeply lists and objects of an answer may be nested.
         headers: further headers for every request.
-        proxy, ssl, trace_configs: handed to aiohttp as they are. Tracing is shown the
-            ``Authorization`` header only once it was sent, and its repr hides the key.
+        proxy: the address of a proxy, ``http://user:password@proxy.example:3128``.
+        trust_env: use the proxy that the environment variable ``HTTPS_PROXY`` (or ``HTTP_PROXY``,
+            for a server without TLS) names, unless ``NO_PROXY`` excepts the server. They are read
+            here, once; ``proxy`` takes their place. The file ``.netrc`` is never used.
+        ssl: how the server's certificate is checked: the path of a file with the CA certificates
+            to trust in place of the system's, in PEM format; an ``ssl.SSLContext``; an
+            ``aiohttp.Fingerprint``; or ``False`` for not at all.
+        trace_configs: a list of ``aiohttp.TraceConfig``. Tracing is shown the ``Authorization``
+            header only once it was sent, and its repr hides the key.
         allow_http: allow plain ``http://`` to other hosts than this one; the key is then readable
             on the way.
 
@@ -130,23 +145,28 @@ class RybbitClient:
         max_depth: int = MAX_DEPTH,
         headers: Mapping[str, str] | None = None,
         proxy: str | URL | None = None,
-        ssl: SSLContext | bool | aiohttp.Fingerprint = True,
+        trust_env: bool = False,
+        ssl: str | os.PathLike[str] | SSLContext | bool | aiohttp.Fingerprint = True,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_http: bool = False,
     ) -> None:
         api_key = hidden(api_key)  # what fails below has it in the locals of its traceback
+        base_url = check_base_url(base_url, check_bool("allow_http", allow_http))
+        tracing = check_trace_configs(trace_configs)
+        proxy, unused_proxy = _proxy(proxy, check_bool("trust_env", trust_env), base_url)
         self._transport = Transport(
-            check_base_url(base_url, allow_http),
+            base_url,
             check_credentials(api_key, auth),
-            session=check_session(session, trace_configs),
+            session=check_session(session, tracing),
             options=HttpOptions(
                 max_connections=check_int("max_connections", max_connections),
                 max_response_bytes=check_int("max_response_bytes", max_response_bytes),
                 max_depth=check_int("max_depth", max_depth),
                 headers=check_headers(headers),
-                proxy=check_proxy(proxy),
-                ssl=ssl,
-                trace_configs=trace_configs,
+                proxy=proxy,
+                ssl=check_ssl(ssl),
+                trace_configs=tracing,
+                unused_proxy=unused_proxy,
             ),
             rate_limit=check_rate_limit(rate_limit),
             clock=Clock(),
@@ -336,6 +356,15 @@ class RybbitClient:
         if not hasattr(self, "_transport"):  # in the traceback of a constructor that failed
             return "<RybbitClient that was not made>"
         return f"<RybbitClient {self._transport.http.base_url}{' (closed)' if self.closed else ''}>"
+
+
+def _proxy(proxy: object, trust_env: bool, base_url: str) -> tuple[URL | None, str | None]:
+    """The proxy to use, and the name of the environment variable whose proxy is not used."""
+    given, found = check_proxy(proxy), proxy_in_environment(base_url)
+    if given is not None or found is None:
+        return given, None
+    name, value = found
+    return (check_proxy(value, name), None) if trust_env else (None, name)
 
 
 def _path_params(template: str, params: Mapping[str, str | int] | None) -> Mapping[str, str | int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 import aiohttp
@@ -25,7 +25,6 @@ __all__ = [
     "check_base_url",
     "check_credentials",
     "check_headers",
-    "check_proxy",
     "check_rate_limit",
     "check_retry",
     "check_session",
@@ -85,7 +84,7 @@ def check_rate_limit(rate_limit: object) -> RateLimit | None:
 
 
 def check_session(
-    session: object, trace_configs: Sequence[aiohttp.TraceConfig]
+    session: object, trace_configs: tuple[aiohttp.TraceConfig, ...]
 ) -> aiohttp.ClientSession | None:
     """The session to use, or ``None``."""
     if session is None:
@@ -124,19 +123,6 @@ def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
             )
         checked[plain_text(name)] = Secret(value)
     return checked
-
-
-def check_proxy(proxy: object) -> URL | None:
-    """The proxy, or ``None``. The error message does not show it: it may contain a password."""
-    if proxy is None:
-        return None
-    try:
-        url = URL(proxy) if isinstance(proxy, str) else proxy
-    except ValueError:
-        url = None
-    if not isinstance(url, URL) or not url.host:
-        raise InvalidParameterError("proxy must be an address such as http://proxy.example:3128")
-    return url
 
 
 def check_base_url(base_url: object, allow_http: bool) -> str:

@@ -74,7 +74,7 @@ class SignIn(Renewal[LoginSession]):
 def _request(login: PasswordLogin) -> Request:
     # A function of its own: no frame that an error may show has the body among its variables.
     body = json.dumps({"email": login.email, "password": login.password}).encode()
-    return Request("POST", SIGN_IN, body=body)
+    return Request("POST", SIGN_IN, body=body, signs_in=True)
 
 
 def _may_have_expired(error: APIStatusError) -> bool:

@@ -85,7 +85,7 @@ class Transport:
     @property
     def stats(self) -> Stats:
         """What was done so far."""
-        return Stats(self._requests, self._retries, self._turns.pauses, self.http.received)
+        return Stats(self._requests, self._retries, self._turns.pauses, self.http.bodies.received)
 
     @property
     def rate_limit(self) -> RateLimitStatus:

@@ -206,8 +206,7 @@ async def test_a_connection_that_closes_while_the_headers_are_written(
         with pytest.raises(RybbitError) as caught:
             await client.goals.list(1)
         await client.close()
-    assert "closing transport" in str(caught.value)
-    assert caught.value.__cause__ is not None
+    assert "the connection was lost before a response arrived" in str(caught.value)
     assert server.api_key not in everything(caught.value)
 
 
