@@ -9,9 +9,10 @@ from attrs import evolve, field, frozen
 
 from ..pages import Report
 from ..parameters.callers import warning_here
-from ..parameters.checks import check_many, check_site
+from ..parameters.checks import check_many, check_site, is_list
 from ..parameters.common import Common
 from ..parameters.walk import WalkParameters
+from ..plain import plain
 from ..transport.single_flight import SingleFlight
 from ..walks.multi_walk import MultiWalk, SubWalk
 from ..walks.options import WalkOptions
@@ -144,8 +145,8 @@ class ManySitesResource(Resource):
 
 def _by_key(sites: int | str | Iterable[int | str]) -> dict[str, int | str]:
     """The sites as they were passed, by how they are written in a path, each once."""
-    many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
-    return {check_site(site): site for site in many}
+    many: list[Any] = check_many("sites", sites) if is_list(sites) else [sites]
+    return {check_site(site): plain(site) for site in many}
 
 
 def _nothing() -> None:
