@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from statistics import median
 from typing import Any, Final
 
@@ -115,6 +116,35 @@ async def typed_walk(effort: Effort) -> AsyncGenerator[Row, None]:
                         f"{what} against {library} + pydantic, {how}",
                         "x", speeds(measured), 4.0, at_least=True, note=_speeds(measured),
                     )  # fmt: skip
+
+
+async def site_lists(effort: Effort) -> AsyncGenerator[Row, None]:
+    """The same for the sessions and the users of a whole site."""
+    with serving([SESSIONS]) as target:
+        site = f"{target.url}/api/sites/{target.site.site_id}"
+        async with _both(target) as (client, fetch):
+            for what, size_parameter, walk in (
+                ("sessions", "limit", client.sessions.iter),
+                ("users", "page_size", client.users.iter),
+            ):
+                items: Paginator[Any] = walk(
+                    target.site.site_id, page_size=PAGE, concurrency=AT_ONCE, **PAST
+                )
+                rows = await _count(items)
+                query, pages = {size_parameter: str(PAGE), **PAST}, -(-rows // PAGE)
+                raw = baselines.walk(
+                    fetch, f"{site}/{what}", pages=pages, query=query, concurrency=AT_ONCE
+                )
+                measured = await pairs(
+                    _giving(rows, partial(_count, items)), _giving(rows, raw), effort.walks
+                )
+                own = median(theirs.processor / ours.processor for ours, theirs in measured)
+                yield Row(
+                    f"typed walk of {rows:,} {what} of a site: items/s against aiohttp + orjson",
+                    "x", speeds(measured), 0.65, at_least=True,
+                    note=f"{own:.2f} x by the processor's time; {items.report.requests} requests "
+                    f"for {pages} pages",
+                )  # fmt: skip
 
 
 def _speeds(measured: Sequence[Pair]) -> str:
@@ -315,4 +345,6 @@ def _import(module: str) -> Any:
     return json.loads(done.stdout)
 
 
-COMPARISONS: Final = (typed_walk, odd_rows, far_server, first_item, memory, imports, one_call)
+COMPARISONS: Final = (
+    typed_walk, site_lists, odd_rows, far_server, first_item, memory, imports, one_call,
+)  # fmt: skip

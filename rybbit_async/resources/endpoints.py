@@ -73,6 +73,7 @@ class ListEndpoint(Generic[T]):
         max_page_size: the most rows that the server gives on one page; ``None`` for no limit.
         stable_query: the query parameters of an order in which the list can be made whole, for
             walks in an order that shuffles equal rows.
+        thrifty: see ``WalkOptions``.
         takes_exact_times: whether the list has the window of exact times, where the server takes
             them; a relative window is then pinned.
         always_filtered: whether every release applies ``filters``; some ignore them otherwise.
@@ -86,6 +87,7 @@ class ListEndpoint(Generic[T]):
     offset_parameter: str | None = None
     max_page_size: int | None = None
     stable_query: Mapping[str, str] = field(factory=dict[str, str])
+    thrifty: bool = False
     takes_exact_times: bool = True
     always_filtered: bool = True
 
@@ -113,6 +115,7 @@ SESSIONS: Final = ListEndpoint(
     Route("/api/sessions/{site}", "/api/sites/{site}/sessions"),
     page_reader(SiteSession, DATA),
     ByTime(attrgetter("session_end"), attrgetter("session_id")),
+    thrifty=True,
 )
 SESSION: Final = ListEndpoint(
     "events of session {session} of site {site}",

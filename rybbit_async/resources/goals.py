@@ -44,7 +44,7 @@ from ..parameters.walk import WalkParameters
 from ..transport.routing import Router
 from ..walks.orders import ByKey
 from ..walks.paginator import Paginator
-from ..wire.converter import config_to_wire, structure
+from ..wire.converter import config_to_wire, same_config, structure
 from ..wire.json import Body, dump
 from ..wire.messages import Response, decode
 from .context import Context
@@ -298,11 +298,10 @@ class Goals(ManySitesResource):
                 return GoalResult(True, found.goal_id)
 
     async def _find(self, site: int | str, config: GoalConfig, name: str | None) -> Goal | None:
-        wire = config_to_wire(config)
         async with self.iter(site) as goals:
             async for goal in goals:
-                same = type(goal.config) is type(config) and config_to_wire(goal.config) == wire
-                if same and (name is None or goal.name == name):
+                same_name = name is None or goal.name == name
+                if same_name and same_config(goal.config, config):
                     return goal
         return None
 
@@ -342,7 +341,7 @@ class Goals(ManySitesResource):
         return _result(await self._write("PUT", site_key, wanted, dump(body, "config")), wanted)
 
     async def delete(self, site: int | str, goal: int | Goal) -> GoalResult:
-        """Delete a goal of this site.
+        """Delete a goal of this site. A response without a body counts as a success.
 
         An older server deletes a goal whatever site the URL names, so the goal is read first: for
         one that is not this site's ``NotFoundError`` is raised and nothing is deleted.
@@ -393,8 +392,11 @@ def _type_of(config: GoalConfig | Mapping[str, Any], old: str = "") -> str:
 
 
 def _result(response: Response, goal_id: int | None) -> GoalResult:
+    is_deletion = response.request.method == "DELETE"
+
     def result(body: Body) -> GoalResult:
-        data = body.json()
+        # A proxy may answer a deletion with a 204 of its own.
+        data = body.json() if body.data or not is_deletion else {"success": True}
         if goal_id is not None and isinstance(data, dict):
             # The response to a deletion does not repeat it.
             data = {"goalId": goal_id, **cast("dict[str, object]", data)}

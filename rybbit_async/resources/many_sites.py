@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..pages import Report
 from ..parameters.callers import warning_here
-from ..parameters.checks import check_many, check_site
+from ..parameters.checks import check_many, check_site, is_list
 from ..parameters.common import Common
 from ..parameters.walk import WalkParameters
+from ..plain import plain
 from ..transport.single_flight import SingleFlight
 from ..walks.multi_walk import MultiWalk, SubWalk
 from ..walks.options import WalkOptions
@@ -128,7 +129,8 @@ class ManySitesResource(Resource):
                     query,
                     agreed=many.agreed,
                 )
-                one = PagedWalk(source, endpoint.order, many.report, many.options)
+                options = evolve(many.options, thrifty=endpoint.thrifty)
+                one = PagedWalk(source, endpoint.order, many.report, options)
                 rows = one if choose is None else choose(one)
                 site = many.by_key[key]
                 return SubWalk(rows, lambda row: combine(site, row), 1, reach=lambda: one.reach)
@@ -143,8 +145,8 @@ class ManySitesResource(Resource):
 
 def _by_key(sites: int | str | Iterable[int | str]) -> dict[str, int | str]:
     """The sites as they were passed, by how they are written in a path, each once."""
-    many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
-    return {check_site(site): site for site in many}
+    many: list[Any] = check_many("sites", sites) if is_list(sites) else [sites]
+    return {check_site(site): plain(site) for site in many}
 
 
 def _nothing() -> None:

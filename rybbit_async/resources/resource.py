@@ -108,6 +108,7 @@ class Resource:
         )
 
         source = source if body is None else evolve(source, body=body)
+        options = evolve(options, thrifty=endpoint.thrifty)
 
         def begin(report: Report, position: Position | None) -> Walk[T]:
             walk = PagedWalk(source, order or endpoint.order, report, options, position)

@@ -17,6 +17,8 @@ class WalkOptions:
         limit: how many items to give at most; ``None`` for all.
         strict: whether to raise ``IncompleteWalkError`` if the walk cannot be completed.
         max_pages: how many requests to start at most; ``None`` for as many as it takes.
+        thrifty: whether to request few pages beyond the end of a list that tells no total, though
+            a short list is then read page after page; see ``Extent``. The list decides this.
     """
 
     concurrency: int
@@ -24,3 +26,4 @@ class WalkOptions:
     limit: int | None = None
     strict: bool = False
     max_pages: int | None = None
+    thrifty: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, TypeVar
 
@@ -26,11 +27,19 @@ class Extent:
         first: the number of the first page that is read.
         expected: how many rows the list may have. This is a hint, which may be wrong.
         width: how many pages to have in flight before the first one has arrived.
+        thrifty: whether to request no more than a twentieth of the pages beyond the end of a list
+            whose length is not known.
     """
 
-    def __init__(self, size: int, first: int, expected: int | None, width: int) -> None:
+    def __init__(
+        self, size: int, first: int, expected: int | None, width: int, *, thrifty: bool = False
+    ) -> None:
         self.size = size  # rows of a full page: as requested, until the server sends fewer
         self.last: int | None = None  # the last page, once it is known
+        self.ahead = (
+            sys.maxsize
+        )  # how many pages to have in flight or buffered, not the present one
+        self._thrifty = thrifty
         self._first = first
         self._expected = expected or 0
         self._hinted = -(-self._expected // size)  # the last page according to the hint
@@ -72,6 +81,9 @@ class Extent:
         elif self._hinted:
             # The list may be longer than the hint said: go on as if there had been no hint.
             self._hinted, self.width, self._hint_ended = 0, 1, number
+        elif self._thrifty:
+            # All but one of them may lie beyond the end.
+            self.width, self.ahead = concurrency, 1 + number // 20
         elif number > self._hint_ended:
             self.width *= 2
 
@@ -91,7 +103,8 @@ class PrefetchWindow(Generic[T]):
     """The pages of one pass over a list that are in flight or buffered.
 
     The window refills only while its consumer takes pages, and the page that the consumer works
-    on counts too. Without a total or a hint it opens step by step: 1, 2, 4, ... pages.
+    on counts too. Without a total or a hint it opens step by step: 1, 2, 4, ... pages, or if the
+    extent is thrifty, by one page for twenty.
 
     Args:
         fetch: requests the page of a number.
@@ -140,7 +153,9 @@ class PrefetchWindow(Generic[T]):
     def reach(self) -> int:
         """How many pages can be in flight or buffered, as far as the list has shown its length."""
         last = self._extent.last
-        return self._extent.width if last is None else max(0, last - self._next + 1) + self.in_use
+        if last is None:
+            return min(self._extent.width, self._extent.ahead)
+        return max(0, last - self._next + 1) + self.in_use
 
     @property
     def at_end(self) -> bool:
@@ -177,7 +192,7 @@ class PrefetchWindow(Generic[T]):
         return None
 
     def _refill(self, remaining: int | None, held: int) -> None:
-        width = min(self._extent.width, self.concurrency) - held
+        width = min(self._extent.ahead, min(self._extent.width, self.concurrency) - held)
         if remaining is not None:
             width = min(width, -(-remaining // self.size))
         while len(self._pages) < width and self._may_request():

@@ -332,7 +332,7 @@ class PagedWalk(Generic[T]):
             lambda number: source.fetch(
                 PageRequest(number, size, decision.stable, self._has_begun)
             ),
-            Extent(size, first, expected, width),
+            Extent(size, first, expected, width, thrifty=self._options.thrifty),
             self._tasks,
             self.report,
             concurrency=concurrency,

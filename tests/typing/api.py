@@ -17,12 +17,17 @@ from rybbit_async import (
     AuthenticationError,
     BadRequestError,
     ButtonClickGoal,
+    ByKey,
+    ByRank,
+    ByTime,
     CopyGoal,
+    Envelope,
     EventGoal,
     Filter,
     FormSubmitGoal,
     Goal,
     GoalConfig,
+    GoalOfSite,
     GoalResult,
     GoalSession,
     IncompleteWalkError,
@@ -43,7 +48,17 @@ from rybbit_async import (
     RybbitError,
     ServerError,
     Session,
+    SessionDetails,
+    SessionEvent,
+    SessionOfSite,
+    SessionWithEvents,
+    SiteSession,
     Timeout,
+    User,
+    UserDetails,
+    UserDevice,
+    UserLocation,
+    UserSort,
     __version__,
     to_dict,
     to_json,
@@ -232,6 +247,78 @@ async def all_sessions(client: RybbitClient, goal: Goal) -> None:
     assert_type(await client.goals.sessions.iter_all(123).collect(), list[GoalSession])
     client.goals.sessions.iter_all((site for site in (1, "0123456789ab")), goals={7})
     client.goals.sessions.iter_all(1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def site_lists(client: RybbitClient) -> None:
+    """The sessions and users of a site, and of many."""
+    sessions = client.sessions.iter(
+        123,
+        page_size=500,
+        user_id="u",
+        identified_only=True,
+        min_pageviews=2,
+        min_events=1,
+        min_duration=60,
+        ordered=False,
+        start_date="2024-01-01",
+        end_date="2024-01-31",
+    )
+    assert_type(sessions, Paginator[SiteSession])
+    assert_type(await client.sessions.list(123, limit=5, min_duration=60), Page[SiteSession])
+    found = await client.sessions.get(123, "s", page_size=100)
+    assert_type(found, SessionWithEvents)
+    assert_type(found.session, SessionDetails)
+    assert_type(found.session.session_end, datetime | None)
+    assert_type(found.events, Paginator[SessionEvent])
+    async for event in found.events:
+        assert_type(event.timestamp, datetime)
+        assert_type(event.properties, Mapping[str, Any])
+    async for row in client.sessions.iter_all([1, "0123456789ab"], min_pageviews=2, limit=10):
+        assert_type(row, SessionOfSite)
+        assert_type(row.site, int | str)
+        assert_type(row.session, SiteSession)
+    assert_type(client.sessions.iter_all("all"), Paginator[SessionOfSite])
+    async for goal in client.goals.iter_all("all", page_size=50, concurrency=2):
+        assert_type(goal, GoalOfSite)
+        assert_type(goal.goal, Goal)
+
+    users = client.users.iter(123, sort="sessions", order="asc", search="x", identified_only=True)
+    assert_type(users, Paginator[User])
+    assert_type(await client.users.list(123, page_size=5, sort="last_seen"), Page[User])
+    user = await client.users.get(123, "auth0|42")
+    assert_type(user, UserDetails)
+    assert_type(user.devices, tuple[UserDevice, ...] | None)
+    assert_type(user.locations, tuple[UserLocation, ...] | None)
+    sort: UserSort = "first_seen"
+    client.users.iter(123, sort=sort)
+    client.users.iter(123, sort="name")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    client.sessions.iter(123, min_events="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def any_list(client: RybbitClient) -> None:
+    """Lists without a method."""
+    path = "/api/sites/{site}/errors/names"
+    by_goal: ByKey[Point] = ByKey(lambda point: point.goal_id, rising=True, stable=True)
+    points = client.iter(
+        path,
+        path_params={"site": 1},
+        params={"search": "x"},
+        model=Point,
+        order=by_goal,
+        envelope=Envelope("data.data", "data.totalCount"),
+        offset_parameter="offset",
+        size_parameter="limit",
+        page_size=100,
+        limit=5,
+        start_date="2024-01-01",
+        end_date="2024-01-31",
+    )
+    assert_type(points, Paginator[Point])
+    by_time: ByTime[Point] = ByTime(lambda point: point.time, lambda point: point.goal_id)
+    assert_type(client.iter(path, model=Point, order=by_time, json={"steps": []}), Paginator[Point])
+    by_rank: ByRank[dict[str, Any]] = ByRank(lambda row: row["value"])
+    assert_type(client.iter(path, order=by_rank), Paginator[dict[str, Any]])
+    client.iter(path)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 
 async def writes(client: RybbitClient, goal: Goal) -> None:
