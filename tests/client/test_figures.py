@@ -24,10 +24,10 @@ from rybbit_async import (
     Paginator,
     RybbitWarning,
 )
-from rybbit_async.testing import RybbitServer
+from rybbit_async.testing import RybbitServer, Store
 
 from .conftest import Connect, Serve
-from .helpers import LAYOUT, answer, lines
+from .helpers import LAYOUT, RELEASES, answer, lines
 
 Query = Mapping[str, str]
 SETTLED: dict[str, Any] = {"start_date": "2026-03-01", "end_date": "2026-03-30"}
@@ -63,6 +63,36 @@ async def test_an_overview(serve: Serve, connect: Connect, release: str) -> None
         "time_zone": "UTC",
         "filters": [{"parameter": "country", "type": "equals", "value": ["DE"]}],
     }
+
+
+@pytest.mark.parametrize("release", RELEASES)
+async def test_overviews_agree_with_sessions(serve: Serve, connect: Connect, release: str) -> None:
+    client = connect(await serve(release))
+    sessions = await client.sessions.iter(1, **SETTLED).collect()
+    found = await client.overview(1, **SETTLED)
+    assert (found.sessions, found.pageviews) == (
+        len(sessions),
+        sum(session.pageviews or 0 for session in sessions),
+    )
+    assert found.extra == {}
+    days = await client.overview.series(1, bucket="day", time_zone="Asia/Tokyo", **SETTLED)
+    tokyo = ZoneInfo("Asia/Tokyo")
+    assert [row.time for row in days] == [
+        datetime(2026, 3, day + 1, tzinfo=tokyo) for day in range(30)
+    ]
+    in_tokyo = await client.overview(1, time_zone="Asia/Tokyo", **SETTLED)
+    assert sum(row.pageviews or 0 for row in days) == in_tokyo.pageviews
+
+
+@pytest.mark.parametrize("release", ["2.2", "2.8"])
+async def test_a_site_without_sessions(
+    serve: Serve, connect: Connect, store: Store, release: str
+) -> None:
+    client = connect(await serve(release, store))
+    found = await client.overview(1, **SETTLED)
+    assert (found.sessions, found.pageviews, found.users) == (0, 0, 0)
+    assert await client.live_users(1) == 0
+    assert await client.events.names(1) == []
 
 
 def series_of(*times: str) -> Any:

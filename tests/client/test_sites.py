@@ -27,7 +27,7 @@ MOMENT = datetime(2026, 11, 25, 0, 34, 13, 287066, tzinfo=UTC)
 SITE: dict[str, Any] = {
     "id": "298511347aec", "siteId": 1, "name": "main", "type": "web", "domain": "main.example.com",
     "createdAt": CREATED, "updatedAt": CREATED, "createdBy": "UcUp", "organizationId": "zz7",
-    "public": False, "blockBots": True,
+    "public": False, "blockBots": True, "apiKey": "rb_secret",
 }  # fmt: skip
 OTHER = {**SITE, "id": "9ec0fac7a6f8", "siteId": 2, "sessionsLast24Hours": 401}
 MEMBER = {"id": "hv2", "role": "owner", "userId": "Ht3"}
@@ -88,7 +88,8 @@ async def test_sites(serve: Serve, connect: Connect) -> None:
         (2, "9ec0fac7a6f8"),
     ]
     assert sites.items[1].sessions_last_24_hours == 401
-    assert sites.items[0].extra == {"blockBots": True}
+    assert sites.items[0].extra == {"blockBots": True, "apiKey": "rb_secret"}
+    assert "rb_secret" not in repr(sites)
     assert len(server.requests) == 3
 
 
