@@ -20,20 +20,29 @@ from rybbit_async import (
     ByKey,
     ByRank,
     ByTime,
+    Change,
+    CommonParameters,
     CopyGoal,
     Envelope,
     EventGoal,
+    EventName,
     Filter,
     FormSubmitGoal,
     Goal,
+    GoalBucket,
+    GoalComparison,
     GoalConfig,
     GoalOfSite,
     GoalResult,
     GoalSession,
     IncompleteWalkError,
     InvalidParameterError,
+    MetricRow,
     NotFoundError,
+    Organization,
     OutboundGoal,
+    Overview,
+    OverviewBucket,
     Page,
     PageMeta,
     Paginator,
@@ -52,6 +61,7 @@ from rybbit_async import (
     SessionEvent,
     SessionOfSite,
     SessionWithEvents,
+    Site,
     SiteSession,
     Timeout,
     User,
@@ -319,6 +329,43 @@ async def any_list(client: RybbitClient) -> None:
     by_rank: ByRank[dict[str, Any]] = ByRank(lambda row: row["value"])
     assert_type(client.iter(path, order=by_rank), Paginator[dict[str, Any]])
     client.iter(path)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+
+
+async def figures(client: RybbitClient, goal: Goal) -> None:
+    """Sites, and the figures of a site."""
+    organizations = await client.organizations.list()
+    assert_type(organizations, Page[Organization])
+    assert_type(await client.sites.list(), Page[Site])
+    for organization in organizations:
+        assert_type(organization.sites, tuple[Site, ...])
+        await client.sites.list(organization)
+    site = await client.sites.get("0123456789ab")
+    assert_type(site.site_id, int)
+    assert_type(site.identifier, str | None)
+    january = CommonParameters(start_date="2024-01-01", end_date=date(2024, 1, 31))
+    overview = await client.overview(123, **january)
+    assert_type(overview, Overview)
+    assert_type(overview.sessions, int)
+    assert_type(overview.bounce_rate, float | None)
+    buckets = await client.overview.series(123, bucket="day", time_zone="Europe/Berlin")
+    assert_type(buckets, list[OverviewBucket])
+    assert_type(buckets[0].time, datetime)
+    await client.overview.series(123, bucket="days")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    walk = client.metric(123, "entry_page", page_size=100, limit=10, **january)
+    assert_type(walk, Paginator[MetricRow])
+    async for row in walk:
+        assert_type(row.value, str | None)
+        assert_type(row.count, int)
+    assert_type(await client.events.names(123, **january), list[EventName])
+    assert_type(await client.live_users(123, minutes=30), int)
+    series = await client.goals.series(123, [goal, 7], bucket="week", compute=True, **january)
+    assert_type(series, list[GoalBucket])
+    await client.goals.series(123, goal)
+    (compared,) = await client.goals.compare(123, january, {"past_minutes_start": 60})
+    assert_type(compared, GoalComparison)
+    assert_type(compared.conversions, Change)
+    assert_type(compared.rate.relative, float | None)
+    await client.goals.compare(123, january, {"start": "2024"})  # type: ignore[typeddict-unknown-key]  # pyright: ignore[reportArgumentType]
 
 
 async def writes(client: RybbitClient, goal: Goal) -> None:
