@@ -62,6 +62,11 @@ class Router:
         """The layout that the server has, as far as it is known."""
         return self._layout
 
+    def url(self, route: Route, params: Mapping[str, str | int]) -> str:
+        """Where an endpoint of both layouts is, as far as the layout is known. No secrets."""
+        transport, path = self._transport, route.path(self._layout or "goals", params)
+        return transport.redact(transport.http.base_url + path)
+
     async def send(
         self,
         route: Route,
