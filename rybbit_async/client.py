@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -150,7 +151,7 @@ class RybbitClient:
         self._context = Context(
             router := Router(self._transport, routes, PROBE),
             Capabilities(router, self._transport.server_clock),
-            WalkRegistry(),
+            WalkRegistry(router.check_usable),
             Options(check_timeout(timeout, Timeout()), check_retry(retry, Retry())),
             check_settled_after(settled_after, SETTLED_AFTER),
             check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
@@ -289,13 +290,22 @@ class RybbitClient:
     async def close(self) -> None:
         """End every walk and call that is under way, and let go of the connections.
 
-        A session that was passed in stays open. Closing twice does no harm.
+        A session that was passed in stays open. Closing twice does no harm. A client whose event
+        loop does not run any more can be closed in another one.
+
+        Raises:
+            RybbitError: the client belongs to an event loop that runs in another thread.
         """
+        idle = self._transport.http.idle_owner()
         self._transport.refuse_requests()
-        await close_all(
+        closing = close_all(
             self._context.walks.close(ClientClosedError, "the client was closed during this walk"),
             self._transport.close(),
         )
+        if idle is None or idle.is_closed():
+            await closing
+        else:  # the connections can only be closed by the loop that they belong to
+            await asyncio.to_thread(idle.run_until_complete, closing)
 
     async def __aenter__(self) -> Self:
         return self

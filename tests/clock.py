@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from rybbit_async import RybbitClient
@@ -29,6 +30,11 @@ class FakeClock:
         self._start = start
         self._micros = 0
         self._moved = asyncio.Event()
+        self._planned: list[tuple[float, Callable[[], Awaitable[None]]]] = []
+
+    def at(self, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        """Run an action when a sleep has reached this time."""
+        self._planned.append((seconds, action))
 
     def time(self) -> float:
         """Seconds since the start."""
@@ -56,6 +62,9 @@ class FakeClock:
                     await self._moved.wait()
                 else:
                     self.move((due - self._micros) / 1e6)
+            for plan in [plan for plan in self._planned if plan[0] <= self.time()]:
+                self._planned.remove(plan)
+                await plan[1]()
         finally:
             self.sleeping -= 1
 

@@ -187,6 +187,7 @@ class Goals(Resource):
         """
         check_config(config)
         check_name(name)
+        self._context.router.check_usable()
         async with self._ensuring:
             found = await self._find(site, config, name)
             if found is not None:

@@ -165,7 +165,7 @@ class ListSource(Generic[T]):
                 "GET",
                 self.params,
                 query=query_string(query),
-                options=self.context.options,
+                options=evolve(self.context.options, has_begun=request.has_begun),
             )
         except BadRequestError as error:
             if self.window.is_pinned and "start_datetime" in error.message:

@@ -51,6 +51,7 @@ class Resource:
         query: Mapping[str, str] = NOTHING,
     ) -> Page[T]:
         """One page of a list."""
+        self._context.router.check_usable()
         parsed = parse_common(common)
         size = check_int(endpoint.size_parameter, size, maximum=endpoint.max_page_size)
         request = PageRequest(check_int("page", page), size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -40,6 +41,13 @@ def _number(
     return parse
 
 
+def _key(text: str) -> str:
+    """An argparse type: a key, as the client accepts it."""
+    if not re.fullmatch(r"[!-~]+", text):
+        raise argparse.ArgumentTypeError("must be printable ASCII without white space")
+    return text
+
+
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m rybbit_async.testing",
@@ -56,7 +64,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--goals", type=count, default=12, help="number of goals of each site")
     add("--seed", type=int, default=1, help="seed of the traffic")
     add("--latency", type=amount, default=0.0, help="seconds that each request takes longer")
-    add("--database", default=":memory:", help="DuckDB file, which is filled if it has no site")
+    add(
+        "--database",
+        default=":memory:",
+        help="DuckDB file, which is filled if it has no site; the keys are kept in it, too",
+    )
+    add("--api-key", type=_key, help="the key; default: that of the database, or a new one")
     add("--no-ties", action="store_true", help="keep equal rows in the same order on every page")
     add("--rate-limit", action="store_true", help="apply the rate limit of the release")
     add("--uniform", action="store_true", help="generate sessions that are all alike")
@@ -101,6 +114,7 @@ async def _serve(store: Store, options: argparse.Namespace) -> None:
         port=options.port,
         cache_pages=options.cache << 20,
         record=False,
+        api_key=options.api_key,
     )
     async with server:
         sys.stdout.write(_description(server, as_json=options.json) + "\n")

@@ -59,6 +59,11 @@ class BucketLimit:
     daily: int = 5000
 
 
+def new_key(prefix: str = "rb_") -> str:
+    """The text of a new key."""
+    return prefix + secrets.token_hex(16)
+
+
 @attrs.define
 class Key:
     """An API key. If `sites` is None, it is for every site of the organisation."""
@@ -154,9 +159,10 @@ class Access:
         organisation: str,
         expires: datetime | None,
         of_organisation: bool,
+        text: str | None = None,
     ) -> str:
         """Add a key and return its text."""
-        text = ("rb_org_" if of_organisation else "rb_") + secrets.token_hex(16)
+        text = text or new_key("rb_org_" if of_organisation else "rb_")
         self.keys[text] = Key(
             text,
             name,

@@ -66,6 +66,7 @@ CREATE TABLE IF NOT EXISTS traits (
     PRIMARY KEY (site_id, identified_user_id));
 CREATE TABLE IF NOT EXISTS replays (
     site_id INTEGER, session_id VARCHAR, PRIMARY KEY (site_id, session_id));
+CREATE TABLE IF NOT EXISTS settings (name VARCHAR PRIMARY KEY, value VARCHAR);
 CREATE SEQUENCE IF NOT EXISTS site_ids START 1;
 -- Goals start higher, so that a goal id used in place of a site id is noticed.
 CREATE SEQUENCE IF NOT EXISTS goal_ids START 101;

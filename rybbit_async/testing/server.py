@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -12,13 +13,14 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from multidict import MultiDict
 
-from .access import READ, WRITE, Access, BucketLimit, KeyLimit
+from .access import READ, WRITE, Access, BucketLimit, KeyLimit, new_key
 from .api.call import RecordedRequest, Service
 from .api.dispatch import path_of, respond, utc_now
 from .connection import RequestExchange
 from .faults import Before, Chaos, Fault, Injection, mixture
 from .held import HeldRequests
 from .listener import Listener
+from .own_thread import OwnThread
 from .releases import Release, release_named
 from .store import Site, Store
 from .wire import Response
@@ -31,7 +33,8 @@ _CACHE_BYTES = 64 << 20
 class RybbitServer:
     """A Rybbit-compatible server on a real socket, for tests, demos and benchmarks.
 
-    Creating one does no I/O and needs no running event loop.
+    Creating one does no I/O and needs no running event loop. `async with` runs it in the event loop
+    of the caller, `with` in a thread of its own.
 
     Args:
         release: The release that it behaves like, one of `RELEASES`. May be changed while the
@@ -53,6 +56,7 @@ class RybbitServer:
         cache_pages: Keep the pages of lists that were sent last: False, True for up to 64 MiB, or
             a number of bytes.
         record: Keep every request in `requests`. Switch it off for long runs.
+        api_key: The text of `api_key`; a new one by default, or that of the store if it is a file.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class RybbitServer:
         port: int = 0,
         cache_pages: bool | int = True,
         record: bool = True,
+        api_key: str | None = None,
     ) -> None:
         self._release = release_named(release)
         self._store = store
@@ -77,6 +82,7 @@ class RybbitServer:
             store.delay = store_delay
         self._service: Service | None = None
         self._listener = Listener(host, port, self._serve)
+        self._thread: OwnThread | None = None
         self._access = Access(lambda: self.clock(), rate_limit)
         self._injections: list[Injection] = []
         self._record = record
@@ -87,9 +93,11 @@ class RybbitServer:
         self.clock = clock or utc_now
         self.requests: list[RecordedRequest] = []
         """Every request so far, oldest first. `requests.clear()` starts again."""
-        self.api_key = self.add_key(name="default")
+        self.api_key = self.add_key(name="default", text=self._text_of("api_key", api_key))
         """Reads every site of the organisation `default`; writes too from 2.7 on."""
-        self.read_only_key = self.add_key(name="read-only", scopes=(READ,))
+        self.read_only_key = self.add_key(
+            name="read-only", scopes=(READ,), text=self._text_of("read_only_key", None)
+        )
         """Reads the same sites and writes nothing."""
 
     def __repr__(self) -> str:
@@ -107,13 +115,16 @@ class RybbitServer:
 
     @property
     def url(self) -> str:
-        """The base URL, such as `http://127.0.0.1:54321`.
+        """The base URL, such as `http://127.0.0.1:54321`; loopback for `0.0.0.0` and `::`.
 
         Raises `RuntimeError` before the first start.
         """
         if not self._listener.port:
             raise RuntimeError("RybbitServer has no URL before its first start")
-        return f"http://{self._listener.host}:{self._listener.port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(  # noqa: S104  # to name it
+            self._listener.host, self._listener.host
+        )
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._listener.port}"
 
     @property
     def release(self) -> str:
@@ -193,6 +204,14 @@ class RybbitServer:
     def rate_limit(self, limit: KeyLimit | BucketLimit | bool | None) -> None:
         self._access.limit = limit
 
+    def _text_of(self, name: str, given: str | None) -> str | None:
+        """The text of a key that lasts as long as the data do; `None` for a new one each time."""
+        if given is not None:
+            if not re.fullmatch(r"[!-~]+", given):
+                raise ValueError("api_key must be printable ASCII without white space")
+            return given
+        return self._store.setting(name, new_key) if self._store and self._store.is_file else None
+
     def add_key(
         self,
         *,
@@ -203,10 +222,12 @@ class RybbitServer:
         organisation: str = "default",
         expires: datetime | None = None,
         organisation_key: bool = False,
+        text: str | None = None,
     ) -> str:
         """Create a key for these sites, or for every site of its organisation, and return it.
 
-        Keys with `organisation_key` begin with `rb_org_`.
+        Keys with `organisation_key` begin with `rb_org_`. `text` is the key itself; by default it
+        is made up.
         """
         return self._access.add_key(
             name=name,
@@ -218,6 +239,7 @@ class RybbitServer:
             organisation=organisation,
             expires=expires,
             of_organisation=organisation_key,
+            text=text,
         )
 
     def disable_key(self, key: str) -> None:
@@ -305,17 +327,29 @@ class RybbitServer:
 
     async def start(self) -> None:
         """Start to listen. A server that listens already stays as it is."""
+        await self._in_its_loop(self._start())
+
+    async def _start(self) -> None:
         await self._listener.start()
-        self._configure()
+        with self.store.lock:
+            self._configure()
 
     async def stop(self) -> None:
         """Stop listening and close every connection at once. The data are kept."""
+        await self._in_its_loop(self._stop())
+
+    async def _stop(self) -> None:
         await self._listener.detached(self._listener.stop())
 
     async def restart(
         self, release: str | Release | None = None, down_for: float | None = None
     ) -> None:
         """Stop, wait `down_for` seconds, and start on the same port, perhaps as another release."""
+        await self._in_its_loop(self._detached_restart(release, down_for))
+
+    async def _detached_restart(
+        self, release: str | Release | None, down_for: float | None
+    ) -> None:
         await self._listener.detached(self._restart(release, down_for))
 
     async def _restart(self, release: str | Release | None, down_for: float | None) -> None:
@@ -324,7 +358,42 @@ class RybbitServer:
             self.release = release
         if down_for:
             await asyncio.sleep(down_for)
-        await self.start()
+        await self._start()
+
+    async def _in_its_loop(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` where the server runs: in a thread of its own, or where the caller is."""
+        await (work if self._thread is None else self._thread.wait(work))
+
+    def __enter__(self) -> Self:
+        """Run in a thread of its own, with an event loop of its own, for callers of any kind.
+
+        The methods can then be called from any thread, and those that are asynchronous from any
+        event loop. Functions that are passed in, such as `clock` and the callbacks of faults, are
+        called in the server's thread.
+        """
+        if self._thread is not None or self.running:
+            raise RuntimeError("RybbitServer runs already")
+        self._thread = OwnThread()
+        try:
+            self._thread.run(self._start())
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        thread = self._thread
+        assert thread is not None
+        try:
+            thread.run(self._finish())
+        finally:
+            thread.close()
+            self._thread = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -336,6 +405,9 @@ class RybbitServer:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._finish()
+
+    async def _finish(self) -> None:
         await self._listener.finish()
         if self._store is not None and self._owns_store:
             self._store.close()
@@ -379,6 +451,7 @@ class RybbitServer:
                 return await self._through_faults(exchange, request, rest)
 
             return await injection.fault(exchange, proceed)
-        service = self._configure()
-        service.store.store_due(self.clock())
-        return respond(service, request, self._release)
+        with self.store.lock:
+            service = self._configure()
+            service.store.store_due(self.clock())
+            return respond(service, request, self._release)

@@ -23,18 +23,27 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _loop_time() -> float:
+    # Not ``time.monotonic``: waits are timed by the event loop, and a test may have replaced that.
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()  # asked for a status outside of a loop
+
+
 @frozen
 class Clock:
     """Where time and chance come from.
 
     Attributes:
-        time: seconds since some moment in the past, for measuring durations.
+        time: seconds since some moment in the past, for measuring durations; the time of the event
+            loop.
         sleep: waits for a number of seconds.
         now: the date and time of day, in UTC.
         chance: a random number from 0 to 1.
     """
 
-    time: Callable[[], float] = time.monotonic
+    time: Callable[[], float] = _loop_time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     now: Callable[[], datetime] = _utc_now
     chance: Callable[[], float] = random.random
@@ -56,22 +65,24 @@ class Timer:
         """The date and time of day, in UTC."""
         return self.clock.now()
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait for ``seconds``.
+    async def sleep(self, seconds: float, until: asyncio.Event | None = None) -> None:
+        """Wait for ``seconds``, or until an event.
 
         Raises:
             ClientClosedError: the client was closed in the meantime.
         """
         if self._closing is None:
             self._closing = asyncio.Event()
-        sleeper = asyncio.ensure_future(self.clock.sleep(seconds))
-        closing = asyncio.ensure_future(self._closing.wait())
+        waits = [self.clock.sleep(seconds), self._closing.wait()]
+        if until is not None:
+            waits.append(until.wait())
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
         try:
-            await asyncio.wait((sleeper, closing), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleeper.cancel()
-            closing.cancel()
-            await asyncio.gather(sleeper, closing, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         if self.closed:
             raise closed_error()
 

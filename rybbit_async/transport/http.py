@@ -103,6 +103,10 @@ class Http:
             raise closed_error()
         self._affinity.check()
 
+    def idle_owner(self) -> asyncio.AbstractEventLoop | None:
+        """See ``Affinity.idle_owner``."""
+        return self._affinity.idle_owner()
+
     async def exchange(
         self, request: Request, credentials: Mapping[str, str], timeout: Timeout
     ) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from attrs import field, frozen
@@ -38,7 +39,25 @@ class Timeout:
 
 @frozen
 class Options:
-    """The options of a request that differ from one view of the client to another."""
+    """The options of a request.
+
+    Attributes:
+        timeout, retry: as the caller wants them; each view of the client has its own.
+        has_begun: for a request of a walk: whether the walk has had a page. Single calls go ahead
+            of walks where a rate limit makes both wait, and a walk that has begun waits for a
+            server that is away.
+    """
 
     timeout: Timeout
     retry: Retry
+    has_begun: Callable[[], bool] | None = None
+
+    @property
+    def is_walk(self) -> bool:
+        """Whether the request is one of a walk."""
+        return self.has_begun is not None
+
+    @property
+    def outlasts(self) -> bool:
+        """Whether the request waits for a server that is away."""
+        return self.has_begun is not None and self.retry.attempts > 1 and self.has_begun()

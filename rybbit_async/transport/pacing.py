@@ -18,6 +18,8 @@ __all__ = ["Allowance", "Pacer", "RateLimit", "RateLimitStatus"]
 
 # When less than this part of the bucket is left, requests are spread out more and more.
 LOW: Final = 0.2
+# The smallest share of a bucket that a client takes when others use it, too.
+LEAST_SHARE: Final = 1 / 64
 DAY: Final = 86_400.0
 # The longest pause after a 429 that does not say how long to wait.
 LONGEST: Final = 60.0
@@ -86,6 +88,10 @@ class Pacer:
         self._tokens = 0.0  # in the bucket at ``_as_of``, without those of requests in flight
         self._as_of = 0.0
         self._rate = 0.0  # tokens per second
+        # How much of the rate this client counts on. It is halved when the server refuses a
+        # request, since others use the bucket then, and grows again with each success. Clients
+        # that share a bucket so come to share its rate, and few of their requests are refused.
+        self._share = 1.0
         self._last = float("-inf")  # when the last request was sent
         self._resume = float("-inf")  # when the pause ends
         self._pauses = 0  # one after another, of a length that the server did not say
@@ -119,20 +125,23 @@ class Pacer:
     def pause(self, seconds: float, scope: str | None, now: float) -> bool:
         """Send no request for ``seconds``. Returns whether there was no pause before."""
         is_new = now >= self._resume
+        if is_new:
+            self._share = max(LEAST_SHARE, self._share / 2)
         if now + seconds > self._resume:
             self._resume, self.scope = now + seconds, scope
         self._tokens, self._as_of = min(0.0, self._tokens), now
         return is_new
 
-    def back_off(self, shortest: float, now: float) -> float:
-        """How long to pause when the server does not say: each time twice as long."""
+    def back_off(self, shortest: float, now: float, longest: float = LONGEST) -> float:
+        """How long to pause at least: while nothing succeeds, each time twice as long."""
         if now >= self._resume:  # otherwise it is one of several answers in the same pause
             self._pauses += 1
-        return min(max(shortest, LONGEST), shortest * 2.0 ** min(self._pauses - 1, 60))
+        return min(max(shortest, longest), shortest * 2.0 ** min(self._pauses - 1, 60))
 
     def succeeded(self) -> None:
-        """Begin with short pauses again."""
+        """Begin with short pauses again, and count on a little more of the bucket."""
         self._pauses = 0
+        self._share = min(1.0, self._share * 1.01)
 
     def learn(self, headers: Mapping[str, str], now: float) -> None:
         """Read the limits from the headers of a response; call it before ``done``."""
@@ -157,19 +166,20 @@ class Pacer:
 
     def _in_bucket(self, now: float) -> float:
         assert self._status.burst is not None
-        tokens = self._tokens + self._rate * (now - self._as_of)
+        tokens = self._tokens + self._rate * self._share * (now - self._as_of)
         return min(float(self._status.burst.limit), tokens)
 
     def _bucket_delay(self, now: float) -> float:
         burst = self._status.burst
         if burst is None or not self._rate:
             return 0.0
-        tokens, low = self._in_bucket(now), max(1.0, burst.limit * LOW)
+        tokens, low, rate = self._in_bucket(now), max(1.0, burst.limit * LOW), self._rate
+        rate *= self._share
         if tokens < 1:
-            return (1 - tokens) / self._rate
+            return (1 - tokens) / rate
         if tokens >= low:
             return 0.0
-        return self._last + (1 - tokens / low) / self._rate - now
+        return self._last + (1 - tokens / low) / rate - now
 
     def _limit_delay(self, now: float) -> float:
         if self._limit is None:

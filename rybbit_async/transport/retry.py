@@ -45,11 +45,22 @@ class Retry:
     | GET, HEAD, PUT, DELETE | again | again | when the server says | again | once again |
     | POST, PATCH | again | never | when the server says | never | never |
 
-    A 429 that does not say when is tried once again, after ``wait_max``: it may be a limit of ten
-    requests a day. While such answers go on, all requests wait longer and longer, up to a minute.
+    A certificate that is not accepted is not tried again.
+
+    A 429 that says when to come again uses up no attempt, as long as the request is not refused
+    for longer than ``timeout``. A 429 that does not say when is tried once again, after
+    ``wait_max``: it may be a limit of ten requests a day. While such answers go on, all requests
+    wait longer and longer, up to a minute.
+
+    If the server is away while a walk is under way, the walk waits up to ``timeout`` for it: one
+    request of the client at a time asks whether it is back, once a second, which uses up no
+    attempt. A server is away if no connection to it can be made, or if different requests are
+    answered with 502, 503 or 504 and none succeeds. The first request of a walk, and any other
+    call, gives up after ``attempts``.
 
     Attributes:
-        attempts: the maximum number of attempts, including the first one; 1 means no retries.
+        attempts: the maximum number of attempts, including the first one; 1 means no retries, and
+            no waiting for a server that is away.
         timeout: the maximum time in seconds from the first attempt to the start of the last one,
             including the waits between them. Waiting for a turn under a rate limit does not count.
         wait_initial: seconds before the second attempt. Each further wait is twice as long.
@@ -79,14 +90,16 @@ class Retry:
         Args:
             method: the method of the request.
             error: why the attempt failed.
-            attempt: the number of the attempt, from 1.
-            elapsed: seconds since the first attempt started.
+            attempt: the number of the attempt, from 1, of those that count.
+            elapsed: seconds since the first attempt started, or for a 429 since the first one.
             chance: a random number from 0 to 1, for the jitter.
             unexplained: how many attempts failed with a 429 that does not say when to try again.
         """
-        if attempt >= self.attempts or not _is_retryable(method, error, attempt):
-            return None
         wait = getattr(error, "retry_after", None)
+        is_told = isinstance(error, RateLimitError) and wait is not None
+        last = 1 if is_told else attempt  # a 429 that says when uses up no attempt
+        if last >= self.attempts or not _is_retryable(method, error, attempt):
+            return None
         if wait is None and isinstance(error, RateLimitError):
             if unexplained > 1:
                 return None
@@ -100,6 +113,8 @@ class Retry:
 
 def _is_retryable(method: str, error: RybbitError, attempt: int) -> bool:
     if isinstance(error, APIConnectionError):
+        if error.reason == "certificate":
+            return False
         return not error.sent or method in _IDEMPOTENT
     if isinstance(error, RateLimitError):
         return error.scope != "daily"

@@ -62,10 +62,20 @@ class Router:
         """The layout that the server has, as far as it is known."""
         return self._layout
 
+<<<<<<< HEAD
     def url(self, route: Route, params: Mapping[str, str | int]) -> str:
         """Where an endpoint of both layouts is, as far as the layout is known. No secrets."""
         transport, path = self._transport, route.path(self._layout or "goals", params)
         return transport.redact(transport.http.base_url + path)
+=======
+    def check_usable(self) -> None:
+        """Refuse to be used where that would not work: see ``Http.check_usable``.
+
+        Whatever waits before a request is sent has to check this first, since locks and events
+        belong to one event loop.
+        """
+        self._transport.http.check_usable()
+>>>>>>> main
 
     async def send(
         self,
@@ -89,6 +99,7 @@ class Router:
             InvalidParameterError: a parameter of the path is missing or cannot be sent.
             APIStatusError, APIConnectionError, ClientClosedError: see ``Transport.send``.
         """
+        self.check_usable()
         call = _Call(self._transport, route, method, params, query, body, options)
         if route.is_common:
             return await self._send_common(call)

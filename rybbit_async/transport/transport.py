@@ -6,9 +6,10 @@ The decisions are made in ``retry`` and ``pacing``; ``http`` sends the request.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from ..errors import APIConnectionError, APIStatusError, RateLimitError, RybbitError
 from ..wire.messages import Request, Response, error_from_response
@@ -17,6 +18,7 @@ from .clock import Clock, ServerClock, Timer
 from .hints import Hints
 from .http import Http, HttpOptions
 from .options import Options
+from .outage import Outage
 from .pacing import RateLimit, RateLimitStatus
 from .redaction import without_secrets
 from .retry import RetryBudget, may_have_arrived
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     import aiohttp
 
 log = logging.getLogger("rybbit_async")
+
+# Every release has it, and answers it without credentials.
+_VERSION: Final = Request("GET", "/api/version")
 
 
 @frozen
@@ -71,6 +76,7 @@ class Transport:
         )
         self._turns = Turns(rate_limit, self.timer)
         self._budget = RetryBudget()
+        self._outage = Outage(self.timer)
         self._hints = Hints(self.timer)
         self._requests = self._retries = 0
 
@@ -96,48 +102,79 @@ class Transport:
             ClientClosedError: the client was closed.
         """
         self.http.check_usable()
-        timer, call = self.timer, _Call(request, options)
-        start, attempt, unexplained, arrived = timer.time(), 0, 0, False
+        call = _Call(request, options, self.timer.time())
         while True:
-            attempt += 1
             try:
                 return await self._authorised(call)
             except (APIConnectionError, APIStatusError) as error:
-                signing_in = error.url.endswith(self.redact(SIGN_IN))
-                limited = None if signing_in or not isinstance(error, RateLimitError) else error
-                if limited is not None and limited.retry_after is None:
-                    unexplained += 1
-                wait = options.retry.wait(
-                    "GET" if signing_in else request.method,
-                    error,
-                    attempt=attempt,
-                    unexplained=unexplained,
-                    elapsed=timer.time() - start - call.queued,
-                    chance=timer.clock.chance(),
-                )
-                if limited is not None:
-                    self._turns.pause(limited, options.retry)
-                if wait is None or not (limited or self._budget.retry(timer.time())):
+                wait = await self._next_wait(call, error)
+                if wait is None:
                     # The effect of an earlier attempt may be the reason why this one failed.
                     if isinstance(error, APIStatusError):
-                        error.repeated = arrived
-                    if attempt > 1:
-                        error.add_note(f"after {attempt} attempts, see Retry")
+                        error.repeated = call.arrived
+                    if call.sent > 1:
+                        error.add_note(f"after {call.sent} attempts, see Retry")
                     raise
-                arrived = arrived or (may_have_arrived(error) and not signing_in)
-                log.info("attempt %d failed, next one in %.3f s: %s", attempt, wait, error)
+                call.arrived = call.arrived or (
+                    may_have_arrived(error) and not self._is_sign_in(error)
+                )
             self._retries += 1
-            if limited is None:  # otherwise all requests wait, see ``Turns``
-                await timer.sleep(wait)
+            if wait:
+                await self.timer.sleep(wait)
+
+    async def _next_wait(
+        self, call: _Call, error: APIConnectionError | APIStatusError
+    ) -> float | None:
+        """Seconds to wait before the next attempt, or ``None`` if there is to be none."""
+        timer, retry, signing_in = self.timer, call.options.retry, self._is_sign_in(error)
+        now = timer.time()
+        elapsed = now - call.began - call.queued
+        limited = error if isinstance(error, RateLimitError) and not signing_in else None
+        if limited is not None and limited.retry_after is not None:
+            call.limited_at = now if call.limited_at is None else call.limited_at
+            elapsed = now - call.limited_at
+        elif not call.asked:
+            call.attempts += 1
+            call.unexplained += limited is not None
+        wait = retry.wait(
+            "GET" if signing_in else call.request.method,
+            error,
+            attempt=max(1, call.attempts),
+            unexplained=call.unexplained,
+            elapsed=elapsed,
+            chance=timer.clock.chance(),
+        )
+        if limited is not None:
+            pause = self._turns.pause(limited, retry)
+            if limited.retry_after is not None and elapsed + pause > retry.timeout:
+                return None
+        elif not signing_in and call.waits and self._outage.may_cause(error):
+            if wait is None and not self._outage.is_on:
+                await self._ask_for_version(call.options)
+            if self._outage.is_on:
+                return 0.0 if await self._outage.wait(call, retry.timeout - elapsed) else None
+        if wait is None or not (limited or self._budget.retry(now)):
+            return None
+        log.info("attempt %d failed, next one in %.3f s: %s", call.sent, wait, error)
+        return 0.0 if limited else wait  # after a 429 all requests wait, see ``Turns``
+
+    async def _ask_for_version(self, options: Options) -> None:
+        """Send another request, to see whether it fails in the same way."""
+        with suppress(RybbitError):
+            await self._attempt(_Call(_VERSION, evolve(options, has_begun=None)), NoAuth())
 
     async def _authorised(self, call: _Call) -> Response:
         """One attempt, with credentials that are valid as far as is known."""
+        call.sent += 1
         auth = self._auth
-        if isinstance(auth, SignIn):
-            return await auth.attempt(
-                call.request, call.options, lambda session: self._attempt(call, session)
-            )
-        return await self._attempt(call, auth)
+        try:
+            if isinstance(auth, SignIn):
+                return await auth.attempt(
+                    call.request, call.options, lambda session: self._attempt(call, session)
+                )
+            return await self._attempt(call, auth)
+        finally:
+            call.asked = self._outage.ended(call)
 
     async def _post_sign_in(self, request: Request, options: Options) -> Response:
         response = await self._attempt(_Call(request, options), NoAuth())
@@ -151,7 +188,7 @@ class Transport:
         if request.path == SIGN_IN:  # the server limits sign-ins separately
             self._turns.take_at_once()
         else:
-            call.queued += await self._turns.take(request, url, call.options.retry)
+            call.queued += await self._turns.take(request, url, call.options)
         began = timer.time()
         self._budget.request(began)
         self._requests += 1
@@ -165,6 +202,7 @@ class Transport:
             self.server_clock.learn(response.headers)
         except RybbitError as error:
             outcome = type(error).__name__
+            self._outage.failed(call, error)
             raise
         finally:
             self._turns.done()
@@ -173,10 +211,17 @@ class Transport:
                 log.debug("%s %s: %s in %.3f s", request.method, url, outcome, took)
         if not response.succeeded:
             hint = self._hints.hint(response, credentials)
-            raise error_from_response(response, hint, timer.now())
+            refusal = error_from_response(response, hint, timer.now())
+            self._outage.failed(call, refusal)
+            raise refusal
+        self._outage.answered()
         self._turns.succeeded()
         self._hints.succeeded(request.path)
         return response
+
+    def _is_sign_in(self, error: APIConnectionError | APIStatusError) -> bool:
+        """Whether it was not the request that failed, but the sign-in before it."""
+        return error.url.endswith(self.redact(SIGN_IN))
 
     # --- life cycle ---------------------------------------------------------------------------
 
@@ -199,10 +244,33 @@ class Transport:
                 await self._auth.settle()
 
 
-@define
+@define(eq=False)
 class _Call:
-    """A request that is being sent, and how many seconds it has waited for its turns."""
+    """A request that is being sent.
+
+    Attributes:
+        began: when ``send`` was called.
+        queued: how many seconds it has waited for its turns under a rate limit.
+        sent: how many attempts were made.
+        attempts: how many failed attempts count towards ``Retry.attempts``.
+        unexplained: how many failed with a 429 that does not say when to try again.
+        limited_at: when it was first answered with a 429 that does.
+        arrived: whether a failed attempt may have been carried out.
+        asked: whether the last attempt only asked whether the server is back.
+    """
 
     request: Request
     options: Options
+    began: float = 0.0
     queued: float = 0.0
+    sent: int = 0
+    attempts: int = 0
+    unexplained: int = 0
+    limited_at: float | None = None
+    arrived: bool = False
+    asked: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a server that is away, and may be sent again after that."""
+        return self.options.outlasts and self.attempts <= self.options.retry.attempts

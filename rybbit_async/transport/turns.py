@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Final
 
 from ..errors import RateLimitError
 from ..wire.messages import Request
 from .clock import Timer
+from .options import Options
 from .pacing import Pacer, RateLimit, RateLimitStatus
 from .retry import Retry
 
@@ -16,9 +19,14 @@ __all__ = ["Turns"]
 
 log = logging.getLogger("rybbit_async")
 
+# The first pause after a 429 is not shorter than this, also where the server says 0 seconds.
+SHORTEST: Final = 0.1
+
 
 class Turns:
     """Lets one request after the other go, in the order in which they came.
+
+    Single calls go ahead of the requests of walks.
 
     Those who wait hold neither a connection nor one of the client's ``max_connections``. Every
     turn that is taken must be ended with ``done``.
@@ -31,8 +39,12 @@ class Turns:
         self.pauses = 0
         self._timer = timer
         self._pacer = Pacer(limit)
-        self._lock = asyncio.Lock()  # its waiters are served in order
+        # The waiters of a lock are served in order. Of the walks' requests only the first one
+        # waits at the lock of all, and it lets single calls go ahead.
+        self._lock = asyncio.Lock()
+        self._walks = asyncio.Lock()
         self._waiting = 0
+        self._single_calls = 0  # of those who wait
 
     @property
     def status(self) -> RateLimitStatus:
@@ -43,7 +55,7 @@ class Turns:
         """Take a turn without waiting."""
         self._pacer.take(self._timer.time())
 
-    async def take(self, request: Request, url: str, retry: Retry) -> float:
+    async def take(self, request: Request, url: str, options: Options) -> float:
         """Wait for a turn and take it.
 
         Returns:
@@ -56,17 +68,29 @@ class Turns:
         if not self._waiting and not pacer.delay(timer.time()):
             self.take_at_once()
             return 0.0
-        began = timer.time()
+        began, single = timer.time(), not options.is_walk
         self._waiting += 1
+        self._single_calls += single
         try:
-            async with self._lock:
-                while delay := pacer.delay(timer.time()):
-                    self._check_pause(request, url, retry)
-                    await timer.sleep(delay)
-                self.take_at_once()
+            async with nullcontext() if single else self._walks:
+                while not await self._take_in_order(request, url, options):
+                    pass  # single calls have come in the meantime
         finally:
             self._waiting -= 1
+            self._single_calls -= single
         return timer.time() - began
+
+    async def _take_in_order(self, request: Request, url: str, options: Options) -> bool:
+        """Take a turn, unless the request is one of a walk and single calls wait for theirs."""
+        async with self._lock:
+            while not (options.is_walk and self._single_calls):
+                delay = self._pacer.delay(self._timer.time())
+                if not delay:
+                    self.take_at_once()
+                    return True
+                self._check_pause(request, url, options.retry)
+                await self._timer.sleep(delay)
+        return False
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Read the rate limit from the headers of a response; call it before ``done``."""
@@ -80,14 +104,21 @@ class Turns:
         """Take note that the server has answered a request."""
         self._pacer.succeeded()
 
-    def pause(self, error: RateLimitError, retry: Retry) -> None:
-        """Let no request go for as long as the server asks, or longer and longer if it does not."""
-        now, seconds = self._timer.time(), error.retry_after
-        if seconds is None:
+    def pause(self, error: RateLimitError, retry: Retry) -> float:
+        """Let no request go for as long as the server asks, or longer and longer if it does not.
+
+        Returns:
+            How many seconds that is from now on.
+        """
+        now, told = self._timer.time(), error.retry_after
+        if told is None:
             seconds = self._pacer.back_off(retry.wait_max, now)
+        else:
+            seconds = max(told, self._pacer.back_off(SHORTEST, now, retry.wait_max))
         if self._pacer.pause(seconds, error.scope, now):
             self.pauses += 1
             log.info("%s rate limit: pausing for %.3f s", error.scope or "the", seconds)
+        return self._pacer.paused(now)
 
     def _check_pause(self, request: Request, url: str, retry: Retry) -> None:
         """A pause is waited for completely or not at all; the rest of a day never is."""

@@ -23,13 +23,19 @@ Warn = Callable[[str], None]
 
 
 class WalkRegistry:
-    """The walks in progress, so that their owner can end them."""
+    """The walks in progress, so that their owner can end them.
 
-    def __init__(self) -> None:
+    Args:
+        check: raises an error where a walk cannot start, such as in another event loop.
+    """
+
+    def __init__(self, check: Callable[[], None] = lambda: None) -> None:
         self._walks: set[Walk[Any]] = set()
+        self._check = check
 
     def add(self, walk: Walk[Any]) -> None:
         """Register a walk that starts."""
+        self._check()
         self._walks.add(walk)
 
     def discard(self, walk: Walk[Any]) -> None:
@@ -196,9 +202,9 @@ class Paginator(Generic[T]):
         return None if rows is None else rows[:remaining]
 
     def _start(self, walk: Walk[T]) -> Walk[T]:
-        self._report = walk.report
         self._all_walks.add(walk)
         self._own_walks.add(walk)
+        self._report = walk.report
         return walk
 
     async def _end(self, walk: Walk[T]) -> None:

@@ -8,11 +8,11 @@ is decided by a ``Reconciler``, which follows from the ``Order`` of the list.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..errors import RybbitError
 from ..pages import PageMeta, RawPage, Report
@@ -54,11 +54,14 @@ class PageRequest:
         size: how many rows a full page has.
         stable: whether the order is to be the one in which equal rows stand the same way on every
             page, in place of the order that the caller wants.
+        has_begun: for a page of a walk: whether the walk has had a page. ``None`` for a page that
+            someone asks for by itself and waits for.
     """
 
     number: int
     size: int
     stable: bool = False
+    has_begun: Callable[[], bool] | None = field(default=None, eq=False)
 
 
 @frozen
@@ -325,7 +328,9 @@ class PagedWalk(Generic[T]):
         # The first page of a list that changes is read alone: the others are compared with it.
         width = concurrency if source.settled else 1
         window = PrefetchWindow(
-            lambda number: source.fetch(PageRequest(number, size, decision.stable)),
+            lambda number: source.fetch(
+                PageRequest(number, size, decision.stable, self._has_begun)
+            ),
             Extent(size, first, expected, width),
             self._tasks,
             self.report,
@@ -351,7 +356,7 @@ class PagedWalk(Generic[T]):
         return ReadPage(page, number, current.window.size)
 
     async def _read_again(self, span: Span) -> ReadPage[T]:
-        request = _covering_page(span)
+        request = _covering_page(span, self._has_begun)
         self.report.requests += 1
         raw = await self._tasks.run(self._source.fetch(request))
         page = raw.decode()
@@ -362,6 +367,9 @@ class PagedWalk(Generic[T]):
         rows = current.reconciler.take(page)
         self._decision = current.reconciler.decide(at_end=current.window.at_end)
         return rows
+
+    def _has_begun(self) -> bool:
+        return self.report.pages > 0
 
     # --- ends ---------------------------------------------------------------------------------
 
@@ -391,9 +399,9 @@ class _Pass(Generic[T]):
     sequential: bool
 
 
-def _covering_page(span: Span) -> PageRequest:
+def _covering_page(span: Span, has_begun: Callable[[], bool]) -> PageRequest:
     """The request for the smallest page that holds all ranks of a span."""
     size = span.last - span.first + 1
     while span.first // size != span.last // size:
         size += 1
-    return PageRequest(span.first // size + 1, size)
+    return PageRequest(span.first // size + 1, size, has_begun=has_begun)

@@ -356,14 +356,44 @@ async def test_retry_after(
     assert clock.slept == [wait]
 
 
-async def test_a_retry_after_in_the_past_means_no_wait(
+@pytest.mark.parametrize("told", [in_nine_seconds, lambda _: {"Retry-After": "0"}])
+async def test_a_retry_after_that_is_over_is_no_busy_loop(
+    serve: Serve, connect: Connect, clock: FakeClock, told: Callable[[FakeClock], dict[str, str]]
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(429, None, told(clock)), times=8)
+    clock.move(60)
+    client = connect(server, routes="sites")
+    assert len(await client.goals.list(1)) == 10
+    assert clock.slept == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5], abs=1e-5)
+    server.inject(faults.Status(429, None, {"Retry-After": "0"}))
+    await client.goals.list(1)  # begins with a short pause again
+    assert clock.slept[8:] == pytest.approx([0.1], abs=1e-5)
+
+
+async def test_a_429_that_says_when_uses_up_no_attempt(
     serve: Serve, connect: Connect, clock: FakeClock
 ) -> None:
     server = await serve()
-    server.inject(faults.Status(429, None, in_nine_seconds(clock)))
-    clock.move(60)
-    assert len(await connect(server, routes="sites").goals.list(1)) == 10
-    assert clock.time() == 60
+    server.inject(faults.Status(429, None, {"Retry-After": "6"}), times=9)
+    server.inject(faults.Status(503), skip=0)
+    client = connect(server, routes="sites", retry=Retry(attempts=2))
+    assert len(await client.goals.list(1)) == 10
+    assert clock.time() == pytest.approx(9 * 6 + 0.1)
+
+
+async def test_a_request_is_not_refused_for_ever(
+    serve: Serve, connect: Connect, clock: FakeClock
+) -> None:
+    server = await serve()
+    server.inject(faults.Status(429, None, {"Retry-After": "1"}), times=None)
+    client = connect(server, routes="sites")
+    with pytest.raises(RateLimitError, match="Try again in 1 s"):
+        await client.goals.list(1)
+    assert 55 <= clock.time() <= 60  # the pauses grow to five seconds
+    assert len(server.requests) < 20
+    with pytest.raises(RateLimitError):
+        await client.with_options(retry=ONCE).goals.list(1)
 
 
 async def test_a_wait_beyond_the_deadline_fails_at_once(
@@ -496,7 +526,7 @@ async def test_retries_that_the_server_asks_for_do_not_use_the_budget(
 ) -> None:
     server = await serve()
     server.inject(faults.Status(429, None, {"Retry-After": "1"}), times=80)
-    client = connect(server, routes="sites", retry=Retry(attempts=100, timeout=1_000))
+    client = connect(server, routes="sites", retry=Retry(timeout=1_000))
     assert len(await client.goals.list(1)) == 10
     assert len(server.requests) == 81
 

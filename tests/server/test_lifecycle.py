@@ -8,12 +8,15 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import warnings
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from rybbit_async import CommonParameters, RybbitClient
 from rybbit_async.testing import RybbitServer, Store, faults
 
 from .conftest import NOW, Serve
@@ -270,3 +273,55 @@ def test_the_public_names() -> None:
         assert name in dir(testing)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         assert testing.nothing
+
+
+def test_the_keys_are_kept_in_a_database(tmp_path: Path) -> None:
+    keys = set[tuple[str, str]]()
+    for _ in range(2):
+        with Store(tmp_path / "data.duckdb") as store, RybbitServer(store=store) as server:
+            keys.add((server.api_key, server.read_only_key))
+    assert len(keys) == 1
+    assert RybbitServer().api_key != RybbitServer().api_key
+    with Store(tmp_path / "data.duckdb") as store:
+        assert RybbitServer(store=store, api_key="rb_mine").api_key == "rb_mine"
+    with pytest.raises(ValueError, match="printable ASCII"):
+        RybbitServer(api_key="rb mine")
+
+
+def test_a_server_in_a_thread_of_its_own_can_be_used_from_everywhere() -> None:
+    with RybbitServer() as server:
+        with pytest.raises(RuntimeError, match="runs already"):
+            server.__enter__()
+        asyncio.run(server.restart("2.4"))
+        assert server.running
+        assert server.release == "2.4"
+        asyncio.run(server.stop())
+        assert not server.running
+    assert not [one for one in threading.enumerate() if one.name == "RybbitServer"]
+
+
+def test_a_port_that_is_taken() -> None:
+    with RybbitServer() as server:
+        port = int(server.url.rpartition(":")[2])
+        with pytest.raises(OSError, match="address already in use"), RybbitServer(port=port):
+            pass
+    assert not [one for one in threading.enumerate() if one.name == "RybbitServer"]
+
+
+@pytest.mark.parametrize("release", ["2.2", "2.3", "2.4", "2.6", "2.7", "2.8", "2.9"])
+async def test_relative_windows_are_those_of_a_clock_that_stands_still(release: str) -> None:
+    """The client learns the time from the ``Date`` of the responses."""
+    now = datetime(2020, 2, 29, 12, 0, tzinfo=UTC)
+    with Store() as store:
+        site = store.add_site()
+        store.add_goal(site, "path", {"pathPattern": "/"})
+        for minutes in (5, 30, 90):
+            store.add_session(site, end=now - timedelta(minutes=minutes))
+        async with (
+            RybbitServer(release, store, clock=lambda: now) as server,
+            RybbitClient(server.api_key, base_url=server.url) as client,
+        ):
+            window = CommonParameters(past_minutes_start=60, past_minutes_end=0)
+            (goal,) = await client.goals.iter(site.site_id, **window).collect()
+            assert (goal.total_sessions, goal.total_conversions) == (2, 2)
+            assert len(await client.sessions.iter(site.site_id, **window).collect()) == 2

@@ -191,6 +191,60 @@ def test_it_slows_down_before_the_bucket_is_empty() -> None:
     assert run.refused == 0
 
 
+@pytest.mark.parametrize(("clients", "at_once"), [(2, 1), (2, 8), (4, 1), (4, 8), (12, 8)])
+def test_clients_that_share_a_bucket_share_its_rate(clients: int, at_once: int) -> None:
+    """Each in a process of its own, so that they know only what the server tells them."""
+    dice, server, now = random.Random(clients), Bucket(), 0.0
+    pacers = [Pacer() for _ in range(clients)]
+    left, free, ended = [200] * clients, [at_once] * clients, [0.0] * clients
+    sent = refused = 0
+    numbers = itertools.count()
+    events: list[tuple[float, int, int, Any]] = []
+
+    def later(seconds: float, client: int, what: Any = None) -> None:
+        heapq.heappush(events, (now + seconds, next(numbers), client, what))
+
+    for client in range(clients):
+        later(dice.random(), client)
+    while events:
+        now, _, client, what = heapq.heappop(events)
+        pacer = pacers[client]
+        if what == "arrives":
+            allowed, told = server.request(now)
+            sent, refused = sent + 1, refused + (not allowed)
+            pause = None if allowed else server.retry_after()
+            later(dice.uniform(0, 0.1), client, (told, pause))
+            continue
+        if what is not None:  # the answer
+            told, pause = what
+            pacer.learn(told, now)
+            pacer.done(now)
+            free[client] += 1
+            if pause is None:
+                pacer.succeeded()
+                ended[client] = now
+            else:
+                left[client] += 1
+                pacer.pause(pause, "burst", now)
+        while free[client] and left[client]:
+            delay = pacer.delay(now)
+            if delay:
+                later(delay + 1e-6, client)
+                break
+            pacer.take(now)
+            left[client], free[client] = left[client] - 1, free[client] - 1
+            later(dice.uniform(0, 0.1), client, "arrives")
+    assert refused < sent / 10
+    assert max(ended) <= (clients * 200 - 50) / 5 * 1.1
+
+
+def test_a_client_that_was_refused_once_still_uses_the_whole_bucket() -> None:
+    pacer, server = Pacer(), Bucket(tokens=0)
+    pacer.pause(0.0, "burst", 0.0)
+    run = drive(pacer, server, 300, 4, lambda: 0.01)
+    assert run.end <= 300 / 5 * 1.05
+
+
 def test_a_pacer_without_a_limit_delays_nothing() -> None:
     pacer = Pacer()
     assert pacer.delay(0.0) == pacer.delay(1e9) == 0

@@ -17,10 +17,11 @@ from rybbit_async import (
     APITimeoutError,
     ClientClosedError,
     InvalidParameterError,
+    RateLimitError,
     Retry,
     RybbitError,
 )
-from rybbit_async.errors import status_error_class
+from rybbit_async.errors import ConnectionReason, status_error_class
 from rybbit_async.transport.retry import RetryBudget, may_have_arrived
 
 METHODS = ("GET", "HEAD", "PUT", "DELETE", "POST", "PATCH")
@@ -28,8 +29,10 @@ READS_AND_IDEMPOTENT = METHODS[:4]
 ALWAYS = 1_000_000
 
 
-def unsent(cls: type[APIConnectionError] = APIConnectionError) -> APIConnectionError:
-    return cls("x", method="GET", url="u", sent=False)
+def unsent(
+    cls: type[APIConnectionError] = APIConnectionError, reason: ConnectionReason = "unreachable"
+) -> APIConnectionError:
+    return cls("x", method="GET", url="u", sent=False, reason=reason)
 
 
 def lost(cls: type[APIConnectionError] = APIConnectionError) -> APIConnectionError:
@@ -41,13 +44,15 @@ def status(code: int, **more: Any) -> APIStatusError:
 
 
 def tries(policy: Retry, method: str, error: RybbitError) -> int:
-    """How many attempts are made if each of them fails like this, and no time passes."""
-    attempt = 1
+    """How many attempts are made if each fails like this; only the waits after a 429 take time."""
+    attempt, elapsed = 1, 0.0
     while (
-        policy.wait(method, error, attempt=attempt, elapsed=0, chance=0.5, unexplained=attempt)
-        is not None
-    ):
+        wait := policy.wait(
+            method, error, attempt=attempt, elapsed=elapsed, chance=0.5, unexplained=attempt
+        )
+    ) is not None:
         attempt += 1
+        elapsed += wait if isinstance(error, RateLimitError) else 0.0
     return attempt
 
 
@@ -61,7 +66,9 @@ TABLE: list[tuple[str, RybbitError, int, int]] = [
     ("no answer", lost(), 5, 1),
     ("no answer in time", lost(APITimeoutError), 5, 1),
     ("429", status(429), 2, 2),
-    ("429 burst", status(429, scope="burst", retry_after=1.0), 5, 5),
+    # One that says when to come again is limited by the time only, of 60 s.
+    ("429 burst", status(429, scope="burst", retry_after=20.0), 4, 4),
+    ("429 burst, soon", status(429, scope="burst", retry_after=1.0), 61, 61),
     ("429 daily", status(429, scope="daily", retry_after=1.0), 1, 1),
     ("408", status(408), 5, 1),
     ("502", status(502), 5, 1),
@@ -75,6 +82,7 @@ TABLE: list[tuple[str, RybbitError, int, int]] = [
     ),
     ("no JSON", APIResponseError("x", status=200), 1, 1),
     ("closed", ClientClosedError("x"), 1, 1),
+    ("certificate", unsent(reason="certificate"), 1, 1),
 ]
 
 
@@ -86,7 +94,8 @@ def test_the_table(method: str, error: RybbitError, repeatable: int, other: int)
     expected = repeatable if method in READS_AND_IDEMPOTENT else other
     assert tries(Retry(attempts=5), method, error) == expected
     assert tries(Retry(attempts=1), method, error) == 1
-    assert tries(Retry(attempts=2), method, error) == min(2, expected)
+    told = isinstance(error, RateLimitError) and error.retry_after is not None
+    assert tries(Retry(attempts=2), method, error) == (expected if told else min(2, expected))
 
 
 @pytest.mark.parametrize("method", READS_AND_IDEMPOTENT)
