@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from attrs import evolve
+
 from ..errors import NotFoundError, PermissionDeniedError, ServerError
 from ..parameters.checks import query_string
 from .context import Context
-from .endpoints import GOAL_SESSIONS
+from .endpoints import GOAL_SESSIONS, GOALS
 
-__all__ = ["owns_goal"]
+__all__ = ["no_goal", "owns_goal"]
 
 # The smallest page, of a day in which no site has sessions.
 _QUERY: Final = {
@@ -47,8 +49,19 @@ async def _is_found(context: Context, site: str, goal: int) -> bool:
             "GET",
             {"site": site, "goal": goal},
             query=query_string(_QUERY),
-            options=context.options.once_after_500(),
+            options=evolve(context.options, repeats_500=False),
         )
     except (NotFoundError, PermissionDeniedError):
         return False
     return True
+
+
+def no_goal(context: Context, goal: int, *sites: str) -> NotFoundError:
+    """The error for a goal that is not among those of one site, or of several."""
+    return NotFoundError(
+        f"goal {goal} is not among the goals of site {', '.join(sites)}",
+        status=404,
+        message="Goal not found",
+        method="GET",
+        url=context.router.url(GOALS.route, {"site": sites[0]}),
+    )

@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from ..errors import APIConnectionError, APIStatusError, ServerError
+from ..errors import APIConnectionError, APIStatusError, RybbitError, ServerError
 from ..models import Goal
 from ..pages import Page, PageMeta, RawPage, Skipped
 from ..walks.walk import PageRequest
@@ -21,9 +21,8 @@ from ..walks.walk import PageRequest
 __all__ = ["GoalList", "read_in_parts", "unreadable"]
 
 _CURE: Final = (
-    "Probably its property value is a number or a boolean, and events hold values that the server "
-    "cannot compare with it: give the goal a property value that is text, with update and both name "
-    "and config, or delete it"
+    "Probably its property value is a number or a boolean, which the server cannot compare with "
+    "what events hold: give it text, by an update with both name and config, or delete the goal"
 )
 # At most so many ids are tried in order to find out that of a goal.
 _TRIES: Final = 20
@@ -50,7 +49,7 @@ class GoalList:
 
 @frozen
 class _ReadPage:
-    """A page of goals that was read completely; see ``RawPage``."""
+    """A page of goals that is decoded already; see ``RawPage``."""
 
     page: Page[Goal]
 
@@ -59,18 +58,27 @@ class _ReadPage:
         return self.page
 
 
-def unreadable(error: ServerError, site: int | str, goal: int | None, place: int = 0) -> ServerError:
+def unreadable(
+    error: RybbitError,
+    site: int | str,
+    goal: int | None,
+    place: int | None = None,
+    why: str = "",
+) -> ServerError:
     """The error for a goal that the server cannot send.
 
     Args:
-        error: the server's response to a request for this goal.
+        error: the server's response to a request for this goal, or what was made of it here.
         goal: its id, or ``None`` if it is not known.
         place: where it stands in the list, counted from 1, if its id is not known.
+        why: what else cannot be done because of that.
     """
+    assert isinstance(error, ServerError)
     name = f"the goal at place {place} of the list" if goal is None else f"goal {goal}"
+    answer = f"{error.status} ({error.message})"
     return ServerError(
-        f"{name} of site {site} cannot be read: the server answers {error.status} "
-        f"({error.message}) for each page of goals that it is on. {_CURE}",
+        f"{f'{why}: ' if why else ''}{name} of site {site} cannot be read: the server answers "
+        f"{answer} for each page of goals that it is on. {_CURE}",
         status=error.status,
         message=error.message,
         method=error.method,
@@ -191,13 +199,15 @@ class _Parts:
         return Page(
             tuple(self.found[rank] for rank in ranks if rank in self.found),
             PageMeta(total, self.request.number, size, -(-total // size)),
-            skipped=tuple([await self._skipped(rank, names) for rank in ranks if rank in self.failed]),
+            skipped=tuple(
+                [await self._skipped(rank, names) for rank in ranks if rank in self.failed]
+            ),
         )
 
     async def _skipped(self, rank: int, names: _Names) -> Skipped:
         site, goal = self.goals.site, await names.of(rank)
-        error = unreadable(self.failed[rank], site, goal, rank + 1)
         place = rank + 1 if goal is None else None
+        error = unreadable(self.failed[rank], site, goal, place)
         return Skipped(int(site) if site.isdigit() else site, goal, place, error=error)
 
 
@@ -244,6 +254,8 @@ class _Names:
             above += 1
         low = await self._at(below) if below >= 0 else None
         high = await self._at(above) if above < self._total else None
+        if -1 in (low, high):
+            return None
         if low is not None and high is not None and high - low == above - below:
             return low + rank - below  # the ids have no gaps
         if low is not None:

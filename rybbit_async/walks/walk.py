@@ -8,7 +8,7 @@ is decided by a ``Reconciler``, which follows from the ``Order`` of the list.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -106,8 +106,8 @@ class Source(Protocol[T_co]):
         ...
 
     @property
-    def notes(self) -> Sequence[str]:
-        """What the report of a walk should say of the list; known once the source is prepared."""
+    def note(self) -> str | None:
+        """What the report of a walk should say of the list, once the source is prepared."""
         ...
 
     @property
@@ -302,7 +302,7 @@ class PagedWalk(Generic[T]):
         self._source = source = await self._tasks.run(
             self._source.prepare(None if position is None else position.source)
         )
-        for note in (self.repeats, *source.notes):
+        for note in (self.repeats, source.note):
             if note is not None:
                 self.report.note(note)
         reconciler = self._order.reconciler(source, self.report, self._options, position)

@@ -72,13 +72,15 @@ async def in_parts(
     return got, reports
 
 
-stops = st.lists(st.tuples(hows(12).map(lambda how: evolve(how, ordered=True)), st.integers(0, 6)))
+# Only walks in order have positions and can go on from one.
+in_order = hows(12).map(lambda how: evolve(how, ordered=True))
+stops = st.lists(st.tuples(in_order, st.integers(0, 6)))
 
 
 @total_or_not
 @many
-@given(lines, stops.filter(bool), hows(12), seeds)
-@example(Line([1, 3]), [(How(2), 1), (How(1), 0)], How(1, 1, False), 0)
+@given(lines, stops.filter(bool), in_order, seeds)
+@example(Line([1, 3]), [(How(2), 1), (How(1), 0)], How(1, 1), 0)
 def test_a_settled_list_resumes_exactly_once(
     counted: bool, line: Line, parts: list[tuple[How, int]], last: How, seed: int
 ) -> None:
@@ -96,15 +98,15 @@ def test_a_settled_list_resumes_exactly_once(
 
 @total_or_not
 @many
-@given(lines, stops.filter(bool), hows(12), moves_at, st.integers(0, 3), seeds)
-@example(Line([2]), [(How(1), 0)], How(1, 1, False), {}, 0, 0)
-@example(Line([2], 1311241), [(How(1), 0)], How(1, 1, False), {3: 2}, 0, 0)
-@example(Line([1, 1, 1], 155877530), [(How(1), 2)], How(1, 1, False), {1: 2}, 0, 0)
-@example(Line([1, 1, 1, 2, 3], 155877533), [(How(1), 1)], How(1, 1, False), {1: 1}, 2, 0)
+@given(lines, stops.filter(bool), in_order, moves_at, st.integers(0, 3), seeds)
+@example(Line([2]), [(How(1), 0)], How(1, 1), {}, 0, 0)
+@example(Line([2], 1311241), [(How(1), 0)], How(1, 1), {3: 2}, 0, 0)
+@example(Line([1, 1, 1], 155877530), [(How(1), 2)], How(1, 1), {1: 2}, 0, 0)
+@example(Line([1, 1, 1, 2, 3], 155877533), [(How(1), 1)], How(1, 1), {1: 1}, 2, 0)
 @example(
     Line([1, 1, 1, 14, 21, 4, 5]),
     [(How(5, 6), 6), (How(5, 4), 3)],
-    How(3, 1, False),
+    How(3, 1),
     {1: 1, 2: 1, 3: 4, 18: 3},
     1,
     0,
