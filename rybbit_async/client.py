@@ -299,6 +299,7 @@ class RybbitClient:
             InvalidParameterError: the window has no dates, so that it is never settled.
             ClientClosedError: the client was closed in the meantime.
         """
+        self._transport.http.check_usable()
         window = parse_common(common).window
         await wait_until_settled(self._context, self._transport.timer, check_site(site), window)
 

@@ -317,13 +317,15 @@ class Goals(Resource):
             check_name(name)
         if not isinstance(config, (NotGiven, Mapping)):
             check_config(config)
-        old = await self._read(site, wanted)
-        if isinstance(old, ServerError):
+        found = await self._read(site, wanted)
+        if isinstance(found, Goal):
+            old = found
+        else:
             if isinstance(name, NotGiven) or not isinstance(config, GoalConfig):
                 raise InvalidParameterError(
                     "update must be given both name and config, one of the classes of goals, since "
-                    f"the server cannot tell what they are now: {old}"
-                ) from None
+                    f"the server cannot tell what they are now: {found}"
+                )
             old = Goal(wanted, None, name, "", config)
         new_name = old.name if isinstance(name, NotGiven) else name
         new_config = old.config if isinstance(config, NotGiven) else config
@@ -336,8 +338,8 @@ class Goals(Resource):
         }
         if new_name:
             body["name"] = new_name
-        if not isinstance(config, NotGiven):
-            await self._warn(site_key, config, warn)
+        if old is not found or config_to_wire(old.config) != body["config"]:
+            await self._warn(site_key, new_config, warn)
         return _result(await self._write("PUT", site_key, wanted, dump(body, "config")), wanted)
 
     async def delete(self, site: int | str, goal: int | Goal) -> GoalResult:

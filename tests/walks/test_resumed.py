@@ -272,7 +272,7 @@ KEYS: dict[str, Callable[[Entry], Any]] = {
 @given(
     st.integers(0, 50),
     stops.filter(bool),
-    hows(12),
+    in_order,
     st.lists(st.integers(-4, 4), min_size=4, max_size=4),
     seeds,
 )
@@ -373,8 +373,34 @@ def test_a_list_without_positions_takes_none() -> None:
             over.pages(start_of({"rank": 3, "after": 3}))
 
 
-def test_a_position_without_a_head_is_not_one_of_a_live_list() -> None:
-    source = TimelineSource(Timeline(seconds_of([1] * 9)), 3, settled=False)
-    with pytest.raises(InvalidParameterError, match="start"):
-        run(some_pages(paginator(source, How(3)), 99, start_of(STORED)))
-    assert not source.asked
+def test_a_list_that_was_settled_stays_so() -> None:
+    """Also if another clock says otherwise when it is resumed."""
+    server = Timeline(seconds_of([1] * 9))
+    got, start = run(some_pages(paginator(TimelineSource(server, 3), How(3)), 0))
+    over = paginator(TimelineSource(server, 3, settled=False), How(3), strict=True)
+    rest, _ = run(some_pages(over, 99, start))
+    assert sorted(numbers([*got, *rest])) == list(range(9))
+    assert (over.report.passes, over.report.complete, over.report.reason) == (1, True, None)
+
+
+def test_a_strict_walk_does_not_go_on_where_rows_may_come_twice() -> None:
+    server = Timeline(seconds_of([1] * 9))
+    live = TimelineSource(server, 3, settled=False)
+    _, start = run(some_pages(paginator(live, How(3)), 0))
+    over = paginator(TimelineSource(server, 3), How(3), strict=True)
+    assert not live.asked[1:]
+    with pytest.raises(IncompleteWalkError, match="rows may have come before") as caught:
+        over.pages(start)
+    assert caught.value.report is over.report
+    assert over.report.complete is False
+    rest, _ = run(some_pages(paginator(live, How(3)), 99, start))
+    assert set(numbers(rest)) >= {3, 4, 5, 6, 7, 8}
+
+
+def test_a_walk_out_of_order_does_not_go_on() -> None:
+    """Its pages would have no positions, so the next walk would begin at the same place again."""
+    server = Timeline(seconds_of([1] * 9))
+    _, start = run(some_pages(paginator(TimelineSource(server, 3), How(3)), 0))
+    over = paginator(TimelineSource(server, 3), How(3, 2, ordered=False))
+    with pytest.raises(InvalidParameterError, match=r"start .* with ordered=False"):
+        over.pages(start)
