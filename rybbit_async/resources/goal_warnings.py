@@ -18,10 +18,11 @@ def pattern_warning(config: GoalConfig | Mapping[str, Any]) -> str | None:
         return None
     pattern = config.path_pattern
     path, question_mark, _ = pattern.partition("?")
-    if "://" in path:
-        never, path = "a path has no scheme and no host", _path_of(path)
+    scheme, is_url, rest = path.partition("://")
+    if is_url and scheme.strip().isalnum():
+        never, path = "a path has no scheme and no host", f"/{rest.partition('/')[2]}"
     elif not path.startswith(("/", "*")):
-        never, path = 'a path begins with "/"', f"/{path.lstrip()}"
+        never, path = 'a path begins with "/"', f"/{path.strip().lstrip('/')}"
     elif question_mark:
         never = "the query is not part of a path; property_filters are for its parameters"
     else:
@@ -30,11 +31,6 @@ def pattern_warning(config: GoalConfig | Mapping[str, Any]) -> str | None:
         f"config.path_pattern must match a path, got {shown(pattern)}, which never does: {never}. "
         f"Write {shown(path)}"
     )
-
-
-def _path_of(url: str) -> str:
-    """What follows the host of a URL, with wildcards as they are."""
-    return "/" + url.partition("://")[2].partition("/")[2]
 
 
 async def value_warning(

@@ -26,6 +26,8 @@ _CURE: Final = (
 )
 # At most so many ids are tried in order to find out that of a goal.
 _TRIES: Final = 20
+# About so many single goals are read to find out whether the server can send any.
+_SAMPLES: Final = 4
 # A list that changes while it is read in parts is read so many times at most.
 _READINGS: Final = 3
 
@@ -174,20 +176,27 @@ class _Parts:
 
         A few single goals show it: there are few that it cannot send, but it may be down.
         """
+        tried = set(self.failed)
         for rank in self._samples():
-            if rank not in self.failed and await self._fetch(rank + 1, 1) and rank in self.found:
+            if rank in tried or (self.total is not None and rank >= self.total):
+                continue
+            if await self._fetch(rank + 1, 1) and rank in self.found:
                 return True
+            tried.add(rank)
+            if len(tried) > _SAMPLES:
+                break
         return False
 
     def _samples(self) -> Iterator[int]:
-        # The end of the page is known better after each request.
-        yield self.first
-        if self.end > self.first:
-            yield self.end - 1
-            yield (self.first + self.end) // 2
-        if self.first:
-            yield self.first - 1
-            yield 0
+        """Ranks on the page, before it, and after it."""
+        first = self.first
+        yield first
+        yield max(first, self.end - 1)  # the end is known better after each request
+        yield (first + max(first, self.end - 1)) // 2
+        yield max(0, first - 1)
+        yield first // 2
+        for distance in (0, 1, 3, 7):
+            yield first + self.request.size + distance
 
     # --- the page -----------------------------------------------------------------------------
 
