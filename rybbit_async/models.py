@@ -12,7 +12,7 @@ field that holds unknown fields (``_extra``), and a field whose class depends on
 annotations``), so that nothing has to resolve them later.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -85,15 +85,21 @@ def _object_in_text(name: str | None = None) -> Any:
     return field(factory=dict[str, Any], hash=False, metadata=metadata)
 
 
-def _extra() -> Any:
+def _extra(*, shown: Callable[[Any], str] | bool = True) -> Any:
     # Left out of the hash, because a dict has none; equality does compare it.
     return field(
         factory=dict[str, Any],
         kw_only=True,
         eq=comparable,
         hash=False,
+        repr=shown,
         metadata={HOLDS_UNKNOWN: True},
     )
+
+
+def only_names(values: Mapping[str, Any]) -> str:
+    """A mapping in a repr, without its values, which may be secret."""
+    return f"<{', '.join(dict.fromkeys(values))}>"
 
 
 # Converters of what a program passes, one for each annotation, since type checkers show them.
@@ -657,7 +663,8 @@ class WatchedSession:
 class Site:
     """A site that the key can read.
 
-    Its switches, such as ``blockBots``, are in ``extra``, since every release has others.
+    Its switches, such as ``blockBots``, are in ``extra``, since every release has others. A repr
+    shows only their names.
 
     Attributes:
         site_id: the number of the site.
@@ -684,7 +691,7 @@ class Site:
     sessions_last_24_hours: int | None = field(
         default=None, metadata=_json_name("sessionsLast24Hours")
     )
-    extra: Mapping[str, Any] = _extra()
+    extra: Mapping[str, Any] = _extra(shown=only_names)  # some releases send a key
 
 
 @frozen(weakref_slot=False)
@@ -854,15 +861,11 @@ class GoalResult:
     extra: Mapping[str, Any] = _extra()
 
 
-def header_names(headers: Mapping[str, str]) -> str:
-    """Headers in a repr: their values may be cookies, or credentials that a server sends back."""
-    return f"<{', '.join(dict.fromkeys(headers))}>"
-
-
 @frozen(weakref_slot=False)
 class RawResponse:
     """An undecoded response, from ``client.request(..., cast_to=RawResponse)``."""
 
     status: int
-    headers: Mapping[str, str] = field(hash=False, repr=header_names)
+    # Headers may be cookies, or credentials that a server sends back.
+    headers: Mapping[str, str] = field(hash=False, repr=only_names)
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")

@@ -36,8 +36,8 @@ Lists = Mapping[K, tuple[Mapping[str, str | int], Common]]
 
 _COMPUTE: Final = "Pass compute=True to have it computed from lists that every release has"
 _ACROSS: Final = (
-    "sessions that converted lie in more than one bucket; lists do not tell when they converted, "
-    "so each counts in the bucket that it ended in"
+    "compute=True: {} of the conversions are of sessions that lie in several buckets; the server's "
+    "lists do not tell when they happened, so each counts in the bucket that its session ended in"
 )
 _read_buckets = page_reader(GoalBucket, DATA)
 
@@ -67,7 +67,7 @@ class GoalFigures(Resource):
             return await self._by_windows(site, goals, bucket, common, days)
         rows, across = await self._by_sessions(site, goals, bucket, common)
         if across:
-            warn(f"compute=True: {across} {_ACROSS}")
+            warn(_ACROSS.format(across))
         return rows
 
     async def _by_windows(

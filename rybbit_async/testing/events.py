@@ -115,8 +115,11 @@ def session_rows(
 
 
 def _props(site: Site, props: object) -> str:
-    if isinstance(props, str):
+    """Properties as real servers return them: compact JSON, sorted by key, with escaped slashes."""
+    if props == "{}":
         return props
+    if isinstance(props, str):
+        return _compact(json.loads(props))
     if not isinstance(props, Mapping):
         raise ValueError(f"props must be a mapping or JSON text, got {props!r}")
     held = cast("Mapping[str, Any]", props)
@@ -125,7 +128,12 @@ def _props(site: Site, props: object) -> str:
             key: value_text(value) if isinstance(value, bool | int | float) else value
             for key, value in held.items()
         }
-    return json.dumps(dict(held))
+    return _compact(dict(held))
+
+
+def _compact(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.replace("/", "\\/")
 
 
 def _microseconds(moment: Any) -> int:

@@ -123,14 +123,22 @@ def _parse(one: object, release: Release) -> Filter:
     return Filter(parameter, kind, texts)
 
 
-def condition_of(filters: Iterable[Filter], release: Release, within: str) -> str:
+def condition_of(
+    filters: Iterable[Filter], release: Release, within: str, *, of_events: bool = False
+) -> str:
     """The SQL condition of the rows that pass all filters.
 
     `within` is the condition of site and window. What is known only of a whole session (its entry
-    page, its exit page, the names of its events) is looked up among the events there. Raises
-    `UnusableFilterError` for a test that the database cannot run.
+    page, its exit page, the names of its events) is looked up among the events there. With
+    `of_events`, names are those of the rows themselves. Raises `UnusableFilterError` for a test
+    that the database cannot run.
     """
-    conditions = [_condition(one, release, within) for one in filters]
+    conditions = [
+        _text_test("event_name", one, release, comparable=True)
+        if of_events and one.parameter == "event_name"
+        else _condition(one, release, within)
+        for one in filters
+    ]
     return " AND ".join(["TRUE", *conditions]) if conditions else "TRUE"
 
 

@@ -82,6 +82,20 @@ class Release:
         {"event_name", "pathname", "entry_page", "exit_page"}
     )
     """Filter parameters for which the list of users is answered 500."""
+    events_cursor: bool = False
+    """The list of events goes on from `before_timestamp`, and a list without dates is of all time.
+    Otherwise it has numbered pages, and is empty without dates."""
+    events_fixed_order: bool = False
+    """Events of one second come in the same order on each page."""
+    event_names_choose_events: bool = False
+    """A filter on `event_name` in the list of events chooses events. Otherwise it chooses sessions
+    with such an event."""
+    overview_time_series: bool = False
+    """The series of the overview is `overview/time-series`. Otherwise it is `overview-bucketed`."""
+    last_users_counted: bool = False
+    """The users of the overview are the last user of each session. Otherwise they are all users."""
+    user_profiles: bool = False
+    """A single user has the first and last origin, a time zone, places, and devices."""
     goal_session_filters: bool = False
     """Goal sessions are filtered. Otherwise `filters` is not even read there."""
     time_series: bool = False
@@ -154,6 +168,8 @@ _RELEASE_2_4 = attrs.evolve(
     user_search=True,
     user_channel="first",
     failing_session_filters=frozenset(),
+    events_cursor=True,
+    last_users_counted=True,
     property_filters=True,
     filter_parameters=BASE_FILTER_PARAMETERS | {"tag"},
     rate_limit="daily",
@@ -179,6 +195,8 @@ _RELEASE_2_7 = attrs.evolve(
     strict_parameters=True,
     user_filters_on_events=True,
     failing_user_filters=frozenset(),
+    event_names_choose_events=True,
+    overview_time_series=True,
     time_series=True,
     ids_in_put_body=False,
     url_ids_ignored=False,
@@ -194,6 +212,8 @@ _RELEASE_2_8 = attrs.evolve(
     session_timezone=True,
     attribution=True,
     mixed_values_fail=True,
+    events_fixed_order=True,
+    user_profiles=True,
     validation_crashes=True,
     contains_wildcards=False,
     channel_filter="attributed",

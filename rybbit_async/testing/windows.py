@@ -8,11 +8,11 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import attrs
-from multidict import MultiMapping
+from multidict import MultiDict, MultiMapping
 
 from .releases import Release
 
-__all__ = ["ALL_TIME", "ParameterError", "Window", "ZoneError", "resolve"]
+__all__ = ["ALL_TIME", "ParameterError", "Window", "ZoneError", "resolve", "resolve_dates"]
 
 
 class ParameterError(Exception):
@@ -122,10 +122,21 @@ def resolve(query: MultiMapping[str], release: Release, now: datetime) -> Window
         return ALL_TIME
 
 
+def resolve_dates(query: MultiMapping[str], release: Release, now: datetime) -> Window | None:
+    """The window that the dates of a query ask for. None without dates.
+
+    For a list that ignores all other times. They are checked all the same, as `resolve` does.
+    """
+    resolve(query, release, now)
+    dates = MultiDict((name, value) for name, value in query.items() if name in _DATE_NAMES)
+    return (
+        resolve(dates, release, now) if dates.get("start_date") or dates.get("end_date") else None
+    )
+
+
+_DATE_NAMES = ("start_date", "end_date", "time_zone")
 _NAMES = (
-    "start_date",
-    "end_date",
-    "time_zone",
+    *_DATE_NAMES,
     "past_minutes_start",
     "past_minutes_end",
     "start_datetime",

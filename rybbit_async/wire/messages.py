@@ -14,7 +14,7 @@ from ..errors import (
     RateLimitError,
     status_error_class,
 )
-from ..models import header_names
+from ..models import only_names
 from ..pages import Page
 from .html import first_words
 from .http_values import seconds_to_wait
@@ -69,7 +69,7 @@ class Response:
     request: Request
     url: str
     status: int
-    headers: Mapping[str, str] = field(repr=header_names)
+    headers: Mapping[str, str] = field(repr=only_names)
     body: Body
     set_cookies: list[str] = field(repr=False)
     redact: Redact = field(repr=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,8 @@ import attrs
 import pytest
 
 from rybbit_async import PasswordLogin, Retry, RybbitClient, RybbitWarning
-from rybbit_async.testing import RecordedRequest, RybbitServer, Site, Store
+from rybbit_async.testing import RecordedRequest, RybbitServer, Site, Store, faults
+from rybbit_async.testing.wire import Response
 
 END = datetime(2026, 3, 31, 12, 0, 0, tzinfo=UTC)
 """The current time of every server in these tests."""
@@ -68,6 +69,32 @@ def sign_in_requests(server: RybbitServer) -> int:
 
 def body_of(request: RecordedRequest) -> Any:
     return json.loads(request.body)
+
+
+@attrs.frozen
+class _Answer(faults.Fault):
+    make: Callable[[Mapping[str, str]], Any]
+
+    async def __call__(self, exchange: Any, proceed: Any) -> Response:
+        url = exchange._request.rel_url
+        body, status = self.make(url.query), 200
+        if body is None:
+            body, status = {"message": f"Route GET:{url} not found", "error": "Not Found"}, 404
+        if isinstance(body, Response):
+            return body
+        headers = {"Content-Type": "application/json"}
+        return Response(status, json.dumps(body).encode(), headers)
+
+
+def answer(server: RybbitServer, path: str, body: Any) -> faults.Injection:
+    """Have the server answer this to a path, from now on.
+
+    ``body`` is JSON, a ``Response``, ``None`` for a path that the server does not know, or a
+    function that makes one of these of the query.
+    """
+    make = body if callable(body) else lambda _: body
+    answers = _Answer(make)
+    return server.inject(answers, times=None, when=lambda request: request.path == path)
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..wire import JSON_TYPE, Response, json_text, object_template, plain_number, text_fragment
+from ..wire import (
+    JSON_TYPE,
+    Response,
+    coerced,
+    json_text,
+    object_template,
+    plain_number,
+    text_fragment,
+)
 
-__all__ = ["BodyCache", "body_response", "page_body"]
+__all__ = ["BodyCache", "body_response", "page_body", "plain_object"]
 
 # Text that is never made a number, even if it looks like one.
 _VERBATIM = frozenset(
     {
         *("session_id", "user_id", "identified_user_id", "effective_user_id"),
-        *("session_start", "session_end", "first_seen", "last_seen"),
+        *("session_start", "session_end", "first_seen", "last_seen", "timestamp", "properties"),
     }
 )
+# Text that is JSON already.
+_JSON = frozenset({"props", "traits"})
 
 
 class BodyCache:
@@ -77,8 +88,24 @@ def page_body(
     return ('{"data":[' + ",".join(objects) + "]" + rest).encode()
 
 
+def plain_object(keys: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    """An object with these keys, whose values are as `page_body` renders them.
+
+    `props` and `traits` are JSON text already.
+    """
+    return {key: _plain(key, value) for key, value in zip(keys, row, strict=True)}
+
+
+def _plain(key: str, value: Any) -> Any:
+    if isinstance(value, str):
+        if key in _JSON:
+            return json.loads(value)
+        return value if key in _VERBATIM else coerced(value)
+    return value if value is None else plain_number(value)
+
+
 def _renderer(key: str) -> Callable[[str], str]:
-    if key == "traits":
+    if key in _JSON:
         return str
     return json_text if key in _VERBATIM else text_fragment
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..conversions import conversion
 from ..database import DatabaseError
+from ..queries.buckets import BUCKETS, bucket_of
 from ..queries.goals import conversions_by_bucket, count_sessions, has_mixed_values
 from ..schema import Goal
 from ..validation import GoalBody, InvalidBodyError, check_matching, goal_body, has_nul
@@ -28,17 +29,6 @@ __all__ = [
 
 _LARGEST_ID = 2**31 - 1
 _FAILURE = "Failed to fetch goals data"
-_BUCKETS = {
-    "minute": "date_trunc('minute', {0})",
-    "five_minutes": "time_bucket(INTERVAL 5 MINUTE, {0})",
-    "ten_minutes": "time_bucket(INTERVAL 10 MINUTE, {0})",
-    "fifteen_minutes": "time_bucket(INTERVAL 15 MINUTE, {0})",
-    **{
-        unit: f"date_trunc('{unit}', {{0}})::TIMESTAMP" for unit in ("hour", "day", "month", "year")
-    },
-    # A week begins on Sunday.
-    "week": "date_trunc('week', {0} + INTERVAL 1 DAY)::TIMESTAMP - INTERVAL 1 DAY",
-}
 
 
 # Reading
@@ -136,7 +126,7 @@ def goal_time_series(call: Call) -> Response:
     """
     failure = "Failed to fetch goal time series"
     bucket = call.query.get("bucket", "hour")
-    if bucket not in _BUCKETS:
+    if bucket not in BUCKETS:
         return error_response(400, f"Invalid bucket value: {bucket}")
     within = parameters.within(call, failure)
     passing = _passing(call, within, failure)
@@ -150,7 +140,7 @@ def goal_time_series(call: Call) -> Response:
                 continue
             condition = condition_of_goal(call, goal)
             series = conversions_by_bucket(
-                call.queries, within, passing, condition, _BUCKETS[bucket], zone
+                call.queries, within, passing, condition, bucket_of(bucket, zone)
             )
             data += [
                 {

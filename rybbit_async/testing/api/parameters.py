@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 
 from ..filters import (
     Filter,
@@ -13,7 +15,7 @@ from ..filters import (
     parse_filters,
 )
 from ..queries.cache import PageOf
-from ..windows import ZoneError, resolve
+from ..windows import Window, ZoneError, resolve, resolve_dates
 from ..wire import Response, error_response, integer_prefix, json_response
 from .call import Call, ResponseError
 
@@ -22,9 +24,12 @@ __all__ = [
     "crash",
     "filters",
     "internal_error",
+    "invalid_choice",
     "page_and_limit",
     "parse_int",
+    "wanted_days",
     "whole_number",
+    "window",
     "within",
 ]
 
@@ -71,16 +76,31 @@ def page_and_limit(call: Call, failed: Response, limit: int) -> PageOf:
     return call.page_of(page, size)
 
 
-def within(call: Call, failure: str) -> str:
-    """The SQL condition of the site and of the window that the query asks for.
+def window(call: Call, failure: str) -> Window:
+    """The window that the query asks for.
 
     `failure` is the message of the 500 for a time zone in the wrong case.
     """
     try:
-        window = resolve(call.query, call.release, call.service.clock())
+        return resolve(call.query, call.release, call.service.clock())
     except ZoneError:
         raise ResponseError(error_response(500, failure)) from None
-    return call.queries.within(call.site, window)
+
+
+def within(call: Call, failure: str) -> str:
+    """The SQL condition of the site and of the window that the query asks for. See `window`."""
+    return call.queries.within(call.site, window(call, failure))
+
+
+def wanted_days(call: Call, failure: str) -> Window | None:
+    """The window that the dates of the query ask for, whatever its other times. None without dates.
+
+    `failure` is the message of the 500 for a time zone in the wrong case.
+    """
+    try:
+        return resolve_dates(call.query, call.release, call.service.clock())
+    except ZoneError:
+        raise ResponseError(error_response(500, failure)) from None
 
 
 def filters(call: Call, failure: str, *, of_goals: bool = False) -> list[Filter]:
@@ -104,12 +124,22 @@ def filters(call: Call, failure: str, *, of_goals: bool = False) -> list[Filter]
     raise ResponseError(response)
 
 
-def condition(call: Call, chosen: list[Filter], within: str, failure: str) -> str:
-    """The SQL condition of these filters."""
+def condition(
+    call: Call, chosen: list[Filter], within: str, failure: str, *, of_events: bool = False
+) -> str:
+    """The SQL condition of these filters. See `condition_of` for `of_events`."""
     try:
-        return condition_of(chosen, call.release, within)
+        return condition_of(chosen, call.release, within, of_events=of_events)
     except UnusableFilterError:
         raise ResponseError(error_response(500, failure)) from None
+
+
+def invalid_choice(call: Call, given: str, choices: Iterable[str]) -> Response:
+    """The response to a value that is not one of the choices: it quotes the validator."""
+    if call.release.validation_crashes:
+        return crash()
+    problem = {"received": given, "code": "invalid_enum_value", "options": list(choices)}
+    return internal_error(json.dumps([problem], indent=2))
 
 
 def crash() -> Response:

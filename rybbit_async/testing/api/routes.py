@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import attrs
 
 from ..releases import Release
-from . import goals, sessions, users
+from . import details, events, goals, overview, sessions, users
 from .call import Handler, RecordedRequest
 
 __all__ = ["ENDPOINTS", "Endpoint", "endpoint_of"]
@@ -76,7 +76,39 @@ ENDPOINTS = (
         sessions.list_goal_sessions,
     ),
     Endpoint("GET", "/api/sessions/{site}", "/api/sites/{site}/sessions", sessions.list_sessions),
+    Endpoint(
+        "GET",
+        "/api/sessions/{session}/{site}",
+        "/api/sites/{site}/sessions/{session}",
+        details.get_session,
+    ),
     Endpoint("GET", "/api/users/{site}", "/api/sites/{site}/users", users.list_users),
+    Endpoint("GET", "/api/users/{user}/{site}", "/api/sites/{site}/users/{user}", details.get_user),
+    Endpoint(
+        "GET", "/api/events/names/{site}", "/api/sites/{site}/events/names", events.list_event_names
+    ),
+    Endpoint("GET", "/api/events/{site}", "/api/sites/{site}/events", events.list_events),
+    Endpoint("GET", "/api/overview/{site}", "/api/sites/{site}/overview", overview.get_overview),
+    Endpoint(
+        "GET",
+        "/api/overview-bucketed/{site}",
+        "/api/sites/{site}/overview-bucketed",
+        overview.get_overview_series,
+        exists=lambda release: not release.overview_time_series,
+    ),
+    Endpoint(
+        "GET",
+        None,
+        "/api/sites/{site}/overview/time-series",
+        overview.get_overview_series,
+        exists=lambda release: release.overview_time_series,
+    ),
+    Endpoint(
+        "GET",
+        "/api/live-user-count/{site}",
+        "/api/sites/{site}/live-user-count",
+        overview.live_user_count,
+    ),
 )
 
 

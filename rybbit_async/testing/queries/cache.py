@@ -37,6 +37,8 @@ class PageOf:
     size: int
     shuffle_ties: bool = False
     """Equal rows come in an order that depends on the page and its size."""
+    after: float | None = None
+    """Pages begin after all rows whose `sort_key` is this or less."""
 
     def span(self, rows: int) -> tuple[int, int]:
         """Ranks of the first row and of the row after the last, from 0."""
@@ -113,7 +115,8 @@ class QueryCache:
         `place`, into what is returned.
         """
         ranking = self._ranking(listing, identity)
-        first, end = wanted.span(ranking.rows)
+        skipped = self._skipped(ranking, wanted.after)
+        first, end = (skipped + rank for rank in wanted.span(ranking.rows - skipped))
         if first >= end:
             return []
         if wanted.shuffle_ties and ranking.ties:
@@ -123,7 +126,8 @@ class QueryCache:
                 f"WHERE rank IN ({first}, {end - 1})"
             )
             ((head,),) = self.rows(f"SELECT min(rank) FROM {ranking.table} WHERE sort_key = {low}")
-            order = f"hash({', '.join(identity)}, {wanted.size}, {wanted.page})"
+            salt = f"{wanted.size}, {wanted.page if wanted.after is None else wanted.after}"
+            order = f"hash({', '.join(identity)}, {salt})"
             chosen = (
                 f"SELECT *, row_number() OVER (ORDER BY sort_key, {order}) + {head - 1} AS place "
                 f"FROM {ranking.table} WHERE sort_key BETWEEN {low} AND {high} "
@@ -139,6 +143,13 @@ class QueryCache:
     def count(self, listing: str, identity: Sequence[str]) -> int:
         """The number of rows of a list."""
         return self._ranking(listing, identity).rows
+
+    def _skipped(self, ranking: _Ranking, after: float | None) -> int:
+        """The number of rows whose `sort_key` is at most `after`."""
+        if after is None:
+            return 0
+        ((rank,),) = self.rows(f"SELECT min(rank) FROM {ranking.table} WHERE sort_key > {after}")
+        return ranking.rows if rank is None else int(rank)
 
     def _ranking(self, listing: str, identity: Sequence[str]) -> _Ranking:
         found = self._rankings.get(listing)

@@ -15,6 +15,7 @@ __all__ = [
     "moment_text",
     "row_of",
     "sources_of",
+    "traits_of",
 ]
 
 # One number orders the events of a group and identifies the row: seconds, then the row.
@@ -49,22 +50,37 @@ def moment_text(seconds: str) -> str:
     return f"strftime(make_timestamp(({seconds}) * 1000000), '%Y-%m-%d %H:%M:%S')"
 
 
+def traits_of(site_id: int, source: str) -> str:
+    """The traits of the identified user of an event, as JSON text. NULL if there are none."""
+    return (
+        f"(SELECT traits.traits FROM traits WHERE traits.site_id = {site_id} "
+        f"AND traits.identified_user_id = {source}.identified_user_id)"
+    )
+
+
 def sources_of(names: Iterable[str], overrides: Mapping[str, str]) -> dict[str, str]:
     """Column by column, the event it comes from: `first`, `last`, or what `overrides` says."""
     return {name: overrides.get(name, "first" if name in FROM_FIRST else "last") for name in names}
 
 
 def columns_query(
-    keys: Sequence[str], computed: Mapping[str, str], sources: Mapping[str, str]
+    keys: Sequence[str],
+    computed: Mapping[str, str],
+    sources: Mapping[str, str],
+    names: Mapping[str, str] | None = None,
 ) -> str:
     """The query that turns the rows of a page into the values of `keys`.
 
     `computed` are expressions on the table `page`. Every other column is read from an event: the
-    one whose row is in the page's column `<source>_row`.
+    one whose row is in the page's column `<source>_row`. `names` are columns of events that are not
+    called like their keys.
     """
+    named = names or {}
     used = sorted({sources[key] for key in keys if key not in computed})
     rows = ", ".join(f"{source}_row" for source in used)
-    selected = ", ".join(computed.get(key) or f"{sources[key]}.{key}" for key in keys)
+    selected = ", ".join(
+        computed.get(key) or f"{sources[key]}.{named.get(key, key)}" for key in keys
+    )
     joins = " ".join(
         f"LEFT JOIN needed AS {source} ON {source}.event_row = page.{source}_row" for source in used
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..sql import literal, pointer, quoted
+from ..sql import pointer, quoted
 from .cache import QueryCache
 
 __all__ = ["conversions_by_bucket", "count_sessions", "has_mixed_values"]
@@ -47,16 +47,15 @@ def has_mixed_values(queries: QueryCache, within: str, event: str, key: str) -> 
 
 
 def conversions_by_bucket(
-    queries: QueryCache, within: str, passing: str, condition: str, bucket: str, zone: str
+    queries: QueryCache, within: str, passing: str, condition: str, bucket: str
 ) -> list[tuple[datetime, int, int]]:
     """For each bucket of local time: its start, sessions that convert, and all sessions.
 
-    `bucket` is an SQL expression with `{0}` for the local time.
+    `bucket` is the SQL expression of an event's bucket.
     """
-    local = f"(timestamp AT TIME ZONE 'UTC' AT TIME ZONE {literal(zone)})"
     rows = queries.rows(
         f"SELECT bucket, count(*) FILTER (hit), count(*) FROM (SELECT "
-        f"{bucket.format(local)} AS bucket, session_id, bool_or({condition}) AS hit "
+        f"{bucket} AS bucket, session_id, bool_or({condition}) AS hit "
         f"FROM events WHERE {within} AND {passing} GROUP BY bucket, session_id) "
         "GROUP BY bucket ORDER BY bucket"
     )

@@ -17,6 +17,7 @@ from .columns import (
     moment_text,
     row_of,
     sources_of,
+    traits_of,
 )
 
 __all__ = ["GOAL_SESSION_KEYS", "SessionsQuery", "goal_sessions_page", "sessions_page"]
@@ -171,8 +172,7 @@ def sessions_page(
         "session_id": "page.session_id",
         "has_replay": f"(page.session_id IN (SELECT session_id FROM replays "
         f"WHERE site_id = {query.site_id}))::INTEGER",
-        "traits": f"(SELECT traits.traits FROM traits WHERE traits.site_id = {query.site_id} "
-        "AND traits.identified_user_id = last.identified_user_id)",
+        "traits": traits_of(query.site_id, "last"),
     }
     columns = columns_query(keys, computed, sources_of(keys, query.overrides))
     return queries.page(query.listing, ("session_id",), columns, wanted)

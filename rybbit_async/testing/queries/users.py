@@ -11,7 +11,15 @@ import attrs
 
 from ..sql import quoted
 from .cache import PageOf, QueryCache
-from .columns import ATTRIBUTED_ROW, POSITION, columns_query, moment_text, row_of, sources_of
+from .columns import (
+    ATTRIBUTED_ROW,
+    POSITION,
+    columns_query,
+    moment_text,
+    row_of,
+    sources_of,
+    traits_of,
+)
 
 __all__ = ["USER_ORDERS", "UsersQuery", "count_users", "users_page"]
 
@@ -117,11 +125,6 @@ def users_page(
 
     `traits` is JSON text, or None if the user has none.
     """
-    traits = (
-        f"(SELECT traits.traits FROM traits WHERE traits.site_id = {query.site_id} "
-        "AND traits.identified_user_id = last.identified_user_id)"
-    )
-    columns = columns_query(
-        keys, {**_COMPUTED, "traits": traits}, sources_of(keys, query.overrides)
-    )
+    computed = {**_COMPUTED, "traits": traits_of(query.site_id, "last")}
+    columns = columns_query(keys, computed, sources_of(keys, query.overrides))
     return queries.page(query.listing, ("effective_user_id",), columns, wanted)
