@@ -57,7 +57,10 @@ class Resource:
         request = PageRequest(check_int("page", page), size)
         source = self._source(endpoint, params, size, parsed, sorting, query)
         raw = await (await source.applied()).fetch(request)
-        return raw.decode()
+        result = raw.decode()
+        for skipped in result.skipped:
+            source.warn(str(skipped.error))
+        return result
 
     def _walk(
         self,

@@ -107,7 +107,7 @@ class Source(Protocol[T_co]):
 
     @property
     def note(self) -> str | None:
-        """What the report of a walk should say of the list, if anything."""
+        """What the report of a walk should say of the list, once the source is prepared."""
         ...
 
     @property
@@ -145,6 +145,10 @@ class Order(ABC, Generic[T]):
         """
         raise invalid_position()
 
+    def repeats(self, position: Position) -> str | None:
+        """Why a walk that goes on there may give rows that came before; ``None`` if it does not."""
+        return None
+
 
 class Walk(Protocol[T]):
     """One walk of one consumer."""
@@ -162,6 +166,11 @@ class Walk(Protocol[T]):
     @property
     def page_incomplete(self) -> bool:
         """Whether the next step may give further rows that belong to the last page."""
+        ...
+
+    @property
+    def repeats(self) -> str | None:
+        """Why rows may come that an earlier walk gave, if this one goes on from its position."""
         ...
 
     async def step(self, remaining: int | None = None) -> list[T] | None:
@@ -225,6 +234,7 @@ class PagedWalk(Generic[T]):
         self._options = options
         self._position = position
         self._rank = 0 if position is None else order.start(position)
+        self.repeats = None if position is None else order.repeats(position)
         self._concurrency = options.concurrency  # at present; never more than the option
         self._tasks = TaskScope()
         self._pass: _Pass[T] | None = None
@@ -292,8 +302,9 @@ class PagedWalk(Generic[T]):
         self._source = source = await self._tasks.run(
             self._source.prepare(None if position is None else position.source)
         )
-        if source.note is not None:
-            self.report.note(source.note)
+        for note in (self.repeats, source.note):
+            if note is not None:
+                self.report.note(note)
         reconciler = self._order.reconciler(source, self.report, self._options, position)
         first = self._rank // source.page_size + 1
         expected = source.expected if first == 1 else None
@@ -340,6 +351,8 @@ class PagedWalk(Generic[T]):
             return None
         number, page = arrived
         self.meta = page.meta
+        for skipped in page.skipped:
+            self.report.skip(skipped, str(skipped.error))
         return ReadPage(page, number, current.window.size)
 
     async def _read_again(self, span: Span) -> ReadPage[T]:

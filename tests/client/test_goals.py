@@ -37,6 +37,7 @@ from .helpers import (
     World,
     body_of,
     login,
+    may_warn,
     raw,
     raw_path,
     writes,
@@ -210,7 +211,8 @@ async def test_event_goals_with_text_number_and_boolean_values(
     server = await serve(release, store)
     client = connect(server, auth=login(server))
     config = EventGoal("purchase", "plan", value)
-    made = await client.goals.create(1, config, name="Bought")
+    with may_warn(not isinstance(value, str) and release != "2.8"):
+        made = await client.goals.create(1, config, name="Bought")
     store.add_session(1, end=END, events=[("purchase", {"plan": value})])
     store.add_session(1, end=END, events=[("purchase", {"plan": "other"}), "signup"])
     sent = body_of(writes(server)[0])["config"]["eventPropertyValue"]

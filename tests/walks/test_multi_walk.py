@@ -19,7 +19,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from rybbit_async import Page, PageMeta, Paginator, Report, RybbitError
-from rybbit_async.walks.multi_walk import MultiWalk, SubWalk
+from rybbit_async.walks.multi_walk import Listing, MultiWalk, SubWalk
 from rybbit_async.walks.options import WalkOptions
 from rybbit_async.walks.paginator import WalkRegistry
 from rybbit_async.walks.walk import PagedWalk, PageRequest, Position
@@ -119,6 +119,8 @@ class Merged:
     limit: int | None = None
     all_walks: WalkRegistry = field(factory=WalkRegistry)
     finished: int = 0
+    skips: bool = False
+    failures: list[RybbitError] = field(factory=list)
     walk: MultiWalk[Any, Any, Row] = field(init=False)
 
     def options(self) -> WalkOptions:
@@ -136,18 +138,23 @@ class Merged:
 
         server = self.server
 
-        def listing(site: int, lists: list[int]) -> tuple[PagedWalk[Any], Any]:
+        def skip(error: RybbitError) -> bool:
+            self.failures.append(error)
+            return self.skips
+
+        def listing(site: int, lists: list[int]) -> Listing[Key, int, Row]:
             def sub_walk(key: Key) -> SubWalk[int, Row] | None:
                 total = lists[key[1]]
                 hint = self.hint(total)
                 rows = tuple(range(total))
                 inner = ListSource(server, f"inner {key}", rows, server.size, False, hint)
                 pages = max(1, -(-hint // server.size))
-                return SubWalk(walk(inner, self.concurrency), lambda row: (key, row), pages)
+                inner_walk = walk(inner, self.concurrency)
+                return SubWalk(inner_walk, lambda row: (key, row), pages, skip)
 
             keys = tuple((site, at) for at in range(len(lists)))
             outer = ListSource(server, f"outer {site}", keys, server.outer_size, True)
-            return walk(outer, 1), sub_walk
+            return Listing(walk(outer, 1), sub_walk, skip)
 
         def finish() -> None:
             self.finished += 1
