@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, Generic, Protocol, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol, SupportsIndex, TypeVar, overload
 
 from attrs import define, field, frozen
 
@@ -45,8 +45,8 @@ class Skipped:
 
 
 @frozen
-class Page(Generic[T_co]):
-    """One page of a list; ``len()`` and iteration are those of ``items``.
+class Page(Sequence[T_co]):
+    """One page of a list: a sequence of its ``items``, so that ``page[0]`` is the first of them.
 
     Attributes:
         items: the rows.
@@ -68,6 +68,13 @@ class Page(Generic[T_co]):
 
     def __iter__(self) -> Iterator[T_co]:
         return iter(self.items)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> T_co: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T_co, ...]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> T_co | tuple[T_co, ...]:
+        return self.items[index]
 
 
 class RawPage(Protocol[T_co]):

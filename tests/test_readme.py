@@ -36,6 +36,7 @@ def names(server: RybbitServer, traffic: Traffic) -> dict[str, Any]:
         **public,
         "aiohttp": aiohttp,
         "attrs": attrs,
+        "Path": Path,
         "date": datetime.date,
         "goal": traffic.goals[site][0],
         "site": site,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Final, Literal, Unpack
+from typing import Any, Final, Literal, Unpack
 
 from attrs import evolve
 
@@ -19,10 +19,18 @@ from ..errors import (
 from ..models import Goal, GoalSession, Session
 from ..pages import Page, Report, Skipped
 from ..parameters.callers import warning_here
-from ..parameters.checks import check_choice, check_goal, check_int, check_many, check_site
+from ..parameters.checks import (
+    check_choice,
+    check_goal,
+    check_int,
+    check_many,
+    check_site,
+    is_list,
+)
 from ..parameters.common import Common, CommonParameters
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
+from ..plain import plain
 from ..transport.single_flight import SingleFlight
 from ..walks.multi_walk import Listing, MultiWalk, SubWalk
 from ..walks.options import WalkOptions
@@ -118,8 +126,8 @@ class GoalSessions(Resource):
         """
         options, common = walk_options(self._context, walk)
         size = check_int("page_size", page_size)
-        many = [sites] if isinstance(sites, (int, str)) else check_many("sites", sites)
-        by_key = {check_site(site): site for site in many}  # each once
+        many: list[Any] = check_many("sites", sites) if is_list(sites) else [sites]
+        by_key = {check_site(site): plain(site) for site in many}  # each once
         skips = check_choice("on_error", on_error, ("raise", "skip")) == "skip"
         warn = warning_here()
         wanted = None if goals is None else {check_goal(g) for g in check_many("goals", goals)}

@@ -54,16 +54,28 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Run a Rybbit-compatible server on loopback, filled with generated traffic.",
     )
     add = parser.add_argument
-    count, amount = _number(int, 0), _number(float, 0)
+    count = _number(int, 0)
     add("--release", default="2.8", choices=sorted(RELEASES), help="release that it behaves like")
     add("--host", default="127.0.0.1", help="address to listen on")
-    add("--port", type=_number(int, 0, 65_535), default=0, help="port; default: a free one")
+    add(
+        "--port",
+        type=_number(int, 0, 65_535),
+        default=0,
+        help="0 to 65,535; default: a free one",
+    )
     add("--sessions", type=count, default=50_000, help="number of sessions on all sites together")
-    add("--days", type=_number(float, 0.001), default=30, help="length of the traffic in days")
-    add("--sites", type=_number(int, 1), default=1, help="number of sites")
+    days = _number(float, 0.001, 1_000)
+    add("--days", type=days, default=30, help="length of the traffic in days, 0.001 to 1,000")
+    add("--sites", type=_number(int, 1), default=1, help="number of sites, 1 or more")
     add("--goals", type=count, default=12, help="number of goals of each site")
     add("--seed", type=int, default=1, help="seed of the traffic")
-    add("--latency", type=amount, default=0.0, help="seconds that each request takes longer")
+    latency = _number(float, 0, 3_600)
+    add(
+        "--latency",
+        type=latency,
+        default=0.0,
+        help="seconds that each request takes longer, up to 3,600",
+    )
     add(
         "--database",
         default=":memory:",
@@ -165,8 +177,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         except ValueError as error:
             sys.stderr.write(f"{error}\n")
             return 2
-        with suppress(KeyboardInterrupt):
-            asyncio.run(_serve(store, options))
+        try:
+            with suppress(KeyboardInterrupt):
+                asyncio.run(_serve(store, options))
+        except OSError as error:  # the port is taken, or the host is not of this machine
+            sys.stderr.write(f"cannot listen on {options.host}, port {options.port}: {error}\n")
+            return 1
     return 0
 
 

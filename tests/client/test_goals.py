@@ -376,6 +376,26 @@ async def test_every_kind_of_goal_is_created_found_and_changed(
     assert (await client.goals.get(1, goal.goal_id)) == goal
 
 
+async def test_ensure_tells_a_boolean_from_a_number(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    server = await serve("2.8", store)
+    client = connect(server)
+    made: dict[str, int] = {}
+    for value in (1, True, 1.0, "1"):
+        for config in (
+            EventGoal("signup", "seats", value),
+            EventGoal("signup", property_filters=[PropertyFilter("seats", value)]),
+        ):
+            goal_id = (await client.goals.ensure(1, config)).goal_id
+            made.setdefault(f"{config}", goal_id)
+            assert (await client.goals.ensure(1, config)).goal_id == goal_id
+    assert len(set(made.values())) == len(store.goals(1)) == 6  # 1 and 1.0 are one number
+    other = EventGoal("a", "seats", 1, property_filters=[PropertyFilter("seats", True)])
+    with pytest.raises(InvalidParameterError, match="must contain the property"):
+        await client.goals.create(1, other)
+
+
 @pytest.mark.parametrize("release", SITES_RELEASES)
 @pytest.mark.parametrize(("config", "kind", "wire"), TYPED_FILTERS)
 async def test_property_filters_since_2_4(

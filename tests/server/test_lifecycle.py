@@ -202,8 +202,10 @@ async def test_the_command_prints_text() -> None:
         (("--port", "-1"), "must be an integer of at least 0 and at most 65535, got '-1'"),
         (("--sites", "0"), "must be an integer of at least 1, got '0'"),
         (("--sessions", "many"), "must be an integer of at least 0, got 'many'"),
-        (("--latency", "-0.5"), "must be a number of at least 0, got '-0.5'"),
-        (("--days", "nan"), "must be a number of at least 0.001, got 'nan'"),
+        (("--latency", "-0.5"), "must be a number of at least 0 and at most 3600, got '-0.5'"),
+        (("--latency", "inf"), "must be a number of at least 0 and at most 3600, got 'inf'"),
+        (("--days", "nan"), "must be a number of at least 0.001 and at most 1000, got 'nan'"),
+        (("--days", "inf"), "must be a number of at least 0.001 and at most 1000, got 'inf'"),
         (("--release", "3.0"), "invalid choice: '3.0'"),
     ],
 )
@@ -227,6 +229,13 @@ def test_arguments_of_the_command_that_do_not_fit_one_another(
 
     assert main(["--distinct-ends", "--sessions=1000", "--days=0.01"]) == 2
     assert "distinct ends" in capsys.readouterr().err
+
+
+def test_an_address_that_cannot_be_listened_on(capsys: pytest.CaptureFixture[str]) -> None:
+    from rybbit_async.testing.__main__ import main
+
+    assert main(["--sessions=0", "--goals=0", "--host=192.0.2.1"]) == 1
+    assert "cannot listen on 192.0.2.1, port 0: " in capsys.readouterr().err
 
 
 WITHOUT_DUCKDB = "import runpy, sys; sys.modules['duckdb'] = None; "

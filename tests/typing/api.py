@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from datetime import date, datetime
 from typing import Any, assert_type
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import attrs
@@ -80,6 +81,13 @@ async def make(own: aiohttp.ClientSession) -> None:
     other = RybbitClient("rb_0").with_options(timeout=Timeout(total=5), concurrency=16)
     assert_type(other, RybbitClient)
     assert_type(await other.close(), None)
+
+    async def later() -> str:
+        return "rb_0"
+
+    RybbitClient(lambda: "rb_0")
+    RybbitClient(api_key=later)
+    RybbitClient(lambda: 1)  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType]
     RybbitClient("rb_0", routes="routes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     RybbitClient(api_key=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -102,6 +110,9 @@ async def goals(client: RybbitClient) -> None:
     assert_type(page.items, tuple[Goal, ...])
     assert_type(page.meta, PageMeta | None)
     assert_type(len(page), int)
+    assert_type(page[0], Goal)
+    assert_type(page[1:], tuple[Goal, ...])
+    await client.goals.list(123, time_zone=ZoneInfo("Europe/Berlin"))
     for goal in page:
         assert_type(goal, Goal)
     if page.meta is not None:
