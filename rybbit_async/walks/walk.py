@@ -56,12 +56,14 @@ class PageRequest:
             page, in place of the order that the caller wants.
         has_begun: for a page of a walk: whether the walk has had a page. ``None`` for a page that
             someone asks for by itself and waits for.
+        count: called for each further request that the page takes.
     """
 
     number: int
     size: int
     stable: bool = False
     has_begun: Callable[[], bool] | None = field(default=None, eq=False)
+    count: Callable[[], None] = field(default=lambda: None, eq=False)
 
 
 @frozen
@@ -330,7 +332,7 @@ class PagedWalk(Generic[T]):
         width = concurrency if source.settled else 1
         window = PrefetchWindow(
             lambda number: source.fetch(
-                PageRequest(number, size, decision.stable, self._has_begun)
+                PageRequest(number, size, decision.stable, self._has_begun, self._count)
             ),
             Extent(size, first, expected, width),
             self._tasks,
@@ -368,6 +370,9 @@ class PagedWalk(Generic[T]):
         rows = current.reconciler.take(page)
         self._decision = current.reconciler.decide(at_end=current.window.at_end)
         return rows
+
+    def _count(self) -> None:
+        self.report.requests += 1
 
     # --- ends ---------------------------------------------------------------------------------
 

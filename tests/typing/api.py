@@ -44,6 +44,7 @@ from rybbit_async import (
     RybbitError,
     ServerError,
     Session,
+    Skipped,
     Timeout,
     __version__,
     to_dict,
@@ -151,6 +152,18 @@ async def goals(client: RybbitClient) -> None:
     assert_type(report.reason, str | None)
     assert_type(report.items + report.pages + report.requests, int)
     assert_type(report.duplicates + report.passes, int)
+    assert_type(report.skipped, list[Skipped])
+    assert_type(page.skipped, tuple[Skipped, ...])
+    for skipped in report.skipped:
+        assert_type(skipped.site, int | str)
+        assert_type(skipped.goal, int | None)
+        assert_type(skipped.error, RybbitError)
+    assert_type(
+        await client.wait_until_settled(
+            123, start_date="2024-01-01", end_date="2024-01-31", time_zone="Europe/Berlin"
+        ),
+        None,
+    )
 
     assert_type(await client.goals.get(123, 7, past_minutes_start=60, past_minutes_end=0), Goal)
 
@@ -229,6 +242,7 @@ async def all_sessions(client: RybbitClient, goal: Goal) -> None:
         [123, "0123456789ab"],
         goals=[goal, 7],
         page_size=1000,
+        on_error="skip",
         concurrency=8,
         ordered=False,
         limit=10_000,
@@ -242,6 +256,7 @@ async def all_sessions(client: RybbitClient, goal: Goal) -> None:
         assert_type(pair, GoalSession)
     assert_type(await client.goals.sessions.iter_all(123).collect(), list[GoalSession])
     client.goals.sessions.iter_all((site for site in (1, "0123456789ab")), goals={7})
+    client.goals.sessions.iter_all(1, on_error="warn")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.goals.sessions.iter_all(1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -251,6 +266,7 @@ async def writes(client: RybbitClient, goal: Goal) -> None:
     assert_type(result, GoalResult)
     assert_type(result.success, bool)
     assert_type(result.goal_id, int)
+    assert_type(result.created, bool)
     await client.goals.create(123, EventGoal("signup", "plan", "pro"))
     await client.goals.create(123, EventGoal("signup", property_key="seats", property_value=3))
     plan = PropertyFilter("plan", "pro")
