@@ -195,15 +195,13 @@ class ListSource(Generic[T]):
             if error.status != 500 or not repeats:
                 raise
             failure = error
-        once = evolve(options, repeats_500=False)
-        site = str(self.params["site"])
-        goals = GoalList(
-            site,
-            self.sorting,
-            # Only the list of goals fails so.
-            cast("Any", partial(self._fetch, options=once)),
-            partial(owns_goal, self.context, site),
-        )
+        once, site = evolve(options, repeats_500=False), str(self.params["site"])
+
+        async def fetch(part: PageRequest) -> Any:  # only the list of goals fails as a whole
+            request.count()
+            return await self._fetch(part, once)
+
+        goals = GoalList(site, self.sorting, fetch, partial(owns_goal, self.context, site))
         return cast("RawPage[T]", await read_in_parts(goals, request, failure))
 
     async def _fetch(self, request: PageRequest, options: Options) -> ResponsePage[T]:

@@ -97,12 +97,13 @@ async def read_in_parts(goals: GoalList, request: PageRequest, error: ServerErro
     Raises:
         ServerError: ``error``, if the server fails over everything.
     """
-    for _ in range(_READINGS):
+    readings = 0
+    while True:
         parts = _Parts(goals, request, error)
         await parts.read()
-        if len(parts.totals) == 1:
-            break
-    return _ReadPage(await parts.page())
+        readings += 1
+        if len(parts.totals) == 1 or readings == _READINGS:
+            return _ReadPage(await parts.page())
 
 
 @define(eq=False)

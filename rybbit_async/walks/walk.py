@@ -56,12 +56,14 @@ class PageRequest:
             the order that the caller wants.
         has_begun: for a page of a walk: whether the walk has had a page. ``None`` for a page that
             someone asks for by itself and waits for.
+        count: called for each further request that the page takes.
     """
 
     number: int
     size: int
     stable: bool = False
     has_begun: Callable[[], bool] | None = field(default=None, eq=False)
+    count: Callable[[], None] = field(default=lambda: None, eq=False)
 
 
 @frozen
@@ -243,6 +245,7 @@ class PagedWalk(Generic[T]):
         self.repeats = None if position is None else order.repeats(position)
         self._concurrency = options.concurrency  # at present; never more than the option
         self._tasks = TaskScope()
+        self._has_begun = None if options.is_call else lambda: report.pages > 0
         self._pass: _Pass[T] | None = None
         self._decision: Decision[T] = CONTINUE
         self._waiting = 0  # 1 while a step waits for a page that the window still counts
@@ -341,7 +344,7 @@ class PagedWalk(Generic[T]):
         width = concurrency if source.settled else 1
         window = PrefetchWindow(
             lambda number: source.fetch(
-                PageRequest(number, size, decision.stable, self._has_begun)
+                PageRequest(number, size, decision.stable, self._has_begun, self._count)
             ),
             Extent(size, first, expected, width, thrifty=self._options.thrifty),
             self._tasks,
@@ -380,8 +383,8 @@ class PagedWalk(Generic[T]):
         self._decision = current.reconciler.decide(at_end=current.window.at_end)
         return rows
 
-    def _has_begun(self) -> bool:
-        return self.report.pages > 0
+    def _count(self) -> None:
+        self.report.requests += 1
 
     # --- ends ---------------------------------------------------------------------------------
 
@@ -413,7 +416,7 @@ class _Pass(Generic[T]):
     stable: bool
 
 
-def _covering_page(span: Span, stable: bool, has_begun: Callable[[], bool]) -> PageRequest:
+def _covering_page(span: Span, stable: bool, has_begun: Callable[[], bool] | None) -> PageRequest:
     """The request for the smallest page that holds all ranks of a span."""
     size = span.last - span.first + 1
     while span.first // size != span.last // size:

@@ -175,6 +175,7 @@ async def test_the_cost_of_one_bad_goal_among_many(
         assert len(await walk.collect()) == 149
     # Page 1 twice, page 2, and page 1 in parts.
     assert len(server.requests) <= 3 + 18
+    assert walk.report.requests == len(server.requests) - 1
     asked = [(r.query["page"], r.query["page_size"]) for r in server.requests[1:]]
     assert len(set(asked)) == len(asked), "no part is asked for twice"
 

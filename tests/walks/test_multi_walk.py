@@ -120,7 +120,6 @@ class Merged:
     all_walks: WalkRegistry = field(factory=WalkRegistry)
     finished: int = 0
     skips: bool = False
-    failures: list[RybbitError] = field(factory=list)
     walk: MultiWalk[Any, Any, Row] = field(init=False)
 
     def options(self) -> WalkOptions:
@@ -138,10 +137,6 @@ class Merged:
 
         server = self.server
 
-        def skip(error: RybbitError) -> bool:
-            self.failures.append(error)
-            return self.skips
-
         def listing(site: int, lists: list[int]) -> Listing[Key, int, Row]:
             def sub_walk(key: Key) -> SubWalk[int, Row] | None:
                 total = lists[key[1]]
@@ -150,11 +145,11 @@ class Merged:
                 inner = ListSource(server, f"inner {key}", rows, server.size, False, hint)
                 pages = max(1, -(-hint // server.size))
                 inner_walk = walk(inner, self.concurrency)
-                return SubWalk(inner_walk, lambda row: (key, row), pages, skip)
+                return SubWalk(inner_walk, lambda row: (key, row), pages, lambda _: self.skips)
 
             keys = tuple((site, at) for at in range(len(lists)))
             outer = ListSource(server, f"outer {site}", keys, server.outer_size, True)
-            return Listing(walk(outer, 1), sub_walk, skip)
+            return Listing(walk(outer, 1), sub_walk, lambda _: self.skips)
 
         def finish() -> None:
             self.finished += 1
@@ -460,6 +455,24 @@ def test_a_page_that_fails(merged: Merged, seed: int, which: int) -> None:
         assert got == server.rows()[: len(got)]
     if not failed:
         assert sorted(got) == server.rows(), "only a page beyond the end may fail in vain"
+    assert in_progress(merged.all_walks) == 0
+
+
+@some
+@given(mergers(), seeds, st.sampled_from(["outer 0 1", "inner (0, 0) 1", "inner (0, 1) 2"]))
+def test_a_list_that_fails_and_is_left_out(merged: Merged, seed: int, which: str) -> None:
+    """All other lists come whole, and of that one what was read before."""
+    server = merged.server
+    server.fails = lambda name: name == which
+    merged.skips = True
+    got = collect(merged, seed)
+    event(f"failed: {which in server.asked}")
+    assert len(got) == len(set(got))
+    lost = (0,) if which.startswith("outer") else tuple(int(one) for one in which[7:-3].split(", "))
+    others = [row for row in server.rows() if row[0][: len(lost)] != lost]
+    rest = [row for row in got if row[0][: len(lost)] == lost]
+    assert sorted(row for row in got if row not in rest) == others
+    assert merged.finished == 1
     assert in_progress(merged.all_walks) == 0
 
 
