@@ -52,7 +52,7 @@ from .models import (
     UserDevice,
     UserLocation,
 )
-from .pages import Page, PageMeta, Report
+from .pages import Page, PageMeta, Report, Skipped
 from .parameters.common import CommonParameters
 from .parameters.figures import Bucket
 from .parameters.filters import Filter
@@ -144,6 +144,7 @@ __all__ = [
     "SiteOverview",
     "SiteSession",
     "Sites",
+    "Skipped",
     "Sort",
     "Stats",
     "Timeout",

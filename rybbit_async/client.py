@@ -21,12 +21,14 @@ from .parameters.checks import (
     check_bool,
     check_choice,
     check_int,
+    check_site,
     check_text,
     integer_text,
     invalid,
     query_string,
     type_name,
 )
+from .parameters.common import CommonParameters, parse_common
 from .parameters.signature import expand_parameters
 from .parameters.walk import WalkParameters
 from .parameters.window import SETTLED_AFTER, check_settled_after
@@ -41,6 +43,7 @@ from .resources.goals import Goals
 from .resources.overview import SiteOverview
 from .resources.resource import MAX_CONCURRENCY
 from .resources.sessions import Sessions
+from .resources.settling import wait_until_settled
 from .resources.sites import Organizations, Sites
 from .resources.users import Users
 from .transport.auth import PasswordLogin, hidden
@@ -439,6 +442,23 @@ class RybbitClient:
                 raise
             not_found = endpoint_not_found(error, self._transport.redact(route))
         raise not_found
+
+    @expand_parameters
+    async def wait_until_settled(self, site: int | str, **common: Unpack[CommonParameters]) -> None:
+        """Wait until nothing in a window can change any more, so that its rows are final.
+
+        That is ``settled_after`` (5 minutes) after the end of its last day in ``time_zone``, by the
+        clock of the server: for a window that ended yesterday at most 5 minutes, and for one that
+        ends today until tomorrow, 00:05. A log line at INFO says how long. If the window is
+        settled, the call takes one request. Filters make no difference.
+
+        Raises:
+            InvalidParameterError: the window has no dates, so that it is never settled.
+            ClientClosedError: the client was closed in the meantime.
+        """
+        self._transport.http.check_usable()
+        window = parse_common(common).window
+        await wait_until_settled(self._context, self._transport.timer, check_site(site), window)
 
     @property
     def closed(self) -> bool:

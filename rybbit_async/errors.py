@@ -45,6 +45,7 @@ __all__ = [
     "RybbitWarning",
     "ServerError",
     "status_error_class",
+    "without_traceback",
 ]
 
 _E = TypeVar("_E", bound="RybbitError")
@@ -235,6 +236,12 @@ class ServerError(APIStatusError):
 
 class RybbitWarning(UserWarning):
     """Something that is not an error but that the caller should know, such as an ignored filter."""
+
+
+def without_traceback(error: _E) -> _E:
+    """The error itself, without what keeps the frames that it came through alive."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
 
 
 def status_error_class(status: int) -> type[APIStatusError]:

@@ -846,10 +846,18 @@ class GoalComparison:
 
 @frozen(weakref_slot=False)
 class GoalResult:
-    """The result of a write: whether it succeeded, and the goal's id."""
+    """The result of a write.
+
+    Attributes:
+        success: whether it succeeded.
+        goal_id: the goal's id.
+        created: whether the call made the goal: ``True`` after ``create``, and after ``ensure`` if
+            there was none before; ``False`` otherwise.
+    """
 
     success: bool
     goal_id: int = field(metadata=_json_name("goalId"))
+    created: bool = False
     extra: Mapping[str, Any] = _extra()
 
 

@@ -114,14 +114,26 @@ class Window:
             now: the time of the server.
             after: how far back the end of the window must be.
         """
+        moment = self.settles_at(after)
+        return moment is not None and now >= moment
+
+    def settles_at(self, after: timedelta) -> datetime | None:
+        """When the window is settled, in UTC; ``None`` if its end moves on for ever.
+
+        Args:
+            after: how far back the end of the window must be.
+        """
         match self.value:
             case ExactTimes(_, end):
-                return now - end >= after
+                pass
             case Days(_, last) if last < date.max:
-                midnight = datetime.combine(last + timedelta(days=1), time(), _tzinfo(self.zone))
-                return now - midnight >= after
+                end = datetime.combine(last + timedelta(days=1), time(), _tzinfo(self.zone))
             case _:  # it ends now, or its end moves on with each request
-                return False
+                return None
+        try:
+            return end.astimezone(UTC) + after
+        except OverflowError:  # after the year 9999
+            return None
 
     def pin(self, now: datetime) -> Window:
         """A relative window with exact times in place of its minutes; any other as it is.

@@ -77,6 +77,7 @@ class ListEndpoint(Generic[T]):
         takes_exact_times: whether the list has the window of exact times, where the server takes
             them; a relative window is then pinned.
         always_filtered: whether every release applies ``filters``; some ignore them otherwise.
+        fails_whole: whether single rows can make a server answer 500 for the whole page.
     """
 
     name: str
@@ -90,6 +91,7 @@ class ListEndpoint(Generic[T]):
     thrifty: bool = False
     takes_exact_times: bool = True
     always_filtered: bool = True
+    fails_whole: bool = False
 
 
 GOALS: Final = ListEndpoint(
@@ -100,6 +102,7 @@ GOALS: Final = ListEndpoint(
     size_parameter="page_size",
     max_page_size=100,
     stable_query={"sort": "goalId", "order": "asc"},
+    fails_whole=True,
 )
 GOAL: Final = Route("/api/goals/{goal}/{site}", "/api/sites/{site}/goals/{goal}")
 GOAL_SESSIONS: Final = ListEndpoint(

@@ -15,7 +15,7 @@ from ..parameters.filters import Filter
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
 from ..walks.cursor import Stretches, StretchWalk
-from ..walks.multi_walk import MultiWalk, SubWalk
+from ..walks.multi_walk import Listing, MultiWalk, SubWalk
 from ..walks.paginator import Paginator
 from ..walks.walk import Position, ResizableWalk
 from ..walks.watch import Watch
@@ -60,11 +60,11 @@ class Events(Resource):
                     one,
                     _same,
                     options.concurrency,
-                    2 if isinstance(one, StretchWalk) else options.concurrency,
-                    lambda: stretches.position_of(one),
+                    most_pages=2 if isinstance(one, StretchWalk) else options.concurrency,
+                    position=lambda: stretches.position_of(one),
                 )
 
-            listings = iter([(stretches, open_walk)])
+            listings = iter([Listing(stretches, open_walk)])
             return MultiWalk(listings, report, options, page_size=size, finish=lambda: None)
 
         name = EVENTS.name.format_map({"site": key})

@@ -16,14 +16,15 @@ from ..parameters.common import Common
 from ..parameters.figures import Bucket
 from ..parameters.window import Days, zone_of
 from ..transport.not_found import with_hint
-from ..walks.multi_walk import MultiWalk, SubWalk
+from ..walks.multi_walk import Listing, MultiWalk, SubWalk
 from ..walks.paginator import Paginator
 from ..walks.pending import KnownItems
 from ..walks.walk import PagedWalk, Position
 from ..wire.page_reader import DATA, page_reader
 from .buckets import DATED, begin_of, days_of, in_zone
+from .context import Context
 from .endpoints import GOAL_SERIES, GOAL_SESSIONS, GOALS, SESSIONS, ListEndpoint
-from .goal_sessions import no_goal
+from .goal_owner import no_goal
 from .list_source import pinned
 from .resource import Resource, walk_options
 
@@ -58,7 +59,7 @@ class GoalFigures(Resource):
             missing = error
         else:
             rows = in_zone(page.items, zone_of(common.window), attrgetter("goal_id"))
-            return _of_goals(site, goals, rows)
+            return _of_goals(self._context, site, goals, rows)
         if not compute:
             raise with_hint(missing, _COMPUTE)
         days = common.window.value
@@ -87,7 +88,7 @@ class GoalFigures(Resource):
             async for time, goal in self._together(GOALS, lists, GOALS.stable_query)
             if goal.goal_id in goals and goal.total_sessions
         ]
-        return _of_goals(site, goals, rows)
+        return _of_goals(self._context, site, goals, rows)
 
     async def _by_sessions(
         self, site: str, goals: Sequence[int], bucket: Bucket, common: Common
@@ -168,7 +169,7 @@ class GoalFigures(Resource):
                 walk = PagedWalk(source, endpoint.order, report, options)
                 return SubWalk(walk, lambda row: (key, row), 1, reach=lambda: walk.reach)
 
-            listing = KnownItems([*lists], report), open_list
+            listing = Listing(KnownItems([*lists], report), open_list)
             return MultiWalk(iter([listing]), report, options, page_size=size, finish=_nothing)
 
         return self._paginator(begin, options, f"{len(lists)} lists")
@@ -178,7 +179,9 @@ def _bucket(time: datetime, goal: int, conversions: int, sessions: int) -> GoalB
     return GoalBucket(time, goal, conversions, sessions, conversions / sessions)
 
 
-def _of_goals(site: str, goals: Sequence[int], rows: list[GoalBucket]) -> list[GoalBucket]:
+def _of_goals(
+    context: Context, site: str, goals: Sequence[int], rows: list[GoalBucket]
+) -> list[GoalBucket]:
     """The rows, in which every goal of the site has one for each bucket.
 
     Raises:
@@ -186,7 +189,7 @@ def _of_goals(site: str, goals: Sequence[int], rows: list[GoalBucket]) -> list[G
     """
     missing = {*goals} - {row.goal_id for row in rows}
     if rows and missing:
-        raise no_goal(min(missing), site)
+        raise no_goal(context, min(missing), site)
     return rows
 
 

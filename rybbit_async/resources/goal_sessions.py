@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Final, Unpack
+from typing import Final, Literal, Unpack
 
 from attrs import evolve
 
-from ..errors import NotFoundError
 from ..models import Goal, GoalSession, Session, WatchedSession
 from ..pages import Page
 from ..parameters.callers import warning_here
@@ -18,15 +17,16 @@ from ..parameters.common import CommonParameters, check_conditions
 from ..parameters.filters import Filter
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
-from ..walks.multi_walk import MultiWalk, SubWalk
+from ..walks.multi_walk import Listing, MultiWalk, SubWalk
 from ..walks.paginator import Paginator
 from ..walks.walk import PagedWalk
 from ..walks.watch import Watch
 from .endpoints import GOAL_SESSIONS, GOALS
+from .goal_owner import no_goal
 from .many_sites import ManySites, ManySitesResource
 from .watching import SessionPoller
 
-__all__ = ["GoalSessions", "no_goal"]
+__all__ = ["GoalSessions"]
 
 
 # Servers end a session when its visitor has been idle for half an hour.
@@ -87,6 +87,7 @@ class GoalSessions(ManySitesResource):
         *,
         goals: Iterable[int | Goal] | None = None,
         page_size: int = 1000,
+        on_error: Literal["raise", "skip"] = "raise",
         **walk: Unpack[WalkParameters],
     ) -> Paginator[GoalSession]:
         """The sessions of every goal of one site or of many, walked together under one window.
@@ -99,8 +100,13 @@ class GoalSessions(ManySitesResource):
             sites: a site or several, each by its number or its identifier, and not by both; or
                 ``"all"`` for every site that the key can read.
             goals: only these goals, by id or as ``Goal``; for one that none of the sites has,
-                ``NotFoundError`` is raised after the last item.
+                ``NotFoundError`` is raised after the last item, or ``ServerError`` if the server
+                has it and cannot list it.
             page_size: how many sessions a request asks for.
+            on_error: ``"skip"`` goes on without a site whose goals cannot be listed, and without
+                the rest of a goal whose sessions cannot be read. ``report.skipped`` says which,
+                and with what error; the walk is then not complete, and doubtful. Errors that would
+                not spare the others are raised all the same, such as ``RateLimitError``.
             walk: see ``WalkParameters``. ``concurrency`` counts pages of goals and of sessions;
                 ``ordered`` is site by site and goal by goal, by ``goal_id``; without it each goal
                 has an equal share of the requests, and sessions come as their pages arrive.
@@ -117,15 +123,36 @@ class GoalSessions(ManySitesResource):
                 missing.discard(goal.goal_id)
                 return self._sub_walk(many, key, goal, size)
 
-            listings = ((self._goals(many, key), partial(open_goal, key)) for key in many.by_key)
+            listings = (
+                Listing(
+                    self._goals(many, key),
+                    partial(open_goal, key),
+                    partial(many.skip, many.by_key[key], None),
+                )
+                for key in many.by_key
+            )
 
             def finish() -> None:
-                if missing:
-                    raise no_goal(min(missing), ", ".join(many.by_key))
+                if not missing:
+                    return
+                lost = {one.goal: one.error for one in many.report.skipped}
+                for goal in sorted(missing & lost.keys()):
+                    if not many.skips:
+                        raise lost[goal]
+                    missing.discard(goal)
+                if missing and None in lost:
+                    names = ", ".join(map(str, sorted(missing)))
+                    many.report.doubt(
+                        f"goals {names} were not found among those that could be listed"
+                    )
+                elif missing:
+                    raise no_goal(self._context, min(missing), *many.by_key)
 
             return MultiWalk(listings, many.report, many.options, page_size=size, finish=finish)
 
-        return self._walk_many(sites, walk, GOAL_SESSIONS, "sessions of all goals", begin)
+        return self._walk_many(
+            sites, walk, GOAL_SESSIONS, "sessions of all goals", begin, on_error=on_error
+        )
 
     def watch(
         self,
@@ -192,6 +219,7 @@ class GoalSessions(ManySitesResource):
             PagedWalk(source, GOAL_SESSIONS.order, many.report, many.options),
             lambda session: GoalSession(many.by_key[site], goal, session),
             max(1, -(-expected // size)),
+            partial(many.skip, many.by_key[site], goal.goal_id),
         )
 
 
@@ -201,14 +229,3 @@ def _params(site: str, goal: int) -> dict[str, str | int]:
 
 def _seconds(idle: float) -> timedelta:
     return timedelta(seconds=check_seconds("idle", idle))
-
-
-def no_goal(goal_id: int, site: int | str) -> NotFoundError:
-    """The error for a goal that is not among those of a site."""
-    return NotFoundError(
-        f"goal {goal_id} is not among the goals of site {site}",
-        status=404,
-        message="Goal not found",
-        method="GET",
-        url="",
-    )

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Final, Literal, TypeVar
 
 from attrs import evolve, field, frozen
 
-from ..pages import Report
+from ..errors import (
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    RateLimitError,
+    RybbitError,
+    without_traceback,
+)
+from ..pages import Report, Skipped
 from ..parameters.callers import warning_here
-from ..parameters.checks import check_many, check_site, is_list
+from ..parameters.checks import check_choice, check_many, check_site, is_list
 from ..parameters.common import Common
 from ..parameters.walk import WalkParameters
 from ..plain import plain
 from ..transport.single_flight import SingleFlight
-from ..walks.multi_walk import MultiWalk, SubWalk
+from ..walks.multi_walk import Listing, MultiWalk, SubWalk
 from ..walks.options import WalkOptions
 from ..walks.paginator import Paginator
 from ..walks.pending import KnownItems, PendingWalk
@@ -26,6 +35,9 @@ from .resource import NOTHING, Resource, walk_options
 from .sites import all_sites
 
 __all__ = ["ManySites", "ManySitesResource"]
+
+# Errors that another list may be spared.
+_OF_ONE_LIST: Final = (APIConnectionError, APIResponseError, APIStatusError)
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -39,6 +51,7 @@ class ManySites:
         by_key: the sites as the caller passed them, by how they are written in a path.
         endpoint: a list that the filters are for.
         common: the window in time and the filters, as they were passed.
+        skips: whether to go on without a list that cannot be read.
     """
 
     context: Context
@@ -48,6 +61,7 @@ class ManySites:
     report: Report
     options: WalkOptions
     warn: Callable[[str], None]
+    skips: bool
     _agreement: SingleFlight[Common] = field(factory=SingleFlight[Common], init=False)
 
     async def agreed(self) -> Common:
@@ -55,10 +69,27 @@ class ManySites:
         return await self._agreement.get(self._agree)
 
     async def _agree(self) -> Common:
-        any_site: dict[str, str | int] = {"site": next(iter(self.by_key))}
-        ready = await applied(self.context, self.endpoint, any_site, self.common, self.warn)
-        window = await pinned(self.context, [*self.by_key], ready.window)
+        lost = [one.site for one in self.report.skipped if one.goal is None]
+        keys = [key for key, site in self.by_key.items() if site not in lost]
+        places = [{"site": key} for key in keys]
+        ready = await applied(self.context, self.endpoint, places, self.common, self.warn)
+        window = await pinned(self.context, keys, ready.window)
         return ready._replace(window=window)
+
+    def skip(self, site: int | str, goal: int | None, error: RybbitError) -> bool:
+        """Whether to go on after an error without the rest of a list; notes that in the report.
+
+        Args:
+            goal: whose sessions could not be read; ``None`` for a list of the site itself.
+        """
+        if not self.skips or not isinstance(error, _OF_ONE_LIST):
+            return False
+        if isinstance(error, RateLimitError):
+            return False
+        name = f"site {site}" if goal is None else f"goal {goal} of site {site}"
+        skipped = Skipped(site, goal, error=without_traceback(error))
+        self.report.skip(skipped, f"{name} was skipped: {error}")
+        return True
 
 
 class ManySitesResource(Resource):
@@ -72,6 +103,7 @@ class ManySitesResource(Resource):
         name: str,
         begin: Callable[[ManySites], Walk[Row]],
         *query: object,
+        on_error: Literal["raise", "skip"],
     ) -> Paginator[Row]:
         """A walk over many sites; ``begin`` makes it when the sites are known.
 
@@ -84,11 +116,14 @@ class ManySitesResource(Resource):
         context = self._context
         options, common = walk_options(context, walk)
         known = None if isinstance(sites, str) and sites == "all" else _by_key(sites)
+        skips = check_choice("on_error", on_error, ("raise", "skip")) == "skip"
         warn = warning_here()
 
         def begin_walk(report: Report, _: Position | None) -> Walk[Row]:
             def over(by_key: Mapping[str, int | str]) -> Walk[Row]:
-                return begin(ManySites(context, by_key, endpoint, common, report, options, warn))
+                return begin(
+                    ManySites(context, by_key, endpoint, common, report, options, warn, skips)
+                )
 
             async def find() -> Walk[Row]:
                 return over({str(site): site for site in await all_sites(context)})
@@ -108,6 +143,7 @@ class ManySitesResource(Resource):
         name: str,
         combine: Callable[[int | str, T], Row],
         *,
+        on_error: Literal["raise", "skip"],
         sorting: Mapping[str, str] = NOTHING,
         query: Mapping[str, str] = NOTHING,
         choose: Callable[[ResizableWalk[T]], ResizableWalk[T]] | None = None,
@@ -133,14 +169,22 @@ class ManySitesResource(Resource):
                 one = PagedWalk(source, endpoint.order, many.report, options)
                 rows = one if choose is None else choose(one)
                 site = many.by_key[key]
-                return SubWalk(rows, lambda row: combine(site, row), 1, reach=lambda: one.reach)
+                return SubWalk(
+                    rows,
+                    lambda row: combine(site, row),
+                    1,
+                    partial(many.skip, site, None),
+                    reach=lambda: one.reach,
+                )
 
-            listing = KnownItems([*many.by_key], many.report), open_site
+            listing = Listing(KnownItems([*many.by_key], many.report), open_site)
             return MultiWalk(
                 iter([listing]), many.report, many.options, page_size=page_size, finish=_nothing
             )
 
-        return self._walk_many(sites, walk, endpoint, name, begin, query, sorting)
+        return self._walk_many(
+            sites, walk, endpoint, name, begin, query, sorting, on_error=on_error
+        )
 
 
 def _by_key(sites: int | str | Iterable[int | str]) -> dict[str, int | str]:

@@ -78,7 +78,10 @@ class Resource:
         request = PageRequest(check_int("page", page), size)
         source = self._source(endpoint, params, size, parsed, sorting, query, before=before)
         raw = await (await source.applied()).fetch(request)
-        return raw.decode()
+        result = raw.decode()
+        for skipped in result.skipped:
+            source.warn(str(skipped.error))
+        return result
 
     def _walk(
         self,
@@ -94,12 +97,14 @@ class Resource:
         before: Callable[[], Awaitable[None]] | None = None,
         choose: Callable[[ResizableWalk[T]], Walk[T]] | None = None,
         body: bytes | None = None,
+        is_call: bool = False,
     ) -> Paginator[T]:
         """A walk over all of a list.
 
         Args:
             before, body: see ``ListSource``.
             choose: makes of the walk one that leaves out rows.
+            is_call: as a part of a single call.
         """
         options, common = walk_options(self._context, walk)
         page_size = check_int("page_size", page_size, maximum=endpoint.max_page_size)
@@ -108,7 +113,7 @@ class Resource:
         )
 
         source = source if body is None else evolve(source, body=body)
-        options = evolve(options, thrifty=endpoint.thrifty)
+        options = evolve(options, thrifty=endpoint.thrifty, is_call=is_call)
 
         def begin(report: Report, position: Position | None) -> Walk[T]:
             walk = PagedWalk(source, order or endpoint.order, report, options, position)

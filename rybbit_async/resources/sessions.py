@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from typing import Final, Unpack
+from typing import Final, Literal, Unpack
 
 from attrs import evolve, field, frozen
 
 from ..models import SessionDetails, SessionEvent, SessionOfSite, SiteSession
-from ..pages import Page, Report
+from ..pages import Page, RawPage, Report
 from ..parameters.callers import warning_here
 from ..parameters.checks import check_int, check_site
 from ..parameters.common import Common, CommonParameters
@@ -127,6 +127,7 @@ class Sessions(ManySitesResource):
         min_pageviews: int | None = None,
         min_events: int | None = None,
         min_duration: int | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
         **walk: Unpack[WalkParameters],
     ) -> Paginator[SessionOfSite]:
         """Every session of many sites, walked together under one window.
@@ -138,6 +139,10 @@ class Sessions(ManySitesResource):
                 ``"all"`` for every site that the key can read.
             page_size: how many sessions a request asks for.
             user_id, identified_only, min_pageviews, min_events, min_duration: see ``Sessions``.
+            on_error: ``"skip"`` goes on without the rest of a site that cannot be read.
+                ``report.skipped`` says which, and with what error; the walk is then not complete,
+                and doubtful. Errors that would not spare the others are raised all the same, such
+                as ``RateLimitError``.
             walk: see ``WalkParameters``. ``concurrency`` counts pages of all sites; ``ordered`` is
                 site by site; without it, each site has an equal share of the requests.
         """
@@ -151,6 +156,7 @@ class Sessions(ManySitesResource):
             SESSIONS,
             "sessions",
             SessionOfSite,
+            on_error=on_error,
             query=session_choice(user_id, identified_only) | _texts(least),
             choose=choose_sessions(least),
         )
@@ -173,7 +179,7 @@ class Sessions(ManySitesResource):
         source = _SessionEvents(
             self._context, SESSION, params, Common(), {}, {}, size, warning_here()
         )
-        page = await source.fetch(PageRequest(1, size))
+        page = await source.first()
         session = decode(page.response, lambda body: read_at(body, "data.session", SessionDetails))
         source.came_along.append(page)
         options = WalkOptions(concurrency=self._context.concurrency)
@@ -197,7 +203,11 @@ class _SessionEvents(ListSource[SessionEvent]):
         factory=list[ResponsePage[SessionEvent]], kw_only=True
     )
 
-    async def fetch(self, request: PageRequest) -> ResponsePage[SessionEvent]:
+    async def first(self) -> ResponsePage[SessionEvent]:
+        """The first page, with the session."""
+        return await self._fetch(PageRequest(1, self.page_size), self.context.options)
+
+    async def fetch(self, request: PageRequest) -> RawPage[SessionEvent]:
         """See ``ListSource``."""
         if self.came_along and request.number == 1 and request.size == self.page_size:
             return self.came_along.pop()

@@ -261,7 +261,7 @@ class SessionPoller:
         params: dict[str, str | int] = {"site": self._key}
         if self._goals:
             params["goal"] = min(self._goals)
-        return await applied(self._context, GOAL_SESSIONS, params, self._common, self._warn)
+        return await applied(self._context, GOAL_SESSIONS, [params], self._common, self._warn)
 
     async def _list(self, common: Common) -> list[Goal]:
         """The goals that are watched, with their conversions of the last two days."""

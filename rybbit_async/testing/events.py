@@ -117,7 +117,7 @@ def session_rows(
 def _props(site: Site, props: object) -> str:
     """Properties as real servers return them: compact JSON, sorted by key, with escaped slashes."""
     if props == "{}":
-        return props
+        return "{}"
     if isinstance(props, str):
         return _compact(json.loads(props))
     if not isinstance(props, Mapping):

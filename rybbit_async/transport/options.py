@@ -51,11 +51,14 @@ class Options:
         has_begun: for a request of a walk: whether the walk has had a page. Single calls go ahead
             of walks where a rate limit makes both wait, and a walk that has begun waits for a
             server that is away.
+        repeats_500: whether a request that may be repeated is, once, after a 500. That is useless
+            where the request itself is likely to be the cause.
     """
 
     timeout: Timeout
     retry: Retry
     has_begun: Callable[[], bool] | None = None
+    repeats_500: bool = True
 
     @property
     def is_walk(self) -> bool:

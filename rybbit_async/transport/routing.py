@@ -77,6 +77,11 @@ class Router:
         """What is known of the server's limits."""
         return self._transport.rate_limit
 
+    def url(self, route: Route, params: Mapping[str, str | int]) -> str:
+        """Where an endpoint of both layouts is, as far as the layout is known. No secrets."""
+        transport, path = self._transport, route.path(self._layout or "goals", params)
+        return transport.redact(transport.http.base_url + path)
+
     def check_usable(self) -> None:
         """Refuse to be used where that would not work: see ``Http.check_usable``.
 

@@ -128,6 +128,8 @@ class Transport:
         self, call: _Call, error: APIConnectionError | APIStatusError
     ) -> float | None:
         """Seconds to wait before the next attempt, or ``None`` if there is to be none."""
+        if getattr(error, "status", None) == 500 and not call.options.repeats_500:
+            return None
         timer, retry, signing_in = self.timer, call.options.retry, self._is_sign_in(error)
         now = timer.time()
         elapsed = now - call.began - call.queued

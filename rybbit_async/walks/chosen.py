@@ -46,6 +46,11 @@ class ChosenRows(Generic[T]):
         return self._walk.page_incomplete
 
     @property
+    def repeats(self) -> str | None:
+        """See ``Walk``."""
+        return self._walk.repeats
+
+    @property
     def stopped(self) -> bool:
         """See ``ResizableWalk``."""
         return self._walk.stopped

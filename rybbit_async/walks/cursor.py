@@ -137,6 +137,7 @@ class Stretches(Generic[T]):
         self.report = report
         self.meta: PageMeta | None = None
         self.page_incomplete = False
+        self.repeats: str | None = None
         self._source = source
         self._time_of = time_of
         self._options = options
@@ -233,6 +234,7 @@ class StretchWalk(Generic[T]):
         self.report = report
         self.meta: PageMeta | None = None
         self.page_incomplete = False
+        self.repeats: str | None = None
         self.stopped = False
         self.stretch = stretch
         """What is left of it: every row that is not part of it was given."""

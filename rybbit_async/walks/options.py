@@ -19,6 +19,8 @@ class WalkOptions:
         max_pages: how many requests to start at most; ``None`` for as many as it takes.
         thrifty: whether to request few pages beyond the end of a list that tells no total, though
             a short list is then read page after page; see ``Extent``. The list decides this.
+        is_call: whether it is part of a single call, which waits neither behind other walks nor for
+            a server that is away.
     """
 
     concurrency: int
@@ -27,3 +29,4 @@ class WalkOptions:
     strict: bool = False
     max_pages: int | None = None
     thrifty: bool = False
+    is_call: bool = False

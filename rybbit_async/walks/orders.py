@@ -34,6 +34,10 @@ Time = TypeVar("Time", datetime, datetime | None)
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
+_REPEATS: Final = (
+    "this walk goes on from one that began before its window was settled: rows may have come before"
+)
+
 
 @frozen
 class ByTime(Order[T], Generic[T]):
@@ -60,15 +64,22 @@ class ByTime(Order[T], Generic[T]):
         """See ``Order``."""
         return TimePosition.parse(position.strategy).rank
 
+    def repeats(self, position: Position) -> str | None:
+        """See ``Order``."""
+        # Rows that move up may have been given where they were before.
+        return _REPEATS if TimePosition.parse(position.strategy).head is not None else None
+
     def reconciler(
         self, source: Source[T], report: Report, options: WalkOptions, position: Position | None
     ) -> Reconciler[T]:
         """See ``Order``."""
         at = None if position is None else TimePosition.parse(position.strategy)
         # A list that has settled since a walk began may have changed in the meantime. So it is
-        # read as one that still changes.
-        live = not source.settled or (at is not None and at.head is not None)
-        if live and self.rising and at is None:
+        # read as one that still changes. One that was settled then is settled for good.
+        live = not source.settled if at is None else at.head is not None
+        if live and self.rising:
+            if at is not None:
+                raise invalid_position()
             in_any_order = ByRank(self.identity, self.completed_by)
             return in_any_order.reconciler(source, report, options, None)
         key, identity = _mirrored(self.key) if self.rising else self.key, self.identity
@@ -97,10 +108,6 @@ class ByTime(Order[T], Generic[T]):
 
         if at is None:
             return begin(0)
-        if live:
-            if at.head is None or self.rising:
-                raise invalid_position()
-            report.note("resumed in a window that moves: rows may have come before")
 
         def still_matches(page: ReadPage[T]) -> bool:
             index = at.rank - page.first

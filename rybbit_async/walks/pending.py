@@ -20,6 +20,7 @@ class KnownItems(Generic[T]):
 
     meta: PageMeta | None = None
     page_incomplete = False
+    repeats: str | None = None
 
     def __init__(self, items: Sequence[T], report: Report) -> None:
         self.report = report
@@ -53,6 +54,7 @@ class PendingWalk(Generic[T]):
         self._make = make
         self._tasks = TaskScope()
         self._walk: Walk[T] | None = None
+        self.repeats: str | None = None  # it goes on from no other walk
 
     @property
     def meta(self) -> PageMeta | None:

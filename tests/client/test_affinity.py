@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rybbit_async import Paginator, PathGoal, RybbitClient, RybbitError, Timeout
+from rybbit_async import ByRank, Paginator, PathGoal, RybbitClient, RybbitError, Timeout
 from rybbit_async.resources.resource import Resource
 from rybbit_async.testing import RybbitServer
 
@@ -26,6 +26,13 @@ ARGUMENTS = {
     "name": "x",
     "method": "GET",
     "path": "/api/version",
+    "goals": [1],
+    "window": {"start_date": "2026-03-01", "end_date": "2026-03-02"},
+    "other": {},
+    "session_id": "s1",
+    "user_id": "u1",
+    "parameter": "browser",
+    "order": ByRank(str),
 }
 
 
@@ -104,7 +111,7 @@ async def test_no_method_can_be_used_in_another_thread(world: World) -> None:
             if name.endswith("with_options"):
                 continue
             results = [lambda method=method: used(called(method))]
-            if name.rpartition(".")[2].startswith("iter"):
+            if name.rpartition(".")[2].startswith(("iter", "metric")):
                 results = [
                     lambda method=method, how=how: how(called(method)) for how in WALKS.values()
                 ]

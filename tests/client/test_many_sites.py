@@ -12,6 +12,7 @@ from rybbit_async import (
     GoalOfSite,
     InvalidParameterError,
     PermissionDeniedError,
+    RybbitWarning,
     SessionOfSite,
 )
 from rybbit_async.resources import many_sites
@@ -87,7 +88,7 @@ async def test_one_window_and_one_limit(serve: Serve, connect: Connect, five: St
     )
     rows = await walk.collect()
     assert len(rows) == 50
-    assert walk.report.reason == "limit=50 was reached"
+    assert (walk.report.reason or "").endswith("limit=50 was reached")
     pages = [r for r in server.requests if r.path.endswith("/sessions")]
     assert len({r.query["start_datetime"] for r in pages}) == 1
     assert len(pages) < 9
@@ -137,6 +138,18 @@ async def test_a_site_that_cannot_be_read(serve: Serve, connect: Connect, five: 
     client = connect(await serve("2.8", five))
     with pytest.raises(PermissionDeniedError):
         await client.sessions.iter_all([1, 99], **WINDOW).collect()
+    for ordered in (True, False):
+        many = client.sessions.iter_all([1, 99, 4], on_error="skip", ordered=ordered, **WINDOW)
+        with pytest.warns(RybbitWarning, match="site 99 was skipped: 403"):
+            assert {row.site for row in await many.collect()} == {1, 4}
+        (skipped,) = many.report.skipped
+        assert (skipped.site, skipped.goal) == (99, None)
+        assert isinstance(skipped.error, PermissionDeniedError)
+    with pytest.warns(RybbitWarning, match="site 99 was skipped"):
+        goals = await client.goals.iter_all([99, 2], on_error="skip").collect()
+    assert [row.site for row in goals] == [2]
+    with pytest.raises(InvalidParameterError, match="on_error must be 'raise' or 'skip'"):
+        client.goals.iter_all([1], on_error="ignore")  # type: ignore[arg-type]
     for sites in (None, ["here"], [True], 0):
         with pytest.raises(InvalidParameterError, match=r"^sites?\b"):
             client.sessions.iter_all(sites)  # type: ignore[arg-type]

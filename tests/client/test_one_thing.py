@@ -17,11 +17,11 @@ from rybbit_async import (
     SessionEvent,
     UserDetails,
 )
-from rybbit_async.testing import faults
+from rybbit_async.testing import Store, faults
 from rybbit_async.testing.wire import Response
 
 from .conftest import Connect, Serve
-from .helpers import LAYOUT, lines
+from .helpers import END, LAYOUT, lines
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SESSION: dict[str, Any] = {
@@ -200,3 +200,30 @@ async def test_a_user_that_is_not_there(serve: Serve, connect: Connect) -> None:
     assert caught.value.status == 404
     with pytest.raises(InvalidParameterError, match=r"^user_id must not be empty"):
         await client.users.get(1, "")
+
+
+@pytest.mark.parametrize("release", ["2.2", "2.4", "2.8"])
+async def test_one_thing_of_the_embedded_server(
+    serve: Serve, connect: Connect, store: Store, release: str
+) -> None:
+    for at in range(25):  # in one session, many in the same second
+        store.add_session(
+            1, end=END - timedelta(seconds=at // 10), session_id="s", user_id="u", pages=["/"]
+        )
+    client = connect(await serve(release, store))
+    found = await client.sessions.get(1, "s", page_size=10)
+    assert (found.session.session_id, found.session.pageviews, found.session.events) == (
+        "s",
+        25,
+        25,
+    )
+    events = await found.events.collect()
+    assert len(events) == 25
+    assert [event.timestamp for event in events] == sorted(event.timestamp for event in events)
+    assert found.events.report.complete
+    user = await client.users.get(1, "u")
+    assert (user.user_id, user.sessions, user.last_seen) == ("u", 1, END)
+    with pytest.raises(NotFoundError):
+        await client.sessions.get(1, "nobody's")
+    with pytest.raises(NotFoundError):
+        await client.users.get(1, "nobody")

@@ -374,7 +374,7 @@ async def test_a_long_list_by_a_count_is_completed_by_time(
         found = await walk.collect()
         assert len({user.effective_user_id for user in found}) == len(found) == 400
         assert walk.report.complete
-        assert re.fullmatch(r"\d+ rows came last, out of order: .*", walk.report.reason or "")
+        assert re.search(r"\b\d+ rows came last, out of order: ", walk.report.reason or "")
         assert {r.query["sort_by"] for r in server.requests[6:]} == {"last_seen"}
 
 

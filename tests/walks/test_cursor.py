@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rybbit_async import APIResponseError, InvalidParameterError
 from rybbit_async.pages import Page, PageMeta, Report
 from rybbit_async.walks.cursor import CursorPage, Stretch, Stretches, StretchWalk
-from rybbit_async.walks.multi_walk import MultiWalk, SubWalk
+from rybbit_async.walks.multi_walk import Listing, MultiWalk, SubWalk
 from rybbit_async.walks.options import WalkOptions
 from rybbit_async.walks.orders import Unnamed
 from rybbit_async.walks.paginator import Paginator, WalkRegistry
@@ -116,11 +116,15 @@ def walk_over(source: Events, **options: Any) -> Paginator[Row]:
         def open_walk(one: ResizableWalk[Row]) -> SubWalk[Row, Row]:
             most = 2 if isinstance(one, StretchWalk) else chosen.concurrency
             return SubWalk(
-                one, lambda row: row, chosen.concurrency, most, lambda: stretches.position_of(one)
+                one,
+                lambda row: row,
+                chosen.concurrency,
+                most_pages=most,
+                position=lambda: stretches.position_of(one),
             )
 
         return MultiWalk(
-            iter([(stretches, open_walk)]),
+            iter([Listing(stretches, open_walk)]),
             report,
             chosen,
             page_size=source.page_size,

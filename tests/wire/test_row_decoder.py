@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pickle
 import random
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from rybbit_async import Goal, Page, PathGoal, Session
 from rybbit_async.models import HOLDS_UNKNOWN, JSON_NAME
-from rybbit_async.wire import converter, fields, row_decoder
+from rybbit_async.wire import converter, fields, row_decoder, values
 from rybbit_async.wire.json import BadJSONError, Body
 from rybbit_async.wire.page_reader import DATA, DATA_META, Envelope, page_reader, read_leniently
 from rybbit_async.wire.row_decoder import MAX_UNKNOWN, PageDecoder
@@ -596,6 +597,19 @@ def test_times_stay_times_while_the_time_is_frozen(monkeypatch: pytest.MonkeyPat
     times += [read(Body(body(SESSION))).items[0].session_end]
     assert {type(time) for time in times} == {datetime}
     assert set(times) == {datetime(2026, 11, 20, 10, 15, tzinfo=UTC)}
+
+
+def test_a_module_that_is_imported_while_the_time_is_frozen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = importlib.util.spec_from_file_location("rybbit_async.wire.again", values.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    again = importlib.util.module_from_spec(spec)
+    with monkeypatch.context() as patch:
+        patch.setattr("datetime.datetime", Frozen)
+        spec.loader.exec_module(again)
+    assert again.Genuine.datetime is datetime
 
 
 def test_a_model_that_was_imported_while_the_time_was_frozen() -> None:
