@@ -102,7 +102,10 @@ def generate(
     for at, share in enumerate(shares):
         digest = hashlib.sha256(f"{seed} {at} {len(store.sites())}".encode()).hexdigest()
         site = store.add_site(
-            f"site {at + 1}", organisation=organisation, string_id="a" + digest[:11]
+            f"site {at + 1}",
+            organisation=organisation,
+            string_id="a" + digest[:11],
+            created_at=begin.replace(tzinfo=UTC) - timedelta(days=2),
         )
         added.append(site)
         goal_ids[site.site_id] = _add_goals(store, site, goals, uniform=uniform, until=begin)
