@@ -98,11 +98,11 @@ class MetricQuery:
         passing = f"FROM (SELECT *, {_SECONDS} AS seconds FROM passing) WHERE {_NOT_EMPTY}"
         if not self.once or self.parameter in {"pathname", "page_title"}:
             return f"SELECT session_id, value, {more} {passing} GROUP BY session_id, value"
-        first = "arg_min(value, position)"
+        value = "arg_min(value, position)"
         if self.attributed and self.parameter == "channel":
-            first = f"coalesce({first} FILTER (value <> 'Direct'), {first})"
+            value = f"coalesce({value} FILTER (value <> 'Direct'), {value})"
         return (
-            f"SELECT session_id, {first} AS value, 1 AS events, 0 AS seconds, "
+            f"SELECT session_id, {value} AS value, 1 AS events, 0 AS seconds, "
             f"'' AS hostname, '' AS pathname, 0 AS position {passing} GROUP BY session_id"
         )
 
