@@ -85,7 +85,7 @@ class GoalFigures(Resource):
         }
         rows = [
             _bucket(time, goal.goal_id, goal.total_conversions or 0, goal.total_sessions)
-            async for time, goal in self._together(GOALS, lists, GOALS.stable_query)
+            async for time, goal in self._together(GOALS, lists, f"goals of site {site}")
             if goal.goal_id in goals and goal.total_sessions
         ]
         return _of_goals(self._context, site, goals, rows)
@@ -103,7 +103,7 @@ class GoalFigures(Resource):
         times: dict[float, datetime] = {}
         buckets: dict[str, tuple[float, ...]] = {}  # of a session: the first and the last one
         lists: Lists[str | int] = {site: ({"site": site}, common)}
-        async for _, session in self._together(SESSIONS, lists):
+        async for _, session in self._together(SESSIONS, lists, f"sessions of site {site}"):
             seen = (session.session_start, session.session_end)
             begins = [begin_of(bucket, time.astimezone(zone)) for time in seen if time is not None]
             times |= {time.timestamp(): time for time in begins}
@@ -113,7 +113,9 @@ class GoalFigures(Resource):
         lists = {goal: ({"site": site, "goal": goal}, unfiltered) for goal in goals}
         reached = {
             (goal, session.session_id)
-            async for goal, session in self._together(GOAL_SESSIONS, lists)
+            async for goal, session in self._together(
+                GOAL_SESSIONS, lists, f"sessions of goals of site {site}"
+            )
             if buckets.get(session.session_id)
         }
         totals = Counter(at for of_one in buckets.values() for at in of_one)
@@ -131,7 +133,7 @@ class GoalFigures(Resource):
         """Each goal in two windows."""
         found: tuple[dict[int, Goal], dict[int, Goal]] = {}, {}
         lists = {0: ({"site": site}, window), 1: ({"site": site}, other)}
-        async for which, goal in self._together(GOALS, lists, GOALS.stable_query):
+        async for which, goal in self._together(GOALS, lists, f"goals of site {site}"):
             found[which][goal.goal_id] = goal
         before = found[1]
         return [
@@ -152,12 +154,13 @@ class GoalFigures(Resource):
         self,
         endpoint: ListEndpoint[T],
         lists: Lists[K],
-        sorting: Mapping[str, str] | None = None,
+        name: str,
     ) -> Paginator[tuple[K, T]]:
         """All rows of several lists, each with the key of its list.
 
         Args:
             lists: by key, the parameters of the route, and the window with the filters.
+            name: what is walked.
         """
         options, _ = walk_options(self._context, {})
         size = endpoint.max_page_size or 1000
@@ -165,14 +168,14 @@ class GoalFigures(Resource):
         def begin(report: Report, _: Position | None) -> MultiWalk[K, T, tuple[K, T]]:
             def open_list(key: K) -> SubWalk[T, tuple[K, T]]:
                 params, common = lists[key]
-                source = self._source(endpoint, params, size, common, sorting or {})
+                source = self._source(endpoint, params, size, common, endpoint.stable_query)
                 walk = PagedWalk(source, endpoint.order, report, options)
                 return SubWalk(walk, lambda row: (key, row), 1, reach=lambda: walk.reach)
 
             listing = Listing(KnownItems([*lists], report), open_list)
             return MultiWalk(iter([listing]), report, options, page_size=size, finish=_nothing)
 
-        return self._paginator(begin, options, f"{len(lists)} lists")
+        return self._paginator(begin, options, name)
 
 
 def _bucket(time: datetime, goal: int, conversions: int, sessions: int) -> GoalBucket:

@@ -159,6 +159,8 @@ async def test_a_site_without_sessions(serve: Serve, connect: Connect, store: St
     client = connect(await serve("2.4", store))
     for bucket in ("hour", "day"):
         assert await client.goals.series(1, goal, bucket=bucket, compute=True, **WEEKS) == []
+    future = {"start_date": "2027-01-01", "end_date": "2027-01-31"}
+    assert await client.goals.series(1, goal, bucket="day", compute=True, **future) == []
 
 
 # --- buckets -------------------------------------------------------------------------------------
