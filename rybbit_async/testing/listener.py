@@ -35,7 +35,8 @@ class Listener:
     @property
     def connections(self) -> int:
         """The number of open connections."""
-        return len(self._web.connections) if self._web is not None else 0
+        served = self._web  # another thread may stop the server meanwhile
+        return 0 if served is None else len(served.connections)
 
     @property
     def running(self) -> bool:

@@ -371,8 +371,7 @@ class RybbitServer:
         event loop. Functions that are passed in, such as `clock` and the callbacks of faults, are
         called in the server's thread.
         """
-        if self._thread is not None or self.running:
-            raise RuntimeError("RybbitServer runs already")
+        self._check_not_running()
         self._thread = OwnThread()
         try:
             self._thread.run(self._start())
@@ -396,6 +395,7 @@ class RybbitServer:
             self._thread = None
 
     async def __aenter__(self) -> Self:
+        self._check_not_running()
         await self.start()
         return self
 
@@ -406,6 +406,11 @@ class RybbitServer:
         trace: TracebackType | None,
     ) -> None:
         await self._finish()
+
+    def _check_not_running(self) -> None:
+        # At the end of a block the server stops, so a block inside of another one would stop it.
+        if self._thread is not None or self.running:
+            raise RuntimeError("RybbitServer runs already")
 
     async def _finish(self) -> None:
         await self._listener.finish()

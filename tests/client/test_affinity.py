@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -15,10 +16,13 @@ import pytest
 
 from rybbit_async import (
     ClientClosedError,
+    CommonParameters,
+    Filter,
     Paginator,
     PathGoal,
     RybbitClient,
     RybbitError,
+    RybbitWarning,
     Timeout,
 )
 from rybbit_async.resources.resource import Resource
@@ -36,6 +40,8 @@ ARGUMENTS = {
     "method": "GET",
     "path": "/api/version",
 }
+RELATIVE = CommonParameters(past_minutes_start=60, past_minutes_end=0)
+FILTERED = CommonParameters(filters=[Filter("country", "equals", ["GR"])])
 
 
 def public_methods(owner: Any, name: str = "client") -> dict[str, Callable[..., Any]]:
@@ -53,12 +59,14 @@ def public_methods(owner: Any, name: str = "client") -> dict[str, Callable[..., 
 
 
 def called(method: Callable[..., Any]) -> Any:
-    required = {
-        one.name: ARGUMENTS[one.name]
-        for one in inspect.signature(method).parameters.values()
-        if one.default is one.empty or one.name == "name"
-    }
-    return method(**required)
+    """Call a method with what it requires, and with what makes it ask further questions."""
+    parameters = inspect.signature(method).parameters
+    optional = {"name": "x", **FILTERED, **RELATIVE}
+    required = {name for name, one in parameters.items() if one.default is one.empty}
+    return method(
+        **{name: ARGUMENTS[name] for name in required},
+        **{name: value for name, value in optional.items() if name in parameters.keys() - required},
+    )
 
 
 async def by_step(walk: Paginator[Any]) -> None:
@@ -125,14 +133,19 @@ async def test_no_method_can_be_used_in_another_thread(store: Store) -> None:
     store.add_goal(1, "path", {"pathPattern": "/**"})
     async with (
         RybbitServer(store=store) as server,
-        RybbitClient(server.api_key, base_url=server.url) as client,
+        RybbitClient(server.api_key, base_url=server.url, max_connections=1) as client,
     ):
         view = client.with_options(timeout=Timeout(total=2))
         methods = public_methods(client) | public_methods(view, "view")
         assert {"client.goals.ensure", "client.close", "view.goals.sessions.iter_all"} <= {*methods}
         with server.hold() as held:
-            # It holds the lock of ``ensure``, and finds out the layout for all.
-            first = asyncio.create_task(client.goals.ensure(1, PathGoal("/**")))
+            # They hold all that one can wait for: the only connection, the lock of ``ensure``, and
+            # the questions about the layout, the filters and the times.
+            own = [
+                asyncio.create_task(client.goals.ensure(1, PathGoal("/**"))),
+                asyncio.create_task(client.goals.sessions.list(1, 101, **FILTERED)),
+                asyncio.create_task(client.sessions.iter(1, **RELATIVE).collect()),
+            ]
             await held.reached()
             for name, method in methods.items():
                 if name.endswith(".with_options"):
@@ -143,8 +156,8 @@ async def test_no_method_can_be_used_in_another_thread(store: Store) -> None:
                     assert "another event loop" in str(error), name
             assert len(server.requests) == 1
         assert not client.closed
-        found = await first
-        assert found.success
+        with pytest.warns(RybbitWarning, match="filters"):
+            await asyncio.gather(*own)
 
 
 @pytest.mark.parametrize("number", [2, 8])
@@ -215,7 +228,9 @@ def test_closing_after_the_loop_was_closed(world: World, waits: bool) -> None:
             call._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own
 
 
-def test_closing_while_the_loop_does_not_run(world: World) -> None:
+def test_closing_while_the_loop_does_not_run(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     loop = asyncio.new_event_loop()
 
     async def use(client: RybbitClient, held: HeldRequests) -> asyncio.Task[Any]:
@@ -232,6 +247,7 @@ def test_closing_while_the_loop_does_not_run(world: World) -> None:
         with pytest.raises(ClientClosedError):
             loop.run_until_complete(call)
     loop.close()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_a_walk_goes_on_in_its_own_loop_only(world: World) -> None:
