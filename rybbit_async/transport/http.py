@@ -25,6 +25,7 @@ from .affinity import Affinity
 from .auth import Secret
 from .bodies import BodyReader
 from .clock import closed_error
+from .closed_loop import close_without_loop
 from .connection_errors import connection_error, public_cause, response_error
 from .encodings import accept_encoding
 from .options import Timeout
@@ -294,6 +295,14 @@ class Http:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("connections do not pickle: make a RybbitClient in each process")
+
+    async def close_without_loop(self) -> None:
+        """Close every connection, of an event loop that is closed."""
+        self.closed = True
+        if self._owns_session and self._session is not None:
+            if self._session.connector is not None:
+                close_without_loop(self._session.connector)
+            await self._session.close()
 
     async def close(self) -> None:
         """End the requests in flight with ``ClientClosedError``, and close every connection."""

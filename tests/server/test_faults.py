@@ -237,15 +237,6 @@ async def test_after_is_called_when_the_response_was_sent(one: Rig) -> None:
     await asyncio.wait_for(called.wait(), 5)
 
 
-async def test_hold_until_an_event(one: Rig) -> None:
-    event = asyncio.Event()
-    one.server.inject(faults.Hold(event))
-    request = asyncio.create_task(one.get(one.goals()))
-    await until(lambda: bool(one.server.in_flight))
-    event.set()
-    assert (await request).status == 200
-
-
 async def test_hold_everything(one: Rig) -> None:
     async with one.server.hold() as held:
         requests = [asyncio.create_task(one.get(one.goals())) for _ in range(3)]

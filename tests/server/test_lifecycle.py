@@ -198,15 +198,16 @@ async def test_the_command_prints_text() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--port", "65536"), "must be an integer of at least 0 and at most 65535, got '65536'"),
-        (("--port", "-1"), "must be an integer of at least 0 and at most 65535, got '-1'"),
-        (("--sites", "0"), "must be an integer of at least 1, got '0'"),
-        (("--sessions", "many"), "must be an integer of at least 0, got 'many'"),
-        (("--latency", "-0.5"), "must be a number of at least 0 and at most 3600, got '-0.5'"),
-        (("--latency", "inf"), "must be a number of at least 0 and at most 3600, got 'inf'"),
-        (("--days", "nan"), "must be a number of at least 0.001 and at most 1000, got 'nan'"),
-        (("--days", "inf"), "must be a number of at least 0.001 and at most 1000, got 'inf'"),
+        (("--port", "65536"), "must be an integer between 0 and 65,535, got '65536'"),
+        (("--port", "-1"), "must be an integer between 0 and 65,535, got '-1'"),
+        (("--sites", "0"), "must be an integer between 1 and 1,000, got '0'"),
+        (("--sessions", "many"), "must be an integer between 0 and 100,000,000, got 'many'"),
+        (("--latency", "inf"), "must be a number between 0 and 3,600, got 'inf'"),
+        (("--days", "nan"), "must be a number between 0.001 and 10,000, got 'nan'"),
+        (("--cache", "1e9"), "must be an integer between 0 and 1,000,000, got '1e9'"),
         (("--release", "3.0"), "invalid choice: '3.0'"),
+        (("--api-key", "rb mine"), "must be printable ASCII without white space, and not empty"),
+        (("--password", ""), "must be printable ASCII without white space, and not empty"),
     ],
 )
 def test_invalid_arguments_of_the_command(
@@ -220,6 +221,37 @@ def test_invalid_arguments_of_the_command(
     error = capsys.readouterr().err
     assert arguments[0] in error
     assert message in error
+    assert "mine" not in error
+
+
+def test_the_help_of_the_command_names_what_it_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    from rybbit_async.testing.__main__ import main
+
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for bounds in ("0 to 65,535", "0.001 to 10,000", "1 to 1,000;", "0 to 100,000,000"):
+        assert bounds in told
+    assert "keeps the data, both keys, the email and the password for the next start" in told
+
+
+def test_the_command_says_in_one_line_why_it_cannot_start(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from rybbit_async.testing.__main__ import main
+
+    (tmp_path / "text.duckdb").write_text("no database" * 1000)
+    with RybbitServer() as server:
+        port = server.url.rpartition(":")[2]
+        for arguments, words in (
+            (["--sessions=0", f"--port={port}"], "address already in use"),
+            ([f"--database={tmp_path / 'text.duckdb'}"], "not a valid DuckDB database"),
+            ([f"--database={tmp_path / 'no' / 'file'}"], "No such file or directory"),
+        ):
+            assert main(arguments) == 1
+            (line,) = capsys.readouterr().err.splitlines()
+            assert line.startswith(arguments[-1].replace("=", " ").split()[0]) or "--port" in line
+            assert words in line
 
 
 def test_arguments_of_the_command_that_do_not_fit_one_another(
@@ -235,7 +267,7 @@ def test_an_address_that_cannot_be_listened_on(capsys: pytest.CaptureFixture[str
     from rybbit_async.testing.__main__ import main
 
     assert main(["--sessions=0", "--goals=0", "--host=192.0.2.1"]) == 1
-    assert "cannot listen on 192.0.2.1, port 0: " in capsys.readouterr().err
+    assert "--host 192.0.2.1 --port 0: cannot listen there: " in capsys.readouterr().err
 
 
 WITHOUT_DUCKDB = "import runpy, sys; sys.modules['duckdb'] = None; "
@@ -284,17 +316,22 @@ def test_the_public_names() -> None:
         assert testing.nothing
 
 
-def test_the_keys_are_kept_in_a_database(tmp_path: Path) -> None:
-    keys = set[tuple[str, str]]()
-    for _ in range(2):
-        with Store(tmp_path / "data.duckdb") as store, RybbitServer(store=store) as server:
-            keys.add((server.api_key, server.read_only_key))
-    assert len(keys) == 1
+def test_the_credentials_are_kept_in_a_database(tmp_path: Path) -> None:
+    def credentials(**given: str) -> tuple[str, ...]:
+        with Store(tmp_path / "data.duckdb") as store, RybbitServer(store=store, **given) as server:
+            return server.api_key, server.read_only_key, server.email, server.password
+
+    first = credentials()
+    assert credentials() == first
+    assert first[2:] == ("owner@example.com", "embedded-server-password")
+    mine = credentials(api_key="rb_mine", email="me@example.com", password="secret")
+    assert mine == ("rb_mine", first[1], "me@example.com", "secret")
+    assert credentials() == mine
     assert RybbitServer().api_key != RybbitServer().api_key
-    with Store(tmp_path / "data.duckdb") as store:
-        assert RybbitServer(store=store, api_key="rb_mine").api_key == "rb_mine"
-    with pytest.raises(ValueError, match="printable ASCII"):
+    assert RybbitServer(api_key="rb_mine").api_key == "rb_mine"
+    with pytest.raises(ValueError, match="api_key must be printable ASCII") as caught:
         RybbitServer(api_key="rb mine")
+    assert "mine" not in str(caught.value)
 
 
 def test_a_server_in_a_thread_of_its_own_can_be_used_from_everywhere() -> None:
