@@ -31,4 +31,6 @@ def close_without_loop(connector: aiohttp.BaseConnector) -> None:
         with suppress(RuntimeError):  # "Event loop is closed"
             transport.abort()
         with suppress(RuntimeError):
-            getattr(lowest, "_call_connection_lost", lambda _: None)(None)
+            lost: Any = getattr(lowest, "_call_connection_lost", None)
+            if lost is not None:
+                lost(None)
