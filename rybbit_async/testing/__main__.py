@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def _add_number(
     parser: argparse.ArgumentParser,
     flag: str,
-    kind: type[int] | type[float],
+    kind: type[int | float],
     bounds: tuple[float, float],
     default: float,
     what: str,

@@ -101,9 +101,7 @@ class RybbitServer:
         """Every request so far, oldest first. `requests.clear()` starts again."""
         self._access.email = self._kept("email", email, EMAIL)
         self._access.password = self._kept("password", password, PASSWORD)
-        self.api_key = self.add_key(
-            name="default", text=self._kept("api_key", api_key, new_key())
-        )
+        self.api_key = self.add_key(name="default", text=self._kept("api_key", api_key, new_key()))
         """Reads every site of the organisation `default`; writes too from 2.7 on."""
         self.read_only_key = self.add_key(
             name="read-only", scopes=(READ,), text=self._kept("read_only_key", None, new_key())

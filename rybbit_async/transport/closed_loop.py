@@ -30,5 +30,7 @@ def close_without_loop(connector: aiohttp.BaseConnector) -> None:
         lowest = transport if tls is None else getattr(tls, "_transport", None)
         with suppress(RuntimeError):  # "Event loop is closed"
             transport.abort()
-        with suppress(RuntimeError):
-            getattr(lowest, "_call_connection_lost", lambda _: None)(None)
+        finish = getattr(lowest, "_call_connection_lost", None)
+        if finish is not None:
+            with suppress(RuntimeError):
+                finish(None)
