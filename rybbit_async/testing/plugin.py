@@ -1,8 +1,8 @@
 """The pytest plugin: `rybbit_server`, `rybbit_session_server` and `rybbit_client`.
 
 None of them is asynchronous, and the servers run in threads of their own. So tests of every kind
-can use them: synchronous ones, and those of pytest-asyncio and anyio in whatever event loop they
-run. The server and the client are imported when a test first asks for one of them.
+can use them: synchronous ones, and those of pytest-asyncio and anyio in whatever event loop.
+The server and the client are imported when a test first asks for one of them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def rybbit_session_server() -> Iterator[RybbitServer]:
 
 @pytest.fixture
 def rybbit_client(rybbit_server: RybbitServer) -> Iterator[RybbitClient]:
-    """A `RybbitClient` with the key of `rybbit_server`, for the event loop that first uses it."""
+    """A `RybbitClient` with the key of `rybbit_server`, for the loop that first uses it."""
     from rybbit_async import RybbitClient
 
     client = RybbitClient(rybbit_server.api_key, base_url=rybbit_server.url)

@@ -98,6 +98,9 @@ class Release:
     native_numbers_fail: bool = True
     """The list of goals fails if an event goal has a number or boolean value and events of the
     site hold such values."""
+    mixed_values_fail: bool = False
+    """It fails only if some of the events in the window hold text in that property, and others a
+    number or a boolean."""
     filter_types: frozenset[str] = BASE_FILTER_TYPES
     filter_parameters: frozenset[str] = BASE_FILTER_PARAMETERS
     negations_ored: bool = True
@@ -190,6 +193,7 @@ _RELEASE_2_8 = attrs.evolve(
     version="2.8.0",
     session_timezone=True,
     attribution=True,
+    mixed_values_fail=True,
     validation_crashes=True,
     contains_wildcards=False,
     channel_filter="attributed",

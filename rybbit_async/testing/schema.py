@@ -84,7 +84,8 @@ class Site:
     organisation: str = "default"
     events_native_numbers: bool = False
     """Property values of its events keep numbers and booleans as such. On releases before 2.7,
-    a goal with such a value then makes the list of goals fail."""
+    a goal with such a value then makes the list of goals fail, and on 2.8 if events hold text in
+    that property, too."""
 
 
 @attrs.frozen

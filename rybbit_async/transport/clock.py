@@ -7,12 +7,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from attrs import frozen
 
 from ..errors import ClientClosedError
+from ..wire.http_values import http_date
 
 __all__ = ["Clock", "ServerClock", "Timer", "closed_error"]
 
@@ -119,11 +119,13 @@ class ServerClock:
         now = self._timer.now()
         if self._date is None:
             return now
+        theirs = http_date(self._date)
+        if theirs is None:
+            return now
         try:
-            theirs = parsedate_to_datetime(self._date)
             theirs += timedelta(seconds=self._timer.time() - self._at)
             return theirs if theirs.year > _NEVER_SET else now
-        except (OverflowError, TypeError, ValueError):
+        except OverflowError:
             return now
 
 

@@ -30,7 +30,7 @@ def close_without_loop(connector: aiohttp.BaseConnector) -> None:
         lowest = transport if tls is None else getattr(tls, "_transport", None)
         with suppress(RuntimeError):  # "Event loop is closed"
             transport.abort()
-        finish = getattr(lowest, "_call_connection_lost", None)
-        if finish is not None:
-            with suppress(RuntimeError):
-                finish(None)
+        with suppress(RuntimeError):
+            lost: Any = getattr(lowest, "_call_connection_lost", None)
+            if lost is not None:
+                lost(None)

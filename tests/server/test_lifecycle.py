@@ -265,6 +265,13 @@ def test_arguments_of_the_command_that_do_not_fit_one_another(
     assert "distinct ends" in capsys.readouterr().err
 
 
+def test_an_address_that_cannot_be_listened_on(capsys: pytest.CaptureFixture[str]) -> None:
+    from rybbit_async.testing.__main__ import main
+
+    assert main(["--sessions=0", "--goals=0", "--host=192.0.2.1"]) == 1
+    assert "--host 192.0.2.1 --port 0: cannot listen there: " in capsys.readouterr().err
+
+
 WITHOUT_DUCKDB = "import runpy, sys; sys.modules['duckdb'] = None; "
 
 
