@@ -125,10 +125,33 @@ class Recording:
         held = json.loads("".join(read_lines(self.folder, "goals.json")))
         return held["data"] if isinstance(held, dict) else held
 
+    def _sites(self) -> dict[int, dict[str, Any]]:
+        """What was told of each site: arguments of `Store.add_site`."""
+        known: dict[int, dict[str, Any]] = defaultdict(dict)
+        for exchange in self.exchanges():
+            if exchange.status != 200 or exchange.method != "GET":
+                continue
+            shown: list[dict[str, Any]] = []
+            if re.fullmatch("/api/organizations", exchange.target):
+                shown = json.loads(exchange.body)[0]["sites"]
+            elif re.fullmatch("/api/organizations/[^/]+/sites", exchange.target):
+                shown = json.loads(exchange.body)["sites"]
+            elif re.fullmatch("/api/sites/[0-9]+", exchange.target):
+                shown = [json.loads(exchange.body)]
+            for site in shown:
+                about = known[int(site.get("siteId", site["id"]))]
+                created = datetime.fromisoformat(site["createdAt"])
+                about["created_at"] = created.replace(tzinfo=UTC)
+                about["block_bots"] = site["blockBots"]
+                if "siteId" in site:
+                    about["string_id"] = site["id"]
+        return known
+
     def fill(self, store: Store) -> None:
         """Write the events and goals to an empty store."""
-        for name, organisation in SITES:
-            store.add_site(name, organisation=organisation)
+        known = self._sites()
+        for number, (name, organisation) in enumerate(SITES, 1):
+            store.add_site(name, organisation=organisation, **known[number])
         events: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for line in read_lines(self.folder, "events.jsonl"):
             held = json.loads(line)
@@ -187,7 +210,7 @@ def difference(exchange: Exchange, status: int, body: str, known_goals: set[int]
     rows, others = _rows(expected), _rows(got)
     if rows is None or others is None or not rows or len(rows) != len(others):
         return _first(expected, got)
-    return _of_lists(exchange, rows, others) or _first({**expected, "data": 0}, {**got, "data": 0})
+    return _of_lists(exchange, rows, others) or _first(_around(expected), _around(got))
 
 
 def _comparable(value: Any, known_goals: set[int]) -> Any:
@@ -199,6 +222,11 @@ def _comparable(value: Any, known_goals: set[int]) -> Any:
     kept = {key: _comparable(one, known_goals) for key, one in value.items()}
     if "goalId" in kept and kept["goalId"] not in known_goals:
         kept.pop("createdAt", None)
+    for name in ("createdBy", "organizationId", "userId"):
+        kept.pop(name, None)
+    if kept.keys() & {"slug", "email"} or "userId" in value:  # an organisation, a user, a member
+        for name in ("id", "name", "slug", "email", "createdAt"):
+            kept.pop(name, None)
     if "details" in kept:
         kept["details"] = "..."
     if kept.get("statusCode") == 400:  # the message of the JSON parser
@@ -208,7 +236,15 @@ def _comparable(value: Any, known_goals: set[int]) -> Any:
 
 def _rows(body: Any) -> list[Any] | None:
     rows = body.get("data") if isinstance(body, dict) else None
+    if isinstance(rows, dict):  # of a metric
+        rows = rows.get("data")
     return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
+
+
+def _around(body: dict[str, Any]) -> dict[str, Any]:
+    """A list without its rows."""
+    held = body["data"]
+    return {**body, "data": {**held, "data": 0} if isinstance(held, dict) else 0}
 
 
 def _first(expected: Any, got: Any, path: str = "") -> str | None:
@@ -326,11 +362,16 @@ async def replay(
             aiohttp.ClientSession(cookie_jar=jar, skip_auto_headers=["Content-Type"]) as http,
         ):
             cookie = await _sign_in(server, http)
+            ids: dict[str, str] = {}  # of organisations: recorded, and those of the server
             for exchange in exchanges:
                 if not re.search(only, exchange.target):
                     continue
                 now = exchange.at
-                status, body = await _send(server, http, cookie, exchange)
+                target = re.sub("[^/?]+", lambda part: ids.get(part[0], part[0]), exchange.target)
+                sent = attrs.evolve(exchange, target=target)
+                status, body = await _send(server, http, cookie, sent)
+                if exchange.target == "/api/organizations" and status == exchange.status == 200:
+                    ids[json.loads(exchange.body)[0]["id"]] = json.loads(body)[0]["id"]
                 found = difference(exchange, status, body, known_goals)
                 tally = outcome.routes[exchange.route]
                 tally.exchanges += 1

@@ -16,6 +16,7 @@ from .releases import Release
 from .sql import quoted, value_text
 
 __all__ = [
+    "EXPRESSIONS",
     "Filter",
     "FilterError",
     "InvalidFilterError",
@@ -51,8 +52,7 @@ class Filter:
     values: tuple[str, ...]
 
 
-# Parameters that are matched as something other than the column of the same name.
-_EXPRESSIONS = {
+EXPRESSIONS = {
     "browser_version": "browser || ' ' || browser_version",
     "operating_system_version": "operating_system || ' ' || operating_system_version",
     "dimensions": "screen_width || 'x' || screen_height",
@@ -62,6 +62,7 @@ _EXPRESSIONS = {
         "regexp_extract(referrer, '^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://)?(?:www[.])?([^/:?#]+)', 1)"
     ),
 }
+"""Parameters whose value is something other than the column of the same name."""
 _NUMERIC = frozenset({"lat", "lon"})
 _PAGES = {"entry_page": "arg_min", "exit_page": "arg_max"}
 _NEGATIONS = {"not_equals": "equals", "not_contains": "contains", "not_regex": "regex"}
@@ -156,7 +157,7 @@ def _condition(one: Filter, release: Release, within: str) -> str:
     elif one.parameter == "channel":
         value = _SESSION_CHANNELS[release.channel_filter]
     if value is None:
-        expression = _EXPRESSIONS.get(one.parameter, one.parameter)
+        expression = EXPRESSIONS.get(one.parameter, one.parameter)
         return _text_test(expression, one, release)
     test = _text_test(value, one, release, comparable=True)
     return f"{sessions} GROUP BY session_id HAVING {test})"

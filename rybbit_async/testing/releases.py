@@ -96,6 +96,21 @@ class Release:
     """The users of the overview are the last user of each session. Otherwise they are all users."""
     user_profiles: bool = False
     """A single user has the first and last origin, a time zone, places, and devices."""
+    sessions_counted_once: bool = False
+    """A metric counts each session once, by its first value, and shows host names of pages.
+    Otherwise a session counts for each of its values."""
+    metric_values_ordered: bool = False
+    """Values of a metric that occur equally often are sorted, except for entry and exit pages."""
+    keys_list_sites: bool = False
+    """Keys may list their organisation and its sites. Otherwise only a signed-in user may."""
+    members_hidden: bool = False
+    """A list of organisations shows no members."""
+    sites_embedded: bool = False
+    """Sites have the switch `embedEnabled`."""
+    site_types: bool = False
+    """Sites have a `type`, a switch for a proxy, and lists of what is excluded."""
+    keys_own_sites: bool = False
+    """A single site is the caller's own (`isOwner`) with a key too."""
     goal_session_filters: bool = False
     """Goal sessions are filtered. Otherwise `filters` is not even read there."""
     time_series: bool = False
@@ -156,6 +171,7 @@ _RELEASE_2_3 = attrs.evolve(
     percent_breaks_site=False,
     health_skips_authentication=False,
     unknown_routes_forbidden=False,
+    keys_list_sites=True,
 )
 _RELEASE_2_4 = attrs.evolve(
     _RELEASE_2_3,
@@ -170,6 +186,7 @@ _RELEASE_2_4 = attrs.evolve(
     failing_session_filters=frozenset(),
     events_cursor=True,
     last_users_counted=True,
+    sessions_counted_once=True,
     property_filters=True,
     filter_parameters=BASE_FILTER_PARAMETERS | {"tag"},
     rate_limit="daily",
@@ -179,6 +196,7 @@ _RELEASE_2_6 = attrs.evolve(
     name="2.6",
     version="2.6.0",
     exact_datetimes=True,
+    sites_embedded=True,
     failing_user_filters=_RELEASE_2_4.failing_user_filters | {"channel"},
     filter_types=BASE_FILTER_TYPES | LATE_FILTER_TYPES,
     user_id_equality_only=False,
@@ -214,6 +232,10 @@ _RELEASE_2_8 = attrs.evolve(
     mixed_values_fail=True,
     events_fixed_order=True,
     user_profiles=True,
+    metric_values_ordered=True,
+    members_hidden=True,
+    site_types=True,
+    keys_own_sites=True,
     validation_crashes=True,
     contains_wildcards=False,
     channel_filter="attributed",

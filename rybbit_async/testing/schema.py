@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
@@ -56,7 +57,7 @@ _EVENTS = ", ".join(f"{name} {kind}" for name, (kind, _) in EVENT_COLUMNS.items(
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS sites (
     site_id INTEGER PRIMARY KEY, string_id VARCHAR UNIQUE, name VARCHAR, public BOOLEAN,
-    organisation VARCHAR, events_native_numbers BOOLEAN);
+    organisation VARCHAR, events_native_numbers BOOLEAN, created_at TIMESTAMP, block_bots BOOLEAN);
 CREATE TABLE IF NOT EXISTS goals (
     goal_id INTEGER, site_id INTEGER, name VARCHAR, goal_type VARCHAR,
     config VARCHAR, created_at TIMESTAMP);
@@ -86,6 +87,19 @@ class Site:
     """Property values of its events keep numbers and booleans as such. On releases before 2.7,
     a goal with such a value then makes the list of goals fail, and on 2.8 if events hold text in
     that property, too."""
+    created_at: datetime = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC, as tables hold times
+    block_bots: bool = True
+
+    @property
+    def shown_name(self) -> str:
+        """Its name, or its domain if it has none."""
+        return self.domain if self.name is None else self.name
+
+    @property
+    def domain(self) -> str:
+        """Its domain, which follows from its name."""
+        label = re.sub(r"[^a-z0-9]+", "-", (self.name or self.string_id).lower()).strip("-")
+        return f"{label or self.string_id}.example.com"
 
 
 @attrs.frozen

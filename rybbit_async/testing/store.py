@@ -114,8 +114,12 @@ class Store:
         organisation: str = "default",
         string_id: str | None = None,
         events_native_numbers: bool = False,
+        created_at: datetime | None = None,
+        block_bots: bool = True,
     ) -> Site:
         """Add a site. The default key and the user of a server own the organisation `default`.
+
+        `created_at` is an aware datetime, now by default. `block_bots` is only shown.
 
         Raises `ValueError` if another site has the same `string_id`.
         """
@@ -124,8 +128,18 @@ class Store:
         if string_id in self._by_string:
             raise ValueError(f"string_id must be unique, but another site has {string_id!r}")
         ((site_id,),) = self._database.rows("SELECT nextval('site_ids')")
-        site = Site(site_id, string_id, name, public, organisation, events_native_numbers)
-        self._database.rows("INSERT INTO sites VALUES (?, ?, ?, ?, ?, ?)", attrs.astuple(site))
+        site = Site(
+            site_id,
+            string_id,
+            name,
+            public,
+            organisation,
+            events_native_numbers,
+            utc_naive(created_at or datetime.now(UTC), "created_at"),
+            block_bots,
+        )
+        marks = ", ".join("?" * len(attrs.fields(Site)))
+        self._database.rows(f"INSERT INTO sites VALUES ({marks})", attrs.astuple(site))  # noqa: S608
         self._remember(site)
         return site
 

@@ -64,6 +64,10 @@ def insert_sessions(site_id: int, draw: Draw, plan: SessionPlan) -> str:
     source = draw.index("i", "origin", len(ORIGINS))
     page = draw.index("(i, k)", "page", len(PAGES), bias=2)
     pages = f"greatest(1, steps - {draw.index('i', 'extra', 4, bias=3)} + 1)"
+    # One event in 200 is sent twice. Nothing tells it from its twin.
+    sent = (
+        "1" if plan.plain else f"CASE WHEN {draw.unit('(i, k)', 'twin')} < 0.005 THEN 2 ELSE 1 END"
+    )
     signs_in = "FALSE" if plan.plain else f"{draw.unit('i', 'member')} < 0.01"
     kind = (
         "CASE WHEN k < pages THEN 'pageview' "
@@ -74,7 +78,7 @@ def insert_sessions(site_id: int, draw: Draw, plan: SessionPlan) -> str:
         INSERT INTO events (site_id, {", ".join(columns)})
         SELECT {site_id}, {", ".join(columns.values())}
         FROM (
-            SELECT *, {page} AS page, {kind} AS kind FROM (
+            SELECT *, {page} AS page, {kind} AS kind, unnest(range({sent})) FROM (
                 SELECT *, {pages} AS pages, {place} AS place, {device} AS device,
                     {source} AS origin, {signs_in} AS signs_in,
                     unnest(range(steps)) AS k

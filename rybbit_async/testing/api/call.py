@@ -13,10 +13,10 @@ from ..queries.cache import PageOf, QueryCache
 from ..releases import Release
 from ..schema import Site
 from ..store import Store
-from ..wire import Response
+from ..wire import Response, error_response
 from .bodies import BodyCache
 
-__all__ = ["Call", "Handler", "RecordedRequest", "ResponseError", "Service"]
+__all__ = ["AccountCall", "Call", "RecordedRequest", "ResponseError", "Service"]
 
 
 @attrs.define
@@ -58,13 +58,12 @@ class Service:
 
 
 @attrs.frozen
-class Call:
-    """A request whose route is known and whose caller may use it."""
+class AccountCall:
+    """A request whose route is known, for what belongs to the caller and not to a site."""
 
     request: RecordedRequest
     release: Release
     caller: Caller
-    site: Site
     params: Mapping[str, str]
     """The parameters of the path, percent-decoded."""
     service: Service
@@ -73,6 +72,19 @@ class Call:
     def query(self) -> MultiDict[str]:
         """The parameters of the query string."""
         return self.request.query
+
+    def forbidden(self) -> ResponseError:
+        """What to raise where the caller may not do this."""
+        return ResponseError(
+            error_response(self.release.forbidden_status, self.release.forbidden_message)
+        )
+
+
+@attrs.frozen
+class Call(AccountCall):
+    """A request whose route is known, to a site that the caller may use."""
+
+    site: Site
 
     @property
     def queries(self) -> QueryCache:
@@ -83,6 +95,3 @@ class Call:
         """The page with this number, whose size the server may cap."""
         capped = min(size, self.service.cap_page_size or size)
         return PageOf(page, capped, self.service.shuffle_ties)
-
-
-Handler = Callable[[Call], Response]

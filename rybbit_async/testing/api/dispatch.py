@@ -14,8 +14,8 @@ from ..schema import Site
 from ..windows import ParameterError
 from ..wire import Response, coerced, error_response, json_response
 from . import parameters
-from .call import Call, RecordedRequest, ResponseError, Service
-from .routes import Endpoint, endpoint_of
+from .call import AccountCall, Call, RecordedRequest, ResponseError, Service
+from .routes import ACCOUNT_ENDPOINTS, ENDPOINTS, Endpoint, endpoint_of
 from .sign_in import sign_in
 
 __all__ = ["path_of", "respond", "utc_now"]
@@ -50,23 +50,28 @@ def _open_route(service: Service, request: RecordedRequest, release: Release) ->
 
 
 def _respond(service: Service, request: RecordedRequest, release: Release) -> Response:
-    found = endpoint_of(request, release)
-    if found is None and release.layout == "sites":
+    account = endpoint_of(ACCOUNT_ENDPOINTS, request, release)
+    found = endpoint_of(ENDPOINTS, request, release)
+    unknown = account is None and found is None
+    if unknown and release.layout == "sites":
         return _not_found(request)
-    if found is None and request.path.startswith("/api/sites/"):
+    if unknown and request.path.startswith("/api/sites/"):
         return error_response(404, "Site not found")
     caller = _caller(service, request, release)
-    if found is None:
-        # The older layout asks for credentials before it says that there is no such route.
-        known = caller.user is not None or caller.anyone
-        if caller.key is not None and not release.unknown_routes_forbidden:
-            known = True
-        response = _not_found(request) if known else _forbidden(release)
-    else:
-        try:
+    try:
+        if account is not None:
+            endpoint, params = account
+            response = endpoint.handler(AccountCall(request, release, caller, params, service))
+        elif found is not None:
             response = _call(service, request, release, caller, *found)
-        except ResponseError as stop:
-            response = stop.response
+        else:
+            # The older layout asks for credentials before it says that there is no such route.
+            known = caller.user is not None or caller.anyone
+            if caller.key is not None and not release.unknown_routes_forbidden:
+                known = True
+            response = _not_found(request) if known else _forbidden(release)
+    except ResponseError as stop:
+        response = stop.response
     if caller.headers:
         response = attrs.evolve(response, headers={**response.headers, **caller.headers})
     return response
@@ -77,13 +82,13 @@ def _call(
     request: RecordedRequest,
     release: Release,
     caller: Caller,
-    endpoint: Endpoint,
+    endpoint: Endpoint[Call],
     params: dict[str, str],
 ) -> Response:
     site = _site(service, params["site"], release, caller)
     _check_access(service, request, release, caller, site)
     try:
-        return endpoint.handler(Call(request, release, caller, site, params, service))
+        return endpoint.handler(Call(request, release, caller, params, service, site))
     except ParameterError as error:
         return error_response(400, str(error))
 

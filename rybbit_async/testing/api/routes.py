@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import Generic, TypeVar
 from urllib.parse import unquote
 
 import attrs
 
 from ..releases import Release
-from . import details, events, goals, overview, sessions, users
-from .call import Handler, RecordedRequest
+from ..wire import Response
+from . import details, events, goals, metric, overview, sessions, sites, users
+from .call import AccountCall, Call, RecordedRequest
 
-__all__ = ["ENDPOINTS", "Endpoint", "endpoint_of"]
+__all__ = ["ACCOUNT_ENDPOINTS", "ENDPOINTS", "Endpoint", "endpoint_of"]
+
+CallT = TypeVar("CallT", bound=AccountCall)
 
 
 def _every_release(_: Release) -> bool:
@@ -25,7 +29,7 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 @attrs.frozen
-class Endpoint:
+class Endpoint(Generic[CallT]):
     """One endpoint. `{name}` in a template is a parameter of the path."""
 
     method: str
@@ -33,7 +37,7 @@ class Endpoint:
     """The path on layout `goals`. None if the layout lacks the endpoint."""
     sites: str | None
     """The path on layout `sites`. None if the layout lacks the endpoint."""
-    handler: Handler
+    handler: Callable[[CallT], Response]
     exists: Callable[[Release], bool] = _every_release
     """Whether a release that has the layout also has the endpoint."""
 
@@ -48,12 +52,25 @@ class Endpoint:
         if pattern is None or request.method != self.method or not self.exists(release):
             return None
         found = pattern.fullmatch(request.path)
-        if found and release.percent_breaks_site and "%" in found["site"]:
+        if found is None:
             return None
-        return found and {name: unquote(text) for name, text in found.groupdict().items()}
+        params = found.groupdict()
+        if release.percent_breaks_site and "%" in params.get("site", ""):
+            return None
+        return {name: unquote(text) for name, text in params.items()}
 
 
-ENDPOINTS = (
+ACCOUNT_ENDPOINTS: tuple[Endpoint[AccountCall], ...] = (
+    Endpoint("GET", "/api/organizations", "/api/organizations", sites.list_organisations),
+    Endpoint(
+        "GET",
+        "/api/organizations/{organisation}/sites",
+        "/api/organizations/{organisation}/sites",
+        sites.list_organisation_sites,
+    ),
+)
+ENDPOINTS: tuple[Endpoint[Call], ...] = (
+    Endpoint("GET", "/api/sites/{site}", "/api/sites/{site}", sites.get_site),
     Endpoint("GET", "/api/goals/{site}", "/api/sites/{site}/goals", goals.list_goals),
     Endpoint("POST", "/api/goals/{site}", "/api/sites/{site}/goals", goals.create_goal),
     Endpoint(
@@ -88,6 +105,7 @@ ENDPOINTS = (
         "GET", "/api/events/names/{site}", "/api/sites/{site}/events/names", events.list_event_names
     ),
     Endpoint("GET", "/api/events/{site}", "/api/sites/{site}/events", events.list_events),
+    Endpoint("GET", "/api/metric/{site}", "/api/sites/{site}/metric", metric.get_metric),
     Endpoint("GET", "/api/overview/{site}", "/api/sites/{site}/overview", overview.get_overview),
     Endpoint(
         "GET",
@@ -113,10 +131,10 @@ ENDPOINTS = (
 
 
 def endpoint_of(
-    request: RecordedRequest, release: Release
-) -> tuple[Endpoint, dict[str, str]] | None:
+    endpoints: Iterable[Endpoint[CallT]], request: RecordedRequest, release: Release
+) -> tuple[Endpoint[CallT], dict[str, str]] | None:
     """The endpoint of a request and the parameters of its path. None if no route matches."""
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         params = endpoint.match(request, release)
         if params is not None:
             return endpoint, params
