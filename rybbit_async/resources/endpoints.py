@@ -52,6 +52,7 @@ __all__ = [
     "SITE",
     "USER",
     "USERS",
+    "VERSION",
     "ListEndpoint",
 ]
 
@@ -189,3 +190,4 @@ ORGANIZATION_SITES: Final = Route(
 )
 # Every release has the list of goals, so it can tell which layout a server has.
 PROBE: Final = GOALS.route
+VERSION: Final = Route("/api/version", "/api/version")

@@ -181,13 +181,17 @@ class Resource:
             daily = router.rate_limit.daily
             return 0.0 if daily is None else daily.reset / max(1, daily.remaining)
 
+        async def sleep(seconds: float) -> None:
+            router.check_usable()
+            await self._context.timer.sleep(seconds)
+
         return Watch(
             make,
             start,
             name=name,
             query=_hash(name, *query),
             interval=check_seconds("interval", interval),
-            sleep=self._context.timer.sleep,
+            sleep=sleep,
             least_wait=least_wait,
         )
 

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from rybbit_async import (
+    AuthenticationError,
     GoalOfSite,
     InvalidParameterError,
     PermissionDeniedError,
     RybbitWarning,
     SessionOfSite,
 )
-from rybbit_async.resources import many_sites
-from rybbit_async.resources.context import Context
 from rybbit_async.testing import Store
 
 from .conftest import Connect, Serve
@@ -116,22 +115,19 @@ async def test_many_sites_share_the_requests(serve: Serve, connect: Connect, fiv
     assert not client_tasks()
 
 
-async def test_every_site_of_a_key(
-    serve: Serve, connect: Connect, five: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def all_sites(context: Context) -> list[int]:
-        return [1, 2, 4]
-
-    monkeypatch.setattr(many_sites, "all_sites", all_sites)
+async def test_every_site_of_a_key(serve: Serve, connect: Connect, five: Store) -> None:
     client = connect(await serve("2.8", five))
     walk = client.sessions.iter_all("all", **WINDOW)
-    assert [*dict.fromkeys([row.site async for row in walk])] == [1, 2, 4]
+    assert [*dict.fromkeys([row.site async for row in walk])] == [1, 2, 4, 5]
     assert repr(walk) == "<Paginator: sessions of all sites>"
-    assert {row.site async for row in client.goals.iter_all("all")} == {2, 4}
+    assert {row.site async for row in client.goals.iter_all("all")} == {2, 3, 4, 5}
     of_goals = client.goals.sessions.iter_all("all", **WINDOW)
-    assert {row.site async for row in of_goals} == {2, 4}
+    assert {row.site async for row in of_goals} == {2, 4, 5}
     async with walk:
         assert (await anext(aiter(walk))).site == 1
+    client = connect(await serve("2.2", five))
+    with pytest.raises(AuthenticationError, match="name each site instead"):
+        await client.sessions.iter_all("all", **WINDOW).first()
 
 
 async def test_a_site_that_cannot_be_read(serve: Serve, connect: Connect, five: Store) -> None:
