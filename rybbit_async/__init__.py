@@ -23,6 +23,7 @@ from .models import (
     ButtonClickGoal,
     Change,
     CopyGoal,
+    Event,
     EventGoal,
     EventName,
     FormSubmitGoal,
@@ -51,12 +52,14 @@ from .models import (
     UserDetails,
     UserDevice,
     UserLocation,
+    WatchedSession,
 )
 from .pages import Page, PageMeta, Report, Skipped
 from .parameters.common import CommonParameters
 from .parameters.figures import Bucket
 from .parameters.filters import Filter
 from .parameters.walk import WalkParameters
+from .resources.events import Events
 from .resources.goal_sessions import GoalSessions
 from .resources.goals import Goals, NotGiven, Order, Sort
 from .resources.overview import SiteOverview
@@ -71,6 +74,7 @@ from .transport.transport import Stats
 from .version import __version__
 from .walks.orders import ByKey, ByRank, ByTime
 from .walks.paginator import Paginator
+from .walks.watch import Watch
 from .wire.converter import to_dict, to_json
 from .wire.envelope import Envelope
 
@@ -93,8 +97,10 @@ __all__ = [
     "CopyGoal",
     "EndpointNotFoundError",
     "Envelope",
+    "Event",
     "EventGoal",
     "EventName",
+    "Events",
     "Filter",
     "FormSubmitGoal",
     "Goal",
@@ -155,6 +161,8 @@ __all__ = [
     "UserSort",
     "Users",
     "WalkParameters",
+    "Watch",
+    "WatchedSession",
     "__version__",
     "to_dict",
     "to_json",

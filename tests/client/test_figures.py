@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ from rybbit_async import (
 from rybbit_async.testing import RybbitServer, Store
 
 from .conftest import Connect, Serve
-from .helpers import LAYOUT, RELEASES, answer, lines
+from .helpers import END, LAYOUT, RELEASES, answer, lines
 
 Query = Mapping[str, str]
 SETTLED: dict[str, Any] = {"start_date": "2026-03-01", "end_date": "2026-03-30"}
@@ -223,6 +223,31 @@ async def test_every_value_comes_once(
     asked = [one.query for one in server.requests if one.path == path_of(server, "metric")]
     assert len(asked) == walk.report.requests == (1 if size > 432 else 2)
     assert {one["parameter"] for one in asked} == {"entry_page"}
+
+
+@pytest.mark.parametrize("release", ["2.2", "2.4", "2.6", "2.8"])
+@pytest.mark.parametrize("size", [10, 1000])
+async def test_every_page_of_a_busy_site_comes_once(
+    serve: Serve, connect: Connect, busy: Store, release: str, size: int
+) -> None:
+    client = connect(await serve(release, busy))
+    for parameter, pages in (("pathname", 60), ("entry_page", 30), ("utm_campaign", 1)):
+        rows = await client.metric(1, parameter, page_size=size, **SETTLED).collect()
+        assert len({(row.value, row.hostname) for row in rows}) == len(rows) == pages
+        counts = [row.count for row in rows]
+        assert counts == sorted(counts, reverse=True)
+        assert sum(counts) == 60 * (2 if parameter == "pathname" else 1)
+
+
+@pytest.fixture(scope="module")
+def busy() -> Iterator[Store]:
+    """60 sessions that enter at 30 pages, and have 30 second pages."""
+    with Store() as made:
+        site = made.add_site("one")
+        for at in range(60):
+            pages = [f"/{at % 30}", f"/{at % 30}/more"]
+            made.add_session(site, end=END - timedelta(days=2), pages=pages, utm_campaign="0012")
+        yield made
 
 
 async def test_turning_pages_by_hand_loses_values() -> None:

@@ -165,3 +165,33 @@ async def test_a_walk_over_all_sites_where_there_are_none(serve: Serve, connect:
     assert len(await client.sites.list()) == 0
     with pytest.raises(RybbitError, match="lists no site that the key can read; name each site"):
         await client.goals.iter_all("all").collect()
+
+
+# --- against what the embedded server holds -------------------------------------------------------
+
+
+@pytest.mark.parametrize("release", ["2.4", "2.8"])
+async def test_the_sites_of_a_server(
+    serve: Serve, connect: Connect, world: World, release: str
+) -> None:
+    client = connect(await serve(release))
+    (organization,) = await client.organizations.list()
+    mine = {(site.site_id, site.string_id) for site in (world.site, world.second)}
+    assert {site.site_id for site in organization.sites} == {number for number, _ in mine}
+    sites = await client.sites.list()
+    assert {(site.site_id, site.identifier) for site in sites} == mine
+    for site in sites:
+        assert site.organization_id == organization.organization_id
+        assert site.created_at is not None
+        assert site.sessions_last_24_hours is not None
+        alone = await client.sites.get(site.identifier or "")
+        assert (alone.site_id, alone.domain) == (site.site_id, site.domain)
+    with pytest.raises(PermissionDeniedError):
+        await client.sites.get(world.foreign.site_id)
+
+
+async def test_a_server_of_2_2_lists_nothing(serve: Serve, connect: Connect) -> None:
+    client = connect(await serve("2.2"))
+    with pytest.raises(AuthenticationError, match=r"older layout of URLs \(2\.2\)"):
+        await client.sites.list()
+    assert (await client.sites.get(1)).site_id == 1
