@@ -19,7 +19,7 @@ from ..transport.routing import Router
 from ..transport.single_flight import SingleFlight
 from ..wire.messages import Response, decode
 from .alternatives import Alternatives
-from .endpoints import GOAL_SESSIONS, GOALS, OVERVIEW_BUCKETED, OVERVIEW_SERIES, USERS, VERSION
+from .endpoints import GOAL_SESSIONS, GOALS, OVERVIEW_BUCKETED, OVERVIEW_SERIES, USERS
 
 __all__ = ["Capabilities"]
 
@@ -60,15 +60,6 @@ class Capabilities:
     def now(self) -> datetime:
         """The date and time of day, by the server's clock as far as it is known."""
         return self._clock.now()
-
-    @property
-    def clock_readings(self) -> int:
-        """How many responses have told the time of the server."""
-        return self._clock.readings
-
-    async def read_clock(self, options: Options) -> None:
-        """Ask the server for a response, which tells the time."""
-        await self._get(VERSION, {}, {}, options)  # an error tells it, too
 
     # --- exact times --------------------------------------------------------------------------
 

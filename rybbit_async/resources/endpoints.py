@@ -52,7 +52,6 @@ __all__ = [
     "SITE",
     "USER",
     "USERS",
-    "VERSION",
     "ListEndpoint",
 ]
 
@@ -190,4 +189,3 @@ ORGANIZATION_SITES: Final = Route(
 )
 # Every release has the list of goals, so it can tell which layout a server has.
 PROBE: Final = GOALS.route
-VERSION: Final = Route("/api/version", "/api/version")
