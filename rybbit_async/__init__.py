@@ -36,7 +36,7 @@ from .models import (
     SiteSession,
     User,
 )
-from .pages import Page, PageMeta, Report
+from .pages import Page, PageMeta, Report, Skipped
 from .parameters.common import CommonParameters
 from .parameters.filters import Filter
 from .parameters.walk import WalkParameters
@@ -101,6 +101,7 @@ __all__ = [
     "Session",
     "Sessions",
     "SiteSession",
+    "Skipped",
     "Sort",
     "Stats",
     "Timeout",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Literal, NoReturn, Self, TypeVar, cast, overload
+from typing import Any, Final, Literal, NoReturn, Self, TypeVar, Unpack, cast, overload
 
 import aiohttp
 from attrs import evolve
@@ -16,24 +18,36 @@ from yarl import URL
 from .errors import ClientClosedError, InvalidParameterError, NotFoundError
 from .models import RawResponse
 from .parameters.checks import (
+    check_bool,
     check_choice,
     check_int,
+    check_site,
     check_text,
     integer_text,
     invalid,
     query_string,
     type_name,
 )
+from .parameters.common import CommonParameters, parse_common
+from .parameters.signature import expand_parameters
 from .parameters.window import SETTLED_AFTER, check_settled_after
+from .plain import plain, plain_text
 from .resources.capabilities import Capabilities
 from .resources.context import Context
 from .resources.endpoints import PROBE
 from .resources.goals import Goals
 from .resources.resource import MAX_CONCURRENCY
 from .resources.sessions import Sessions
+from .resources.settling import wait_until_settled
 from .resources.users import Users
-from .transport.auth import PasswordLogin, Secret
+from .transport.auth import PasswordLogin, hidden
 from .transport.clock import Clock
+from .transport.connection_settings import (
+    check_proxy,
+    check_ssl,
+    check_trace_configs,
+    proxy_in_environment,
+)
 from .transport.http import HttpOptions
 from .transport.not_found import endpoint_not_found, is_unknown_route
 from .transport.options import Options, Timeout
@@ -45,7 +59,6 @@ from .transport.settings import (
     check_base_url,
     check_credentials,
     check_headers,
-    check_proxy,
     check_rate_limit,
     check_retry,
     check_session,
@@ -74,13 +87,18 @@ class RybbitClient:
 
     Args:
         api_key: a key; ``RYBBIT_API_KEY`` if not given. Without either, public sites can be read.
+            Or a function without arguments that returns one, or an awaitable of one, so that a key
+            can be replaced: it is called before the first request, and again when a request is
+            answered 401 or 403, which is sent once more if the key is another one then. What it
+            raises is raised by the request. It is not limited by ``timeout``.
         auth: ``PasswordLogin(email, password)`` in place of a key: servers before 2.7 let a key
             only read.
         base_url: the server's address, without ``/api``; ``RYBBIT_BASE_URL`` if not given, else
             the cloud's.
         routes: the layout of the goal endpoints' URLs: ``"goals"`` (documented), ``"sites"``
             (newer servers), or ``"auto"`` to find out.
-        session: an ``aiohttp.ClientSession`` to use; it is never closed by the client.
+        session: an ``aiohttp.ClientSession`` to use; it is never closed by the client. What is said
+            of ``headers``, ``proxy``, ``ssl`` and ``trust_env`` holds for it, too.
         timeout: a ``Timeout``, or a number of seconds that one attempt may take in all.
         retry: how often a request is tried; see ``Retry``.
         rate_limit: a limit that the server has and does not tell, ``RateLimit(500, per=600)``
@@ -93,8 +111,15 @@ class RybbitClient:
         max_response_bytes: the largest answer that is read, after decompression.
         max_depth: how deeply lists and objects of an answer may be nested.
         headers: further headers for every request.
-        proxy, ssl, trace_configs: handed to aiohttp as they are. Tracing is shown the
-            ``Authorization`` header only once it was sent, and its repr hides the key.
+        proxy: the address of a proxy, ``http://user:password@proxy.example:3128``.
+        trust_env: use the proxy that the environment variable ``HTTPS_PROXY`` (or ``HTTP_PROXY``,
+            for a server without TLS) names, unless ``NO_PROXY`` excepts the server. They are read
+            here, once; ``proxy`` takes their place. The file ``.netrc`` is never used.
+        ssl: how the server's certificate is checked: the path of a file with the CA certificates
+            to trust in place of the system's, in PEM format; an ``ssl.SSLContext``; an
+            ``aiohttp.Fingerprint``; or ``False`` for not at all.
+        trace_configs: a list of ``aiohttp.TraceConfig``. Tracing is shown the ``Authorization``
+            header only once it was sent, and its repr hides the key.
         allow_http: allow plain ``http://`` to other hosts than this one; the key is then readable
             on the way.
 
@@ -108,7 +133,7 @@ class RybbitClient:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | Callable[[], str | Awaitable[str]] | None = None,
         *,
         auth: PasswordLogin | None = None,
         base_url: str | None = None,
@@ -124,33 +149,38 @@ class RybbitClient:
         max_depth: int = MAX_DEPTH,
         headers: Mapping[str, str] | None = None,
         proxy: str | URL | None = None,
-        ssl: SSLContext | bool | aiohttp.Fingerprint = True,
+        trust_env: bool = False,
+        ssl: str | os.PathLike[str] | SSLContext | bool | aiohttp.Fingerprint = True,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_http: bool = False,
     ) -> None:
-        if isinstance(api_key, str):  # what fails below has it in the locals of its traceback
-            api_key = Secret(api_key)
-        check_choice("routes", routes, ("auto", "goals", "sites"))
+        api_key = hidden(api_key)  # what fails below has it in the locals of its traceback
+        base_url = check_base_url(base_url, check_bool("allow_http", allow_http))
+        tracing = check_trace_configs(trace_configs)
+        proxy, unused_proxy = _proxy(proxy, check_bool("trust_env", trust_env), base_url)
         self._transport = Transport(
-            check_base_url(base_url, allow_http),
+            base_url,
             check_credentials(api_key, auth),
-            session=check_session(session, trace_configs),
+            session=check_session(session, tracing),
             options=HttpOptions(
                 max_connections=check_int("max_connections", max_connections),
                 max_response_bytes=check_int("max_response_bytes", max_response_bytes),
                 max_depth=check_int("max_depth", max_depth),
                 headers=check_headers(headers),
-                proxy=check_proxy(proxy),
-                ssl=ssl,
-                trace_configs=trace_configs,
+                proxy=proxy,
+                ssl=check_ssl(ssl),
+                trace_configs=tracing,
+                unused_proxy=unused_proxy,
             ),
             rate_limit=check_rate_limit(rate_limit),
             clock=Clock(),
         )
         self._context = Context(
-            router := Router(self._transport, routes, PROBE),
+            router := Router(
+                self._transport, check_choice("routes", routes, ("auto", "goals", "sites")), PROBE
+            ),
             Capabilities(router, self._transport.server_clock),
-            WalkRegistry(),
+            WalkRegistry(router.check_usable),
             Options(check_timeout(timeout, Timeout()), check_retry(retry, Retry())),
             check_settled_after(settled_after, SETTLED_AFTER),
             check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
@@ -257,7 +287,7 @@ class RybbitClient:
         if cast_to not in (None, RawResponse):
             check_structurable("cast_to", cast_to)
         if isinstance(method, str):
-            method = str.upper(method)
+            method = plain_text(method).upper()
         route = check_template(path)
         request = Request(
             check_choice("method", method, _METHODS),
@@ -281,6 +311,23 @@ class RybbitClient:
             not_found = endpoint_not_found(error, self._transport.redact(route))
         raise not_found
 
+    @expand_parameters
+    async def wait_until_settled(self, site: int | str, **common: Unpack[CommonParameters]) -> None:
+        """Wait until nothing in a window can change any more, so that its rows are final.
+
+        That is ``settled_after`` (5 minutes) after the end of its last day in ``time_zone``, by the
+        clock of the server: for a window that ended yesterday at most 5 minutes, and for one that
+        ends today until tomorrow, 00:05. A log line at INFO says how long. If the window is
+        settled, the call takes one request. Filters make no difference.
+
+        Raises:
+            InvalidParameterError: the window has no dates, so that it is never settled.
+            ClientClosedError: the client was closed in the meantime.
+        """
+        self._transport.http.check_usable()
+        window = parse_common(common).window
+        await wait_until_settled(self._context, self._transport.timer, check_site(site), window)
+
     @property
     def closed(self) -> bool:
         """Whether ``close()`` was called."""
@@ -289,13 +336,27 @@ class RybbitClient:
     async def close(self) -> None:
         """End every walk and call that is under way, and let go of the connections.
 
-        A session that was passed in stays open. Closing twice does no harm.
+        A session that was passed in stays open. Closing twice does no harm. A client whose event
+        loop has ended can be closed in another one, so that scripts and fixtures can clean up.
+
+        Raises:
+            RybbitError: the client belongs to an event loop that runs in another thread.
         """
+        idle = self._transport.http.idle_owner()
         self._transport.refuse_requests()
-        await close_all(
-            self._context.walks.close(ClientClosedError, "the client was closed during this walk"),
-            self._transport.close(),
-        )
+        if idle is None:
+            await self._close()
+        elif not idle.is_closed():  # only the loop of the connections can close them
+            await asyncio.to_thread(idle.run_until_complete, self._close())
+        else:  # nothing that waits there will ever end, so nothing can be waited for
+            await close_all(self._end_walks(), self._transport.http.close_without_loop())
+
+    async def _close(self) -> None:
+        await close_all(self._end_walks(), self._transport.close())
+
+    async def _end_walks(self) -> None:
+        reason = "the client was closed during this walk"
+        await self._context.walks.close(ClientClosedError, reason)
 
     async def __aenter__(self) -> Self:
         return self
@@ -323,6 +384,15 @@ class RybbitClient:
         return f"<RybbitClient {self._transport.http.base_url}{' (closed)' if self.closed else ''}>"
 
 
+def _proxy(proxy: object, trust_env: bool, base_url: str) -> tuple[URL | None, str | None]:
+    """The proxy to use, and the name of the environment variable whose proxy is not used."""
+    given, found = check_proxy(proxy), proxy_in_environment(base_url)
+    if given is not None or found is None:
+        return given, None
+    name, value = found
+    return (check_proxy(value, name), None) if trust_env else (None, name)
+
+
 def _path_params(template: str, params: Mapping[str, str | int] | None) -> Mapping[str, str | int]:
     """The path parameters, checked for names that the template does not have."""
     if params is None:
@@ -331,11 +401,12 @@ def _path_params(template: str, params: Mapping[str, str | int] | None) -> Mappi
         raise InvalidParameterError(
             f"path_params must be a mapping of names to values, got {type_name(params)}"
         )
-    unknown = [name for name in params if name not in parameters_of(template)]
+    given = {plain(name): value for name, value in params.items()}
+    unknown = [name for name in given if name not in parameters_of(template)]
     if unknown:
         must = f"contain only names that {template} has in braces"
         raise invalid("path_params", unknown[0], must)
-    return params
+    return given
 
 
 def _plain(headers: Any) -> Mapping[str, str]:
@@ -366,6 +437,7 @@ def _params(params: object) -> dict[str, str]:
 
 
 def _query_text(name: str, value: object) -> str:
+    value = plain(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -378,4 +450,4 @@ def _query_text(name: str, value: object) -> str:
         )
     if not math.isfinite(value):
         raise invalid(name, value, "be a finite number")
-    return float.__repr__(value)
+    return repr(value)

@@ -5,7 +5,7 @@
     ├── ClientClosedError                         the client is closed
     ├── APIConnectionError                        no response arrived
     │   └── APITimeoutError                       no response arrived in time
-    ├── APIResponseError                          the body is not what the API promises
+    ├── APIResponseError                          a response that cannot be read or is wrong
     ├── IncompleteWalkError                       a strict walk that could not be completed
     └── APIStatusError                            the server answered with an error status
         ├── BadRequestError                       400
@@ -45,6 +45,7 @@ __all__ = [
     "RybbitWarning",
     "ServerError",
     "status_error_class",
+    "without_traceback",
 ]
 
 _E = TypeVar("_E", bound="RybbitError")
@@ -87,8 +88,9 @@ class APIConnectionError(RybbitError):
         sent: whether the request may have reached the server. If ``False``, it had no effect. If
             ``True``, a write may have been carried out.
         reason: ``"unreachable"`` (connections are refused, there is no route, or the host name is
-            not known), ``"certificate"`` (the server's certificate was not accepted), ``"proxy"``
-            (the proxy refused), ``"timeout"``, or ``"lost"`` (the connection ended too early).
+            not known), ``"certificate"`` (the server's certificate was not accepted, or there was
+            no agreement on TLS), ``"proxy"`` (the proxy refused), ``"timeout"``, or ``"lost"`` (the
+            connection ended too early).
     """
 
     def __init__(
@@ -106,13 +108,15 @@ class APITimeoutError(APIConnectionError):
 
 
 class APIResponseError(RybbitError):
-    """The body of a response is not what the API promises.
+    """A response came, but it cannot be read, or its body is not what the API promises.
+
+    If the request was a write, it may have been carried out.
 
     Attributes:
         path: the place in the body, by the names used on the wire (``data[0].goalId``); empty if
             the whole body is wrong.
         method, url: the request; the URL never contains a key.
-        status: the HTTP status of the response.
+        status: the HTTP status of the response, or ``None`` if that could not be read.
         body: the beginning of the body, as text.
     """
 
@@ -234,9 +238,15 @@ class RybbitWarning(UserWarning):
     """Something that is not an error but that the caller should know, such as an ignored filter."""
 
 
+def without_traceback(error: _E) -> _E:
+    """The error itself, without what keeps the frames that it came through alive."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
+
+
 def status_error_class(status: int) -> type[APIStatusError]:
     """The exception class for an HTTP status that is not a success."""
-    if status >= 500:
+    if status >= 500 or status < 100:  # RFC 9110: what is not a status counts as a 5xx
         return ServerError
     return {
         400: BadRequestError,

@@ -2,7 +2,8 @@
 
 In every class an optional field that the server did not send is ``None``. A field that the server
 sent and that the class does not have is kept in ``extra``, under the server's own name and with
-the value that was sent.
+the value that was sent. Two objects are equal if a server would read them alike: ``1`` equals
+``1.0``, and ``True`` equals neither.
 
 The classes contain no JSON code. What the ``wire`` package needs to know about a field besides its
 name and type is in the field's metadata: the name in JSON where it differs (``_json_name``), the
@@ -16,6 +17,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from attrs import field, frozen
+
+from .plain import comparable, plain
 
 __all__ = [
     "GOAL_CONFIGS",
@@ -59,7 +62,32 @@ def _class_by(tag: str, classes: Mapping[str, type]) -> dict[str, Any]:
 
 def _extra() -> Any:
     # Left out of the hash, because a dict has none; equality does compare it.
-    return field(factory=dict[str, Any], kw_only=True, hash=False, metadata={HOLDS_UNKNOWN: True})
+    return field(
+        factory=dict[str, Any],
+        kw_only=True,
+        eq=comparable,
+        hash=False,
+        metadata={HOLDS_UNKNOWN: True},
+    )
+
+
+# Converters of what a program passes, one for each annotation, since type checkers show them.
+def _text(given: str) -> str:
+    return plain(given)
+
+
+def _text_or_none(given: str | None) -> str | None:
+    return plain(given)
+
+
+def _scalar(given: str | int | float | bool) -> str | int | float | bool:
+    return plain(given)
+
+
+def _scalar_or_none(
+    given: str | int | float | bool | None,
+) -> str | int | float | bool | None:
+    return plain(given)
 
 
 @frozen(weakref_slot=False)
@@ -77,10 +105,12 @@ class PropertyFilter:
 
     A goal that has several counts the events that have all of them. Servers before 2.4 store a
     goal without its filters and report no error, so it counts more events there.
+
+    ``True`` is not the same as 1: servers count the two apart.
     """
 
-    key: str
-    value: str | int | float | bool
+    key: str = field(converter=_text)
+    value: str | int | float | bool = field(converter=_scalar, eq=comparable)
     extra: Mapping[str, Any] = _extra()
 
 
@@ -98,7 +128,7 @@ class PathGoal(GoalConfig):
     ``PropertyFilter("utm_source", "newsletter")``. Servers before 2.4 ignore them.
     """
 
-    path_pattern: str = field(metadata=_json_name("pathPattern"))
+    path_pattern: str = field(converter=_text, metadata=_json_name("pathPattern"))
     property_filters: tuple[PropertyFilter, ...] | None = field(
         default=None,
         kw_only=True,
@@ -118,10 +148,15 @@ class EventGoal(GoalConfig):
     them and know only the pair.
     """
 
-    event_name: str = field(metadata=_json_name("eventName"))
-    property_key: str | None = field(default=None, metadata=_json_name("eventPropertyKey"))
+    event_name: str = field(converter=_text, metadata=_json_name("eventName"))
+    property_key: str | None = field(
+        default=None, converter=_text_or_none, metadata=_json_name("eventPropertyKey")
+    )
     property_value: str | int | float | bool | None = field(
-        default=None, metadata=_json_name("eventPropertyValue")
+        default=None,
+        converter=_scalar_or_none,
+        eq=comparable,
+        metadata=_json_name("eventPropertyValue"),
     )
     property_filters: tuple[PropertyFilter, ...] | None = field(
         default=None,
@@ -136,7 +171,9 @@ class EventGoal(GoalConfig):
 class CapturedGoal(GoalConfig):
     """A goal of events that servers record by themselves."""
 
-    value_pattern: str | None = field(default=None, metadata=_json_name("valuePattern"))
+    value_pattern: str | None = field(
+        default=None, converter=_text_or_none, metadata=_json_name("valuePattern")
+    )
     property_filters: tuple[PropertyFilter, ...] | None = field(
         default=None,
         kw_only=True,
@@ -214,7 +251,7 @@ class Goal:
     name: str | None
     goal_type: str = field(metadata=_json_name("goalType"))
     config: GoalConfig | Mapping[str, Any] = field(
-        hash=False, metadata=_class_by("goal_type", GOAL_CONFIGS)
+        eq=comparable, hash=False, metadata=_class_by("goal_type", GOAL_CONFIGS)
     )
     created_at: datetime | None = field(default=None, metadata=_json_name("createdAt"))
     total_conversions: int | None = None
@@ -302,7 +339,7 @@ class SiteSession(Session):
 
     identified_user_id: str | None = None
     has_replay: int | None = None
-    traits: Mapping[str, Any] | None = field(default=None, hash=False)
+    traits: Mapping[str, Any] | None = field(default=None, eq=comparable, hash=False)
     button_clicks: int | None = None
     copies: int | None = None
     form_submits: int | None = None
@@ -349,7 +386,7 @@ class User:
     last_seen: datetime | None = None
     first_seen: datetime | None = None
     tag: str | None = None
-    traits: Mapping[str, Any] | None = field(default=None, hash=False)
+    traits: Mapping[str, Any] | None = field(default=None, eq=comparable, hash=False)
     extra: Mapping[str, Any] = _extra()
 
 
@@ -364,10 +401,18 @@ class GoalSession:
 
 @frozen(weakref_slot=False)
 class GoalResult:
-    """The result of a write: whether it succeeded, and the goal's id."""
+    """The result of a write.
+
+    Attributes:
+        success: whether it succeeded.
+        goal_id: the goal's id.
+        created: whether the call made the goal: ``True`` after ``create``, and after ``ensure`` if
+            there was none before; ``False`` otherwise.
+    """
 
     success: bool
     goal_id: int = field(metadata=_json_name("goalId"))
+    created: bool = False
     extra: Mapping[str, Any] = _extra()
 
 

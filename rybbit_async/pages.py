@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol, SupportsIndex, TypeVar, overload
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
-__all__ = ["Page", "PageMeta", "RawPage", "Report"]
+from .errors import RybbitError
+
+__all__ = ["Page", "PageMeta", "RawPage", "Report", "Skipped"]
 
 T_co = TypeVar("T_co", covariant=True)
+
+# So many things that were left out are named in the reason of a report.
+_NAMED: Final = 5
 
 
 @frozen
@@ -23,8 +28,25 @@ class PageMeta:
 
 
 @frozen
-class Page(Generic[T_co]):
-    """One page of a list; ``len()`` and iteration are those of ``items``.
+class Skipped:
+    """Something that is missing in a page or a walk, because the server fails over it.
+
+    Attributes:
+        site: the site, by its number or its identifier.
+        goal: the id of the goal; ``None`` if it is not known, and for a whole site.
+        place: where the goal stands in the list, counted from 1, if its id is not known.
+        error: what went wrong. It has no traceback, so that nothing else is kept alive.
+    """
+
+    site: int | str
+    goal: int | None
+    place: int | None = None
+    error: RybbitError = field(kw_only=True, eq=False)
+
+
+@frozen
+class Page(Sequence[T_co]):
+    """One page of a list: a sequence of its ``items``, so that ``page[0]`` is the first of them.
 
     Attributes:
         items: the rows.
@@ -32,17 +54,27 @@ class Page(Generic[T_co]):
             none (the sessions of a goal have no total).
         position: where a later walk can go on after this page, see ``Paginator.pages``; ``None``
             where it cannot.
+        skipped: the goals of the page that the server cannot send, each with the error. A walk
+            tells them in its report.
     """
 
     items: tuple[T_co, ...]
     meta: PageMeta | None = None
     position: str | None = None
+    skipped: tuple[Skipped, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __iter__(self) -> Iterator[T_co]:
         return iter(self.items)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> T_co: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[T_co, ...]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> T_co | tuple[T_co, ...]:
+        return self.items[index]
 
 
 class RawPage(Protocol[T_co]):
@@ -76,6 +108,8 @@ class Report:
         doubtful: whether something may be missing for another reason than the caller's own
             ``limit`` or ``max_pages``.
         reason: why the walk is not complete, or what else there is to know about it.
+        skipped: the sites and goals that are missing because the server failed over them; then
+            the walk is not complete, and doubtful.
     """
 
     pages: int = 0
@@ -86,6 +120,7 @@ class Report:
     complete: bool | None = None
     doubtful: bool = False
     reason: str | None = None
+    skipped: list[Skipped] = field(factory=list[Skipped])
 
     def note(self, text: str) -> None:
         """Add something that the reader should know to ``reason``."""
@@ -99,3 +134,10 @@ class Report:
         self.complete = False
         self.doubtful = True
         self.note(text)
+
+    def skip(self, skipped: Skipped, text: str) -> None:
+        """Note what was left out against the caller's wish, and why."""
+        if skipped in self.skipped:
+            return
+        self.skipped.append(skipped)
+        self.doubt(text if len(self.skipped) <= _NAMED else "more was left out, see skipped")

@@ -6,8 +6,9 @@ detected.
 
 Each of these is checked: a walk that finished has every item once; a walk that was ended early has
 no duplicates and no items of another list; each goal is created at most once; every error is a
-``RybbitError``; no task, connection or file is left after a client is closed; nothing hangs; memory
-does not grow; no log line and no error contains the key.
+``RybbitError``; no error says of a response that came that the connection was lost; no task,
+connection or file is left after a client is closed; nothing hangs; memory does not grow; no log
+line and no error contains the key.
 """
 
 # ruff: noqa: T201 - it prints a summary
@@ -41,6 +42,7 @@ import attrs
 
 import rybbit_async
 from rybbit_async import (
+    APIResponseError,
     APIStatusError,
     ClientClosedError,
     Goal,
@@ -152,6 +154,8 @@ KINDS: tuple[tuple[int, str, Fault], ...] = (
     (1000, "latency", faults.Latency(0.01)),
     (200, "redirect to another host", faults.Redirect("http://127.0.0.2:9/api/goals/1")),
     (800, "redirect to the same URL", RedirectHome()),
+    (300, "a header of 60 KB", faults.MoreHeaders(1, 60_000)),
+    *((40, f"unreadable: {fault}"[:60], fault) for fault in faults.unreadable()),
 )
 
 
@@ -317,6 +321,7 @@ class Chaos:
                 try:
                     while self.attempts < self.requests and not self.violations:
                         await self._epoch()
+                        await self._read_unreadable()
                         files = await self._check_nothing_left(files)
                         part = 20 if self.attempts * 5 >= self.requests else 0
                         self.memory.setdefault(f"{part} %", _memory())
@@ -341,6 +346,42 @@ class Chaos:
                     goals = await client.goals.iter(site.site_id, **window).collect()
                     self._truth.hints[site.site_id, at] = goals  # type: ignore[index]
         self._server.inject(self._mix, times=None)
+
+    async def _read_unreadable(self) -> None:
+        """Read from a server whose only faults are responses that come but cannot be read.
+
+        So nothing is lost here, and nothing may be retried.
+        """
+        site = self._truth.sites[0].site_id
+        async with RybbitServer(store=self._store, record=False) as server:
+            server.inject(
+                faults.Chaos(seed=self.epochs, rate=0.6, kinds=faults.unreadable()), times=None
+            )
+            # Without a short timeout, which would be retried.
+            client = RybbitClient(
+                server.api_key, base_url=server.url, routes="sites", timeout=HANG, retry=RETRY
+            )
+
+            async def read() -> None:
+                try:
+                    page = await client.goals.list(site, sort="goalId")
+                except APIResponseError as error:
+                    self.noted["responses that could not be read"] += 1
+                    text = str(error)
+                    if "lost" in text or "cannot be read" not in text:
+                        self.violate(f"a response that came: {text}")
+                    self._check_secrets(f"{error!r} {error.__dict__}", server)
+                except RybbitError as error:
+                    self.violate(f"a response that came: {error!r}")
+                else:
+                    if not {goal.goal_id for goal in page} <= self._truth.goals[site].keys():
+                        self.violate(f"wrong goals in {page}")
+
+            async with client:
+                for _ in range(4):
+                    await asyncio.gather(*(read() for _ in range(15)))
+            if client.stats.retries:
+                self.violate("a response that cannot be read was asked for again")
 
     async def _restart(self, chance: random.Random) -> None:
         """Restart the server again and again, after a short break and as a random release."""
@@ -690,8 +731,9 @@ class Chaos:
             self.violate(f"the client is not closed, but: {error!r}")
         self._check_secrets(f"{error!r} {error.__dict__}")
 
-    def _check_secrets(self, text: str) -> None:
-        if self._server.api_key in text or self._server.password in text:
+    def _check_secrets(self, text: str, server: RybbitServer | None = None) -> None:
+        server = server or self._server
+        if server.api_key in text or server.password in text:
             self.violate(f"a secret was shown: {text[:300]}")
 
     def _hang(self, tasks: list[asyncio.Task[Any]]) -> None:

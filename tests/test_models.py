@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from rybbit_async import (
     PropertyFilter,
     RawResponse,
     Session,
+    User,
 )
 
 GOAL = Goal(
@@ -148,13 +150,38 @@ def test_repr_of_a_response_does_not_show_a_megabyte() -> None:
     assert len(text) < 100
 
 
-def test_a_page_is_iterable_and_has_a_length() -> None:
-    page = Page((GOAL, GOAL))
+def test_a_page_is_a_sequence() -> None:
+    other = attrs.evolve(GOAL, goal_id=265)
+    page = Page((GOAL, other))
+    assert isinstance(page, Sequence)
     assert len(page) == 2
-    assert list(page) == [GOAL, GOAL]
-    assert list(page) == [GOAL, GOAL]
+    assert list(page) == list(page) == [GOAL, other]
+    assert (page[0], page[-1], page[1:], page[::-1]) == (GOAL, other, (other,), (other, GOAL))
+    assert [*reversed(page)] == [other, GOAL]
+    assert page.index(other) == 1
+    assert SESSION not in page
+    with pytest.raises(IndexError):
+        page[2]
     assert page.meta is None
+    assert page
     assert not Page[Goal](())
+
+
+@pytest.mark.parametrize("make", [
+    lambda value: PropertyFilter("seats", value),
+    lambda value: EventGoal("signup", "seats", value),
+    lambda value: EventGoal("signup", property_filters=[PropertyFilter("seats", value)]),
+    lambda value: PathGoal("/", extra={"new": [value]}),
+    lambda value: Goal(1, 1, None, "event", EventGoal("signup", "seats", value)),
+    lambda value: Goal(1, 1, None, "scroll", {"depth": {"least": value}}),
+    lambda value: User("u", traits={"admin": value}),
+])  # fmt: skip
+def test_a_boolean_is_not_a_number(make: Callable[[Any], Any]) -> None:
+    assert make(1) != make(True)
+    assert make(False) != make(0)
+    assert make(1) == make(1.0)
+    assert hash(make(1)) == hash(make(1.0))
+    assert len({make(1), make(1.0), make(True)}) == 2
 
 
 def test_what_was_not_sent_is_none() -> None:

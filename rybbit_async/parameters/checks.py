@@ -6,9 +6,9 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ from ..models import (
     PathGoal,
     PropertyFilter,
 )
+from ..plain import comparable, index_of, plain, plain_text
 
 __all__ = [
     "check_bool",
@@ -80,15 +81,25 @@ def shown(value: object) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
-def did_you_mean(value: object, known: Iterable[str]) -> str:
-    """The end of a message that suggests one of ``known``; empty where none is similar."""
+def did_you_mean(
+    value: object, known: Iterable[str], also: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> str:
+    """The end of a message that suggests one of ``known``; empty where none is similar.
+
+    Args:
+        value: what was given.
+        known: what can be given.
+        also: for words that are used elsewhere, what may be meant here.
+    """
     from difflib import get_close_matches  # takes 1 ms to import, and only errors need it
 
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value:
         return ""
     names = {name.casefold(): name for name in known}
     folded = value.casefold()
-    near = [folded] if folded in names else get_close_matches(folded, names, n=1)
+    near = [word for word in (folded, *also.get(folded, ())) if word in names]
+    near = near or get_close_matches(folded, names, n=1)
+    near = near or sorted((name for name in names if name.startswith(folded)), key=len)
     return f" (did you mean {names[near[0]]!r}?)" if near else ""
 
 
@@ -106,7 +117,7 @@ def warn(text: str) -> None:
 
 def check_text(name: str, value: str) -> str:
     """Text that can be sent: no NUL characters, no lone surrogates."""
-    value = str.__str__(value)  # the value of a member of an enumeration, not its name
+    value = plain_text(value)
     if "\0" in value:
         raise invalid(name, value, "not contain NUL characters (the server answers 500 to them)")
     try:
@@ -117,9 +128,9 @@ def check_text(name: str, value: str) -> str:
 
 
 def integer_text(name: str, value: int) -> str:
-    """An integer as it is sent; of an enumeration's member its value, not its name."""
+    """An integer as it is sent."""
     try:
-        return int.__repr__(value)
+        return str(value)
     except ValueError:
         digits = sys.get_int_max_str_digits()
         raise invalid(name, value, f"be an integer of at most {digits} digits") from None
@@ -127,33 +138,40 @@ def integer_text(name: str, value: int) -> str:
 
 def check_int(name: str, value: object, *, minimum: int = 1, maximum: int | None = None) -> int:
     """An integer from ``minimum`` to ``maximum``, both included; ``bool`` is not accepted."""
-    if maximum is None and not (isinstance(value, int) and value > MAX_INT):
+    number = index_of(value)
+    if maximum is None and (number is None or number <= MAX_INT):
         bounds = f"{minimum} or more"
     else:
         bounds = f"between {minimum} and {MAX_INT if maximum is None else maximum}"
-    if isinstance(value, bool) or not isinstance(value, int):
+    if number is None:
         raise wrong_type(name, value, f"int ({bounds})")
-    if value < minimum or value > (MAX_INT if maximum is None else maximum):
-        raise invalid(name, value, f"be {bounds}")
-    return int(value)  # a plain int also for a member of an IntEnum, whose text is its name
+    if number < minimum or number > (MAX_INT if maximum is None else maximum):
+        raise invalid(name, number, f"be {bounds}")
+    return number
 
 
 def check_bool(name: str, value: object) -> bool:
-    """``True`` or ``False``, or what is equal to one of them."""
-    if value in (True, False):
+    """``True`` or ``False``, or a number that is equal to one of them."""
+    value = plain(value)
+    if isinstance(value, (bool, int, float)) and value in (True, False):
         return bool(value)
     raise wrong_type(name, value, "bool (True or False)")
 
 
-def check_choice(name: str, value: _T, choices: Iterable[_T]) -> _T:
-    """One of ``choices``, in its exact spelling."""
+def check_choice(
+    name: str,
+    value: _T,
+    choices: Iterable[_T],
+    also: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> _T:
+    """One of ``choices``, which are texts, in its exact spelling; ``also`` as in `did_you_mean`."""
     choices = sorted(choices, key=str)
-    for choice in choices:
-        if value == choice:
-            return choice  # the plain text also for a member of an enumeration that is equal to it
+    value = plain(value)
+    if isinstance(value, str) and value in choices:
+        return value
     *others, last = map(repr, choices)
     allowed = f"{', '.join(others)} or {last}" if others else last
-    raise invalid(name, value, f"be {allowed}", did_you_mean(value, map(str, choices)))
+    raise invalid(name, value, f"be {allowed}", did_you_mean(value, map(str, choices), also))
 
 
 def is_list(value: object) -> bool:
@@ -175,12 +193,13 @@ def check_many(name: str, value: Any) -> list[Any]:
 
 def check_site(site: object) -> str:
     """A site as it is written in a path: its numeric id, or its identifier of 12 hex characters."""
+    site = plain(site)
     if isinstance(site, bool) or not isinstance(site, (int, str)):
         raise wrong_type("site", site, f"int or str ({_A_SITE})")
     if isinstance(site, int) and 0 < site <= MAX_INT:
-        return str(int(site))
+        return str(site)
     if isinstance(site, str) and re.fullmatch(_SITE, site) and len(site) < 20:
-        return str.__str__(site)
+        return site
     raise invalid("site", site, f"be {_A_SITE}")
 
 
@@ -189,12 +208,12 @@ _A_SITE: Final = "a numeric id (1 or more) or an identifier of 12 hexadecimal ch
 
 def check_goal(goal: object) -> int:
     """The id of a goal that is given as a number or as a ``Goal``."""
-    number = goal.goal_id if isinstance(goal, Goal) else goal
-    if isinstance(number, bool) or not isinstance(number, int):
+    number = index_of(goal.goal_id if isinstance(goal, Goal) else goal)
+    if number is None:
         raise wrong_type("goal", goal, "Goal or int (its numeric id)")
     if not 0 < number <= MAX_INT:
-        raise invalid("goal", goal, "be a Goal or its numeric id (1 or more)")
-    return int(number)
+        raise invalid("goal", plain(goal), "be a Goal or its numeric id (1 or more)")
+    return number
 
 
 def check_name(name: object) -> str | None:
@@ -210,8 +229,8 @@ def check_segment(segment: object) -> str:
     """The id of a stored segment, as it is written in a query."""
     if isinstance(segment, str):
         _check_filled("segment_id", segment)
-        return str.__str__(segment)
-    if isinstance(segment, bool) or not isinstance(segment, int):
+        return plain_text(segment)
+    if index_of(segment) is None:
         raise wrong_type("segment_id", segment, "int or str")
     return str(check_int("segment_id", segment))
 
@@ -252,7 +271,8 @@ def _check_pair(config: EventGoal) -> None:
         return
     _check_property("config.property_", key, value)
     filters = config.property_filters
-    if filters and not any((one.key, one.value) == (key, value) for one in filters):
+    pair = (key, comparable(value))
+    if filters and not any((one.key, comparable(one.value)) == pair for one in filters):
         raise InvalidParameterError(
             "config.property_filters must contain the property of config.property_key, which "
             f"servers ignore beside them, got property_key={shown(key)} and "

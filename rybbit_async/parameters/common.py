@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
-from datetime import date
-from typing import NamedTuple, TypedDict
+from datetime import date, tzinfo
+from typing import Final, NamedTuple, TypedDict
 
 from ..errors import InvalidParameterError
 from .checks import check_segment, did_you_mean
@@ -28,7 +28,8 @@ class CommonParameters(TypedDict, total=False):
         end_date: the last day of the window, which is part of it. If it is today, the window
             ends now.
         time_zone: the IANA time zone in which the days begin and end, such as
-            ``"Europe/Berlin"``; ``"UTC"`` if not given. It makes no difference without dates.
+            ``"Europe/Berlin"``, or a ``ZoneInfo``; ``"UTC"`` if not given. It makes no difference
+            without dates.
         past_minutes_start: where the window begins, in minutes before now, 1 or more. It goes
             together with ``past_minutes_end``.
         past_minutes_end: where the window ends, in minutes before now: 0 or more, and less than
@@ -41,7 +42,7 @@ class CommonParameters(TypedDict, total=False):
 
     start_date: date | str | None
     end_date: date | str | None
-    time_zone: str | None
+    time_zone: str | tzinfo | None
     past_minutes_start: int | None
     past_minutes_end: int | None
     filters: Sequence[Filter] | None
@@ -88,9 +89,19 @@ def parse_common(common: CommonParameters, *, also: Iterable[str] = ()) -> Commo
     )
 
 
+# Words for parameters that some lists of the API, or other programs, have. In lower case.
+_SYNONYMS: Final = {
+    **dict.fromkeys(("page_size", "per_page", "pagesize", "size", "limit"), ("limit", "page_size")),
+    **dict.fromkeys(("tz", "timezone"), ("time_zone",)),
+    **dict.fromkeys(("since", "from", "start"), ("start_date",)),
+    **dict.fromkeys(("until", "to", "end"), ("end_date",)),
+}
+
+
 def _unknown_parameter(name: str, known: list[str]) -> InvalidParameterError:
+    hint = did_you_mean(name, known, _SYNONYMS)
     return InvalidParameterError(
-        f"unknown parameter {name!r}{did_you_mean(name, known)}, expected one of {', '.join(known)}"
+        f"unknown parameter {name!r}{hint}, expected one of {', '.join(known)}"
     )
 
 

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from attrs import field, frozen
 
 from ..errors import InvalidParameterError
+from ..plain import plain
 from .checks import check_choice, check_text, invalid, is_list, warn, wrong_type
 
 __all__ = ["FILTER_PARAMETERS", "FILTER_TYPES", "Filter", "filters_json"]
@@ -98,7 +99,38 @@ _NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 def _values(value: Any) -> tuple[Any, ...]:
     if not is_list(value):
         raise wrong_type(_VALUE, value, 'a list of values, such as ["US", "CA"]')
-    return tuple(value)
+    return tuple(map(plain, value))
+
+
+def _parameter(value: str) -> str:
+    return check_choice("Filter.parameter", value, FILTER_PARAMETERS, PARAMETER_WORDS)
+
+
+def _type(value: str) -> str:
+    return check_choice("Filter.type", value, FILTER_TYPES, TYPE_WORDS)
+
+
+# What other programs call them. In lower case.
+PARAMETER_WORDS: Final = {
+    **dict.fromkeys(("url", "page", "path"), ("pathname",)),
+    "os": ("operating_system",),
+    "source": ("utm_source",),
+    "query": ("querystring",),
+    "title": ("page_title",),
+    "latitude": ("lat",),
+    "longitude": ("lon",),
+}
+TYPE_WORDS: Final = {
+    **dict.fromkeys(("=", "==", "is", "in"), ("equals",)),
+    **dict.fromkeys(("!=", "<>", "ne", "neq", "not", "is_not", "not_in"), ("not_equals",)),
+    **dict.fromkeys((">", "gt"), ("greater_than",)),
+    **dict.fromkeys(("<", "lt"), ("less_than",)),
+    **dict.fromkeys((">=", "ge", "gte"), ("greater_than_or_equal",)),
+    **dict.fromkeys(("<=", "le", "lte"), ("less_than_or_equal",)),
+    **dict.fromkeys(("like", "includes"), ("contains",)),
+    **dict.fromkeys(("matches", "match", "regexp"), ("regex",)),
+    **dict.fromkeys(("null", "none", "empty"), ("is_null",)),
+}
 
 
 def _types_of(parameter: str) -> Sequence[str]:
@@ -248,13 +280,11 @@ class Filter:
             several of more than 500 characters in all.
     """
 
-    parameter: str
-    type: str
+    parameter: str = field(converter=_parameter)
+    type: str = field(converter=_type)
     value: tuple[str | int | float, ...] = field(default=(), converter=_values)
 
     def __attrs_post_init__(self) -> None:
-        check_choice("Filter.parameter", self.parameter, FILTER_PARAMETERS)
-        check_choice("Filter.type", self.type, FILTER_TYPES)
         check_choice(f"Filter.type for {self.parameter}", self.type, _types_of(self.parameter))
         if self.type in _NULL_TESTS:
             if self.value:

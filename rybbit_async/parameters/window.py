@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from attrs import evolve, frozen
 
 from ..errors import InvalidParameterError
-from .checks import check_int, did_you_mean, invalid, wrong_type
+from ..plain import plain, plain_float
+from .checks import check_int, did_you_mean, invalid, type_name, wrong_type
 
 __all__ = [
     "LATENESS",
@@ -37,6 +38,7 @@ _DATES: Final = ("start_date", "end_date")
 _MINUTES: Final = ("past_minutes_start", "past_minutes_end")
 _EXACT: Final = ("start_datetime", "end_datetime")
 _DATE: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_ZONE: Final = r"[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z0-9_+-]+)+"  # as all names with an area are written
 
 
 # Named tuples, since they are made six times as fast as attrs classes when this is imported.
@@ -111,14 +113,26 @@ class Window:
             now: the time of the server.
             after: how far back the end of the window must be.
         """
+        moment = self.settles_at(after)
+        return moment is not None and now >= moment
+
+    def settles_at(self, after: timedelta) -> datetime | None:
+        """When the window is settled, in UTC; ``None`` if its end moves on for ever.
+
+        Args:
+            after: how far back the end of the window must be.
+        """
         match self.value:
             case ExactTimes(_, end):
-                return now - end >= after
+                pass
             case Days(_, last) if last < date.max:
-                midnight = datetime.combine(last + timedelta(days=1), time(), _tzinfo(self.zone))
-                return now - midnight >= after
+                end = datetime.combine(last + timedelta(days=1), time(), _tzinfo(self.zone))
             case _:  # it ends now, or its end moves on with each request
-                return False
+                return None
+        try:
+            return end.astimezone(UTC) + after
+        except OverflowError:  # after the year 9999
+            return None
 
     def pin(self, now: datetime) -> Window:
         """A relative window with exact times in place of its minutes; any other as it is.
@@ -200,10 +214,11 @@ def check_settled_after(value: object, default: timedelta) -> timedelta:
     """How far back the end of a window must be for nothing in it to change any more."""
     if value is None:
         return default
+    number = plain_float(cast("float", value))
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        seconds = float(value)
+    elif isinstance(number, (int, float)) and not isinstance(number, bool):
+        seconds = float(min(number, 1e9))  # an integer may be too large for a float
     else:
         raise wrong_type("settled_after", value, "timedelta, int or float (seconds)")
     if not 0 <= seconds < 1e9:
@@ -265,9 +280,11 @@ def _date(name: str, value: object) -> date:
         hint = ": use .date() in the time zone that you mean"
         raise wrong_type(name, value, "date or str, not datetime", hint)
     if isinstance(value, date):
-        return value
+        return date(value.year, value.month, value.day)  # those of other packages write otherwise
     if not isinstance(value, str):
-        raise wrong_type(name, value, 'date or str such as "2024-01-31"')
+        cure = ": use value.astype('datetime64[D]').item()"  # numpy's
+        hint = cure if type_name(value) == "datetime64" else ""
+        raise wrong_type(name, value, 'date or str such as "2024-01-31"', hint)
     if not re.fullmatch(_DATE, value):
         raise invalid(name, value, 'be a date such as "2024-01-31"')
     try:
@@ -297,14 +314,35 @@ def _zones() -> frozenset[str]:
 
 
 def _zone_name(value: object) -> str:
-    if not isinstance(value, str):
-        raise wrong_type("time_zone", value, 'str (an IANA time zone such as "Europe/Berlin")')
-    if value == "UTC" or value in _zones():
-        return value
+    name = _name_of(value) if isinstance(value, tzinfo) else plain(value)
+    if not isinstance(name, str):
+        expected = 'str (an IANA time zone such as "Europe/Berlin") or ZoneInfo'
+        raise wrong_type("time_zone", value, expected)
+    if name == "UTC" or name in _zones():
+        return name
     if not _zones():
         raise InvalidParameterError(
-            f"time_zone={value!r} cannot be checked, because this machine has no time zone data: "
+            f"time_zone={name!r} cannot be checked, because this machine has no time zone data: "
             "python -m pip install tzdata"
         )
     must = 'be an IANA time zone in its exact spelling, such as "Europe/Berlin" or "UTC"'
-    raise invalid("time_zone", value, must, did_you_mean(value, sorted(_zones())))
+    hint = did_you_mean(name, sorted(_zones()))
+    area = name.partition("/")[0]
+    if re.fullmatch(_ZONE, name) and any(zone.startswith(f"{area}/") for zone in _zones()):
+        hint += (
+            ". If it is spelt right, the time zone data of this machine is too old for it: "
+            "python -m pip install -U tzdata"
+        )
+    raise invalid("time_zone", name, must, hint)
+
+
+def _name_of(zone: tzinfo) -> object:
+    """The name of a time zone: a ``ZoneInfo`` and pytz's have one, and UTC is known without."""
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None)
+    if name is not None:
+        return plain(name)
+    try:
+        offset = zone.utcoffset(None)
+    except Exception:  # a class of another package may raise anything
+        return None
+    return "UTC" if offset == timedelta(0) else None

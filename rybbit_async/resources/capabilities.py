@@ -31,6 +31,7 @@ _FIRST_DAY: Final = {
 }
 _NO_TIME: Final = {"start_datetime": "x"}
 _NO_FILTERS: Final = {"filters": "x"}
+_BEYOND_THE_END: Final = str(10**6)
 # The server is overloaded or down, so it would not answer the request in question, either.
 _UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 
@@ -47,6 +48,7 @@ class Capabilities:
         self._clock = clock
         self._exact_times = _Finding(router)
         self._goal_session_filters = _Finding(router)
+        self._typed_values = _Finding(router)
 
     def now(self) -> datetime:
         """The date and time of day, by the server's clock as far as it is known."""
@@ -75,6 +77,25 @@ class Capabilities:
         if isinstance(answer, BadRequestError):
             return True if "start_datetime" in answer.message else None
         return True if total == 0 and _total(answer) else None
+
+    # --- goals whose property value is a number or a boolean ---------------------------------
+
+    async def counts_typed_values(self, site: str, options: Options) -> bool | None:
+        """Whether the server counts a goal with such a value where events hold such values, too.
+
+        Those that do not (2.2 and 2.4 were observed) also take any text for a time, and the others
+        refuse it.
+        """
+        return await self._typed_values.get(site, lambda: self._ask_typed_values(site, options))
+
+    async def _ask_typed_values(self, site: str, options: Options) -> bool | None:
+        # A page beyond the end has no goal on it that the server could fail over.
+        query = {"page": _BEYOND_THE_END, GOALS.size_parameter: "1", **_NO_TIME}
+        answer = await self._get(GOALS.route, {"site": site}, query, options)
+        if isinstance(answer, Response):
+            return False
+        refuses = isinstance(answer, BadRequestError) and "start_datetime" in answer.message
+        return True if refuses else None
 
     # --- filters of the sessions of a goal ----------------------------------------------------
 

@@ -39,6 +39,7 @@ class ListEndpoint(Generic[T]):
         stable_query: the query parameters of an order in which equal rows stand the same way on
             every page, where the server has one.
         always_filtered: whether every release applies ``filters``; some ignore them otherwise.
+        fails_whole: whether single rows can make a server answer 500 for the whole page.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ListEndpoint(Generic[T]):
     max_page_size: int | None = None
     stable_query: Mapping[str, str] = field(factory=dict[str, str])
     always_filtered: bool = True
+    fails_whole: bool = False
 
 
 GOALS: Final = ListEndpoint(
@@ -59,6 +61,7 @@ GOALS: Final = ListEndpoint(
     size_parameter="page_size",
     max_page_size=100,
     stable_query={"sort": "goalId", "order": "asc"},
+    fails_whole=True,
 )
 GOAL: Final = Route("/api/goals/{goal}/{site}", "/api/sites/{site}/goals/{goal}")
 GOAL_SESSIONS: Final = ListEndpoint(

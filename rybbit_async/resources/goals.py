@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, Final, Literal, Unpack, cast
 from weakref import WeakKeyDictionary
@@ -11,12 +11,14 @@ from weakref import WeakKeyDictionary
 from ..errors import (
     APIConnectionError,
     APIResponseError,
+    IncompleteWalkError,
     InvalidParameterError,
     NotFoundError,
     ServerError,
 )
 from ..models import GOAL_CONFIGS, Goal, GoalConfig, GoalResult
-from ..pages import Page
+from ..pages import Page, Skipped
+from ..parameters.callers import warning_here
 from ..parameters.checks import (
     check_bool,
     check_choice,
@@ -31,13 +33,16 @@ from ..parameters.walk import WalkParameters
 from ..transport.routing import Router
 from ..walks.orders import ByKey
 from ..walks.paginator import Paginator
-from ..wire.converter import config_to_wire, structure
+from ..wire.converter import config_to_wire, same_config, structure
 from ..wire.json import Body, dump
 from ..wire.messages import Response, decode
 from .context import Context
 from .endpoints import GOAL, GOALS
-from .goal_sessions import GoalSessions, no_goal
+from .goal_owner import no_goal, owns_goal
+from .goal_sessions import GoalSessions
+from .goal_warnings import pattern_warning, value_warning
 from .resource import Resource
+from .unreadable_goals import unreadable
 
 __all__ = ["Goals", "NotGiven", "Order", "Sort"]
 
@@ -56,6 +61,7 @@ class NotGiven:
 
 
 _NOT_GIVEN: Final = NotGiven()
+_ALL_OF_TIME: Final[CommonParameters] = {}
 # One for each client: all views of a client share its router.
 _ensuring: Final = WeakKeyDictionary[Router, asyncio.Lock]()
 
@@ -134,18 +140,77 @@ class Goals(Resource):
 
     @expand_parameters
     async def get(self, site: int | str, goal_id: int, **common: Unpack[CommonParameters]) -> Goal:
-        """One goal of a site. The API has no route for that, so its goals are walked.
+        """One goal of a site. The API has no route for it: the goals are read up to this one.
 
         Raises:
             NotFoundError: the goal is not one of this site's; ``status`` is 404 here too.
+            ServerError: the server cannot list the goal; the text says how to mend that.
+            IncompleteWalkError: the goal was not found, but goals may have been missed, since the
+                list changed all the time.
         """
         wanted = check_goal(goal_id)
         parse_common(common)  # what only a walk takes is refused
-        async with self.iter(site, **common) as goals:
+        found = await self._read(site, wanted, common)
+        if isinstance(found, ServerError):
+            raise found
+        return found
+
+    async def _read(
+        self, site: int | str, wanted: int, common: CommonParameters = _ALL_OF_TIME
+    ) -> Goal | ServerError:
+        """One goal of a site, or the error for one that the server cannot list.
+
+        Raises:
+            NotFoundError: the goal is not one of this site's.
+        """
+        key = check_site(site)
+        try:
+            found = await self._first(site, lambda goal: goal.goal_id == wanted, common)
+        except IncompleteWalkError as error:
+            skipped: list[Skipped] = error.report.skipped
+            if not skipped:
+                raise
+            failures = [one.error for one in skipped if one.goal in (wanted, None)]
+        except ServerError as error:
+            if error.status != 500:
+                raise
+            failures = [error]
+        else:
+            if found is not None:
+                return found
+            failures = []
+        # Older servers change and delete the goal of this id whatever site it is of.
+        if failures and await owns_goal(self._context, key, wanted):
+            return unreadable(failures[0], key, wanted)
+        raise no_goal(self._context, wanted, key)
+
+    async def _first(
+        self,
+        site: int | str,
+        matches: Callable[[Goal], bool],
+        common: CommonParameters = _ALL_OF_TIME,
+    ) -> Goal | None:
+        """The first goal that matches, or ``None`` if it is certain that there is none.
+
+        Raises:
+            IncompleteWalkError: there may be one.
+        """
+        # Page after page, since most sites have their goals on one.
+        options = WalkParameters(concurrency=1, strict=True)
+        options.update(common)  # type: ignore[typeddict-item]  # which has the same keys, and fewer
+        walk: Paginator[Goal] = self._walk(
+            GOALS,
+            {"site": check_site(site)},
+            GOALS.max_page_size or 100,
+            options,
+            sorting=GOALS.stable_query,
+            is_call=True,
+        )
+        async with walk as goals:
             async for goal in goals:
-                if goal.goal_id == wanted:
+                if matches(goal):
                     return goal
-        raise no_goal(wanted, site)
+        return None
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -155,8 +220,14 @@ class Goals(Resource):
         """Create a goal; its type follows from the class of ``config``. Names need not be unique.
 
         Servers before 2.8 know only ``PathGoal`` and ``EventGoal`` and raise ``BadRequestError``
-        for the others; those before 2.4 drop ``property_filters`` and report no error.
+        for the others; those before 2.4 drop ``property_filters`` and report no error. A path that
+        never matches, and a property value that makes the server fail, emit a ``RybbitWarning``.
         """
+        return await self._create(site, config, name, warning_here())
+
+    async def _create(
+        self, site: int | str, config: GoalConfig, name: str | None, warn: Callable[[str], None]
+    ) -> GoalResult:
         body: dict[str, Any] = {
             "goalType": _type_of(check_config(config)),
             "config": config_to_wire(config),
@@ -164,6 +235,7 @@ class Goals(Resource):
         if check_name(name):
             body["name"] = name  # null is refused; a goal without a name has none sent
         site_key = check_site(site)
+        await self._warn(site_key, config, warn)
         response = await self._context.router.send(
             GOALS.route,
             "POST",
@@ -171,7 +243,15 @@ class Goals(Resource):
             body=dump(body, "config"),
             options=self._context.options,
         )
-        return _result(response, None)
+        return _result(response, created=True)
+
+    async def _warn(
+        self, site: str, config: GoalConfig | Mapping[str, Any], warn: Callable[[str], None]
+    ) -> None:
+        self._context.router.check_usable()
+        for text in (pattern_warning(config), await value_warning(self._context, site, config)):
+            if text is not None:
+                warn(text)
 
     async def ensure(
         self, site: int | str, config: GoalConfig, *, name: str | None = None
@@ -182,31 +262,45 @@ class Goals(Resource):
         repeated, since goals need not be unique. ``ensure`` looks for the goal before it creates
         one, and again after a response that was lost; if the goal is not there then, the first
         error is raised, and ``ensure`` can be called again. Calls of one client run one at a time.
+        If the server cannot list some of the site's goals, and the goal is not among the others, it
+        may be one of those: then ``ServerError`` is raised and nothing is created.
         A server before 2.4, which drops ``property_filters``, never has a goal with them, and each
         call creates another one: use ``property_key`` there.
         """
         check_config(config)
         check_name(name)
+        warn = warning_here()
+        self._context.router.check_usable()
         async with self._ensuring:
             found = await self._find(site, config, name)
             if found is not None:
+                pattern = pattern_warning(config)
+                if pattern is not None:
+                    warn(pattern)
                 return GoalResult(True, found.goal_id)
             try:
-                return await self.create(site, config, name=name)
+                return await self._create(site, config, name, warn)
             except (APIConnectionError, APIResponseError, ServerError):
                 found = await self._find(site, config, name)
                 if found is None:
                     raise
-                return GoalResult(True, found.goal_id)
+                return GoalResult(True, found.goal_id, created=True)
 
     async def _find(self, site: int | str, config: GoalConfig, name: str | None) -> Goal | None:
-        wire = config_to_wire(config)
-        async with self.iter(site) as goals:
-            async for goal in goals:
-                same = type(goal.config) is type(config) and config_to_wire(goal.config) == wire
-                if same and (name is None or goal.name == name):
-                    return goal
-        return None
+        def matches(goal: Goal) -> bool:
+            same_name = name is None or goal.name == name
+            return same_name and same_config(goal.config, config)
+
+        try:
+            return await self._first(site, matches)
+        except IncompleteWalkError as error:
+            skipped: list[Skipped] = error.report.skipped
+            if not skipped:
+                raise
+            one = skipped[0]
+            why = "ensure cannot tell whether the goal exists"
+            failure = unreadable(one.error, one.site, one.goal, one.place, why=why)
+        raise failure
 
     async def update(
         self,
@@ -219,9 +313,11 @@ class Goals(Resource):
         """Change a goal; what is not passed stays as it is. ``name=None`` removes the name.
 
         The server replaces the whole goal, so it is read first, and for a goal that is not this
-        site's ``NotFoundError`` is raised and nothing is sent. A mapping as ``config`` is for goal
-        types that this package has no class for: it is sent as it is, and the type stays.
+        site's ``NotFoundError`` is raised and nothing is sent. A goal that the server cannot list
+        needs both ``name`` and ``config``. A mapping as ``config`` is for goal types that this
+        package has no class for: it is sent as it is, and the type stays.
         """
+        warn = warning_here()
         site_key, wanted = check_site(site), check_goal(goal)
         if isinstance(name, NotGiven) and isinstance(config, NotGiven):
             raise InvalidParameterError("update must be given name, config or both, got neither")
@@ -229,7 +325,16 @@ class Goals(Resource):
             check_name(name)
         if not isinstance(config, (NotGiven, Mapping)):
             check_config(config)
-        old = await self.get(site, wanted)
+        found = await self._read(site, wanted)
+        if isinstance(found, Goal):
+            old = found
+        else:
+            if isinstance(name, NotGiven) or not isinstance(config, GoalConfig):
+                raise InvalidParameterError(
+                    "update must be given both name and config, one of the classes of goals, since "
+                    f"the server cannot tell what they are now: {found}"
+                )
+            old = Goal(wanted, None, name, "", config)
         new_name = old.name if isinstance(name, NotGiven) else name
         new_config = old.config if isinstance(config, NotGiven) else config
         body: dict[str, Any] = {
@@ -241,16 +346,18 @@ class Goals(Resource):
         }
         if new_name:
             body["name"] = new_name
+        if old is not found or config_to_wire(old.config) != body["config"]:
+            await self._warn(site_key, new_config, warn)
         return _result(await self._write("PUT", site_key, wanted, dump(body, "config")), wanted)
 
     async def delete(self, site: int | str, goal: int | Goal) -> GoalResult:
-        """Delete a goal of this site.
+        """Delete a goal of this site. A response without a body counts as a success.
 
         An older server deletes a goal whatever site the URL names, so the goal is read first: for
         one that is not this site's ``NotFoundError`` is raised and nothing is deleted.
         """
         site_key, wanted = check_site(site), check_goal(goal)
-        await self.get(site, wanted)
+        await self._read(site, wanted)
         try:
             # A DELETE with a JSON content type and no body is refused, so it has neither.
             return _result(await self._write("DELETE", site_key, wanted, None), wanted)
@@ -290,12 +397,16 @@ def _type_of(config: GoalConfig | Mapping[str, Any], old: str = "") -> str:
     return next((name for name, cls in GOAL_CONFIGS.items() if isinstance(config, cls)), old)
 
 
-def _result(response: Response, goal_id: int | None) -> GoalResult:
+def _result(response: Response, goal_id: int | None = None, *, created: bool = False) -> GoalResult:
+    is_deletion = response.request.method == "DELETE"
+
     def result(body: Body) -> GoalResult:
-        data = body.json()
-        if goal_id is not None and isinstance(data, dict):
-            # The response to a deletion does not repeat it.
-            data = {"goalId": goal_id, **cast("dict[str, object]", data)}
+        # A proxy may answer a deletion with a 204 of its own.
+        data = body.json() if body.data or not is_deletion else {"success": True}
+        if isinstance(data, dict):
+            # The response to a deletion does not repeat the id.
+            known = {} if goal_id is None else {"goalId": goal_id}
+            data = {**known, **cast("dict[str, object]", data), "created": created}
         return structure(data, GoalResult)
 
     return decode(response, result)

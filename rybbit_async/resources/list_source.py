@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, Generic, TypeVar
+from functools import partial
+from typing import Any, Final, Generic, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
-from ..errors import APIResponseError, BadRequestError
+from ..errors import APIResponseError, BadRequestError, ServerError
 from ..pages import Page, RawPage
 from ..parameters.checks import query_string
 from ..parameters.common import Common
 from ..parameters.window import LATENESS, Window
+from ..transport.options import Options
 from ..walks.orders import ByTime
 from ..walks.walk import PageRequest
 from ..wire.json import Body
 from ..wire.messages import ResponsePage
 from .context import Context
 from .endpoints import ListEndpoint
+from .goal_owner import owns_goal
+from .unreadable_goals import GoalList, read_in_parts
 
 __all__ = ["ListSource", "applied", "pinned"]
 
@@ -26,10 +30,6 @@ T = TypeVar("T")
 
 Warn = Callable[[str], None]
 
-_IGNORED: Final = (
-    "filters: the server ignores them for the sessions of a goal, so these rows are those of "
-    "the unfiltered window; filter them in your program"
-)
 _RELATIVE: Final = (
     "the server resolves past_minutes at each request and takes no exact times, so each page had "
     "a window of its own"
@@ -37,23 +37,39 @@ _RELATIVE: Final = (
 _MOVED_ON: Final = (
     "the window moved on while it was read, so rows that were at its start may be missing"
 )
+_UNSETTLED: Final = (
+    "the window was not settled when the walk began ({}), so a walk that is resumed from one of "
+    "its positions may repeat rows"
+)
 
 
 async def applied(
     context: Context,
     endpoint: ListEndpoint[Any],
-    params: Mapping[str, str | int],
+    places: Sequence[Mapping[str, str | int]],
     common: Common,
     warn: Warn,
 ) -> Common:
-    """The common parameters that the server applies; warns of filters that it would ignore."""
-    if endpoint.always_filtered or not common.conditions():
+    """The common parameters that the server applies; warns of filters that it would ignore.
+
+    Args:
+        places: the parameters of the route, for each list that can show what the server does.
+    """
+    ignored = " and ".join(common.conditions())
+    if endpoint.always_filtered or not ignored:
         return common
-    site, goal = str(params["site"]), params.get("goal")
-    goal = None if goal is None else int(goal)
-    if await context.capabilities.filters_goal_sessions(site, goal, context.options):
-        return common
-    warn(_IGNORED)
+    for params in places:
+        site, goal = str(params["site"]), params.get("goal")
+        goal = None if goal is None else int(goal)
+        applies = await context.capabilities.filters_goal_sessions(site, goal, context.options)
+        if applies:
+            return common
+        if applies is not None:
+            break
+    warn(
+        f"{ignored}: the server ignores this for the sessions of a goal, so these rows are those "
+        "of the unfiltered window; filter them in your program"
+    )
     return common._replace(filters=None, segment_id=None)
 
 
@@ -115,7 +131,13 @@ class ListSource(Generic[T]):
     @property
     def note(self) -> str | None:
         """What a report should say of this list."""
-        return _RELATIVE if self.window.is_relative else None
+        relative = _RELATIVE if self.window.is_relative else None
+        if self.settled or not isinstance(self.endpoint.order, ByTime):
+            return relative
+        moment = self.window.settles_at(self.context.settled_after)
+        when = "it never is" if moment is None else f"it is from {moment:%Y-%m-%d %H:%M:%S} UTC on"
+        unsettled = _UNSETTLED.format(when)
+        return unsettled if relative is None else f"{relative}, and {unsettled}"
 
     @property
     def doubt(self) -> str | None:
@@ -133,7 +155,7 @@ class ListSource(Generic[T]):
         if self.agreed is not None:
             common = await self.agreed()
         else:
-            common = await applied(context, self.endpoint, self.params, common, self.warn)
+            common = await applied(context, self.endpoint, [self.params], common, self.warn)
             window = (
                 common.window.restore(state)
                 if state
@@ -147,11 +169,33 @@ class ListSource(Generic[T]):
         """This list with the filters that the server applies."""
         if self.endpoint.always_filtered:
             return self
-        common = await applied(self.context, self.endpoint, self.params, self.common, self.warn)
+        common = await applied(self.context, self.endpoint, [self.params], self.common, self.warn)
         return evolve(self, common=common)
 
     async def fetch(self, request: PageRequest) -> RawPage[T]:
-        """One page of the list (``GET`` the endpoint's route)."""
+        """One page of the list (``GET`` the endpoint's route).
+
+        Where single rows can make a page fail, it is read again in parts, unless the caller wants
+        no request to be repeated.
+        """
+        options = evolve(self.context.options, has_begun=request.has_begun)
+        try:
+            return await self._fetch(request, options)
+        except ServerError as error:
+            repeats = self.endpoint.fails_whole and options.retry.attempts > 1
+            if error.status != 500 or not repeats:
+                raise
+            failure = error
+        once, site = evolve(options, repeats_500=False), str(self.params["site"])
+
+        async def fetch(part: PageRequest) -> Any:  # only the list of goals fails as a whole
+            request.count()
+            return await self._fetch(part, once)
+
+        goals = GoalList(site, self.sorting, fetch, partial(owns_goal, self.context, site))
+        return cast("RawPage[T]", await read_in_parts(goals, request, failure))
+
+    async def _fetch(self, request: PageRequest, options: Options) -> RawPage[T]:
         query = {
             "page": str(request.number),
             self.endpoint.size_parameter: str(request.size),
@@ -165,7 +209,7 @@ class ListSource(Generic[T]):
                 "GET",
                 self.params,
                 query=query_string(query),
-                options=evolve(self.context.options, has_begun=request.has_begun),
+                options=options,
             )
         except BadRequestError as error:
             if self.window.is_pinned and "start_datetime" in error.message:

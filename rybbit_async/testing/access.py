@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 import attrs
 
+from .credentials import EMAIL, PASSWORD, new_key
 from .releases import Release
 from .schema import Site
 
@@ -133,8 +134,8 @@ class Access:
         self._clock = clock
         self.limit = limit
         self.keys: dict[str, Key] = {}
-        self.email = "owner@example.com"
-        self.password = "embedded-server-password"  # noqa: S105 - a server for tests
+        self.email = EMAIL
+        self.password = PASSWORD
         self.cookie = "better-auth.session_token"
         """Name of the session cookie. Real servers behind TLS put `__Secure-` before it."""
         self.sign_ins = 0
@@ -154,9 +155,10 @@ class Access:
         organisation: str,
         expires: datetime | None,
         of_organisation: bool,
+        text: str | None = None,
     ) -> str:
         """Add a key and return its text."""
-        text = ("rb_org_" if of_organisation else "rb_") + secrets.token_hex(16)
+        text = text or new_key("rb_org_" if of_organisation else "rb_")
         self.keys[text] = Key(
             text,
             name,

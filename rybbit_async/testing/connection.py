@@ -65,6 +65,13 @@ class RequestExchange:
         stream = await self._start(response)
         await stream.write(response.body[:size])
 
+    async def send_raw(self, data: bytes, rest: bytes = b"") -> None:
+        """Send bytes that need not be HTTP, with a short break before the `rest` of them."""
+        for part in (data, rest):
+            if self._transport is not None and part:
+                self._transport.write(part)
+                await asyncio.sleep(0.005)
+
     async def trickle(self, response: Response, chunk: int, seconds: float) -> None:
         """Send the body `chunk` bytes at a time, with `seconds` between them."""
         stream = await self._start(response)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .sql import escaped, quoted, value_text, wildcard
+from .sql import escaped, pointer, quoted, value_text, wildcard
 
 __all__ = ["conversion"]
 
@@ -53,8 +53,7 @@ def _properties(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _property(key: str) -> str:
-    pointer = "/" + key.replace("~", "~0").replace("/", "~1")
-    return f"json_extract_string(props, {quoted(pointer)})"
+    return f"json_extract_string(props, {quoted(pointer(key))})"
 
 
 def _url_parameter(key: str) -> str:

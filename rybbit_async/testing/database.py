@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import cache
 from itertools import count
@@ -16,6 +17,7 @@ DatabaseError = duckdb.Error
 """Raised for a query that the database cannot run, for example one with a bad regex."""
 
 _serials = count()
+_engine_lock = threading.Lock()
 
 
 @cache
@@ -30,16 +32,18 @@ def _engine() -> duckdb.DuckDBPyConnection:
 class Database:
     """A connection to the DuckDB file at `path`, or to a new database in memory (`":memory:"`).
 
-    Not safe for use from two threads at once.
+    Several threads can use it: `lock` is held while a statement runs, and can be held for several.
     """
 
     def __init__(self, path: str | Path, schema: str) -> None:
         self.path = str(path)
+        self.lock = threading.RLock()
         self._catalog = None if self.path != ":memory:" else f"store_{next(_serials)}"
         if self._catalog is None:
             self._connection = duckdb.connect(self.path)
         else:
-            self._connection = _engine().cursor()
+            with _engine_lock:
+                self._connection = _engine().cursor()
             self._connection.execute(f"ATTACH ':memory:' AS {self._catalog}; USE {self._catalog}")
         self._connection.execute(schema)
         self._connection.execute("SET TimeZone = 'UTC'")
@@ -47,14 +51,16 @@ class Database:
 
     def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return all of its rows."""
-        if self._closed:
-            raise ValueError(f"Store({self.path!r}) is closed")
-        return self._connection.execute(statement, list(values)).fetchall()
+        with self.lock:
+            if self._closed:
+                raise ValueError(f"Store({self.path!r}) is closed")
+            return self._connection.execute(statement, list(values)).fetchall()
 
     def close(self) -> None:
         """Close the connection. Closing twice does nothing."""
-        if not self._closed:
-            self._closed = True
-            if self._catalog is not None:
-                self._connection.execute(f"USE memory; DETACH {self._catalog}")
-            self._connection.close()
+        with self.lock:
+            if not self._closed:
+                self._closed = True
+                if self._catalog is not None:
+                    self._connection.execute(f"USE memory; DETACH {self._catalog}")
+                self._connection.close()

@@ -1,7 +1,7 @@
 """Ways for the server to misbehave, as values for `RybbitServer.inject` and `.chaos`.
 
 Each request meets the injected faults that match it, oldest first. One that only waits or calls
-back (`Latency`, `Hold`, `Before`, `After`) lets the next one have its turn; any other decides the
+back (`Latency`, `Before`, `After`) lets the next one have its turn; any other decides the
 response. Those with `handled=True` let the request take effect first: the goal has been made, and
 only the answer is lost.
 """
@@ -18,6 +18,7 @@ import random
 import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Protocol
 
 import attrs
@@ -26,6 +27,7 @@ from .wire import JSON_TYPE, Response, json_response, json_text
 
 __all__ = [
     "After",
+    "BadChunks",
     "Before",
     "Chaos",
     "CloseIdle",
@@ -33,12 +35,14 @@ __all__ = [
     "Drop",
     "DropInBody",
     "ErrorBody",
+    "FalseEncoding",
     "Fault",
     "Gzip",
     "GzipBomb",
-    "Hold",
     "Html",
     "Latency",
+    "MoreHeaders",
+    "Raw",
     "Redirect",
     "Reset",
     "ResetInBody",
@@ -48,6 +52,7 @@ __all__ = [
     "TruncatedJSON",
     "WrongContentType",
     "mixture",
+    "unreadable",
 ]
 
 Proceed = Callable[[], Awaitable["Response | None"]]
@@ -62,6 +67,7 @@ class Exchange(Protocol):
     def drop(self) -> None: ...
     def close_at_next_request(self) -> None: ...
     async def send_part(self, response: Response, size: int) -> None: ...
+    async def send_raw(self, data: bytes, rest: bytes = b"") -> None: ...
     async def trickle(self, response: Response, chunk: int, seconds: float) -> None: ...
 
 
@@ -92,18 +98,6 @@ class Latency(Fault):
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         await asyncio.sleep(self.seconds)
-        return await proceed()
-
-
-@attrs.frozen
-class Hold(Fault):
-    """Waits for an `asyncio.Event` before the request is answered."""
-
-    passes_on: ClassVar[bool] = True
-    event: asyncio.Event
-
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
-        await self.event.wait()
         return await proceed()
 
 
@@ -304,15 +298,78 @@ class ErrorBody(Fault):
 
 @attrs.frozen
 class Gzip(Fault):
-    """Sends the right response with gzip compression, like a proxy."""
+    """Sends the right response with gzip compression, like a proxy. With `garbage`, these bytes
+    follow the compressed body.
+    """
+
+    garbage: bytes = b""
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         response = await proceed()
         return response and attrs.evolve(
             response,
-            body=gzip.compress(response.body, mtime=0),
+            body=gzip.compress(response.body, mtime=0) + self.garbage,
             headers={**response.headers, "Content-Encoding": "gzip"},
         )
+
+
+@attrs.frozen
+class FalseEncoding(Fault):
+    """Sends the right response as it is, and says that it is compressed."""
+
+    encoding: str = "gzip"
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        response = await proceed()
+        return response and attrs.evolve(
+            response, headers={**response.headers, "Content-Encoding": self.encoding}
+        )
+
+
+@attrs.frozen
+class MoreHeaders(Fault):
+    """Sends the right response with a `number` of further headers, whose values have `size`
+    bytes.
+    """
+
+    number: int
+    size: int = 1
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        response = await proceed()
+        more = {f"X-More-{at}": "x" * self.size for at in range(self.number)}
+        return response and attrs.evolve(response, headers={**response.headers, **more})
+
+
+@attrs.frozen
+class Raw(Fault):
+    """Sends these bytes in place of the response, which need not be HTTP, and closes the
+    connection.
+    """
+
+    data: bytes
+    handled: bool = False
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        if self.handled:
+            await proceed()
+        await exchange.send_raw(self.data)
+        exchange.drop()
+        return None
+
+
+@attrs.frozen
+class BadChunks(Fault):
+    """Sends the first half of the right response as a chunk, and then what is not a chunk."""
+
+    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
+        response = await proceed()
+        if response is not None:
+            half = response.body[: len(response.body) // 2]
+            head = f"HTTP/1.1 {response.status} \r\nTransfer-Encoding: chunked\r\n\r\n"
+            chunk = b"%x\r\n%b\r\n" % (len(half), half)
+            await exchange.send_raw(head.encode() + chunk, b"no chunk\r\n")
+        return None
 
 
 @attrs.frozen
@@ -402,6 +459,26 @@ def mixture() -> tuple[Fault, ...]:
         GzipBomb(64 << 20),
         Latency(0.01),
         Gzip(),
+        MoreHeaders(1, 60_000),
+        *unreadable(),
+    )
+
+
+def unreadable() -> tuple[Fault, ...]:
+    """Responses that come but that no client can read, one of each kind."""
+    return (
+        FalseEncoding("gzip"),
+        FalseEncoding("br"),
+        FalseEncoding("zstd"),
+        FalseEncoding("gzip, gzip"),
+        FalseEncoding("unknown"),
+        Gzip(garbage=b"garbage"),
+        MoreHeaders(1, 200_000),
+        MoreHeaders(3_000),
+        Raw(b"HTTP/1.1 200 OK\r\nNo Colon\r\nContent-Length: 2\r\n\r\n{}"),
+        Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
+        Raw(b"SSH-2.0-OpenSSH_9.9\r\n"),
+        BadChunks(),
     )
 
 
@@ -459,5 +536,5 @@ class Injection:
 
     def remove(self) -> None:
         """Remove the fault. Removing it twice does nothing."""
-        if self in self._injections:
+        with suppress(ValueError):  # it is removed already, perhaps by another thread
             self._injections.remove(self)

@@ -127,6 +127,9 @@ class Release:
     native_numbers_fail: bool = True
     """The list of goals fails if an event goal has a number or boolean value and events of the
     site hold such values."""
+    mixed_values_fail: bool = False
+    """It fails only if some of the events in the window hold text in that property, and others a
+    number or a boolean."""
     filter_types: frozenset[str] = BASE_FILTER_TYPES
     filter_parameters: frozenset[str] = BASE_FILTER_PARAMETERS
     negations_ored: bool = True
@@ -232,6 +235,7 @@ _RELEASE_2_8 = attrs.evolve(
     members_hidden=True,
     site_types=True,
     keys_own_sites=True,
+    mixed_values_fail=True,
     validation_crashes=True,
     contains_wildcards=False,
     channel_filter="attributed",

@@ -67,6 +67,7 @@ CREATE TABLE IF NOT EXISTS traits (
     PRIMARY KEY (site_id, identified_user_id));
 CREATE TABLE IF NOT EXISTS replays (
     site_id INTEGER, session_id VARCHAR, PRIMARY KEY (site_id, session_id));
+CREATE TABLE IF NOT EXISTS settings (name VARCHAR PRIMARY KEY, value VARCHAR);
 CREATE SEQUENCE IF NOT EXISTS site_ids START 1;
 -- Goals start higher, so that a goal id used in place of a site id is noticed.
 CREATE SEQUENCE IF NOT EXISTS goal_ids START 101;
@@ -84,7 +85,8 @@ class Site:
     organisation: str = "default"
     events_native_numbers: bool = False
     """Property values of its events keep numbers and booleans as such. On releases before 2.7,
-    a goal with such a value then makes the list of goals fail."""
+    a goal with such a value then makes the list of goals fail, and on 2.8 if events hold text in
+    that property, too."""
     created_at: datetime = datetime(2026, 1, 1)  # noqa: DTZ001 - naive UTC, as tables hold times
     block_bots: bool = True
 

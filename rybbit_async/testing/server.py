@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -16,9 +16,11 @@ from .access import READ, WRITE, Access, BucketLimit, KeyLimit
 from .api.call import RecordedRequest, Service
 from .api.dispatch import path_of, respond, utc_now
 from .connection import RequestExchange
+from .credentials import EMAIL, PASSWORD, check_credential, new_key
 from .faults import Before, Chaos, Fault, Injection, mixture
 from .held import HeldRequests
 from .listener import Listener
+from .own_thread import OwnThread
 from .releases import Release, release_named
 from .store import Site, Store
 from .wire import Response
@@ -26,12 +28,15 @@ from .wire import Response
 __all__ = ["RybbitServer"]
 
 _CACHE_BYTES = 64 << 20
+# Nothing can connect to the addresses that stand for all of a machine's.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to replace it
 
 
 class RybbitServer:
     """A Rybbit-compatible server on a real socket, for tests, demos and benchmarks.
 
-    Creating one does no I/O and needs no running event loop.
+    Creating one needs no running event loop. `async with` runs it in the event loop of the caller,
+    `with` in a thread of its own.
 
     Args:
         release: The release that it behaves like, one of `RELEASES`. May be changed while the
@@ -53,6 +58,9 @@ class RybbitServer:
         cache_pages: Keep the pages of lists that were sent last: False, True for up to 64 MiB, or
             a number of bytes.
         record: Keep every request in `requests`. Switch it off for long runs.
+        api_key, email, password: The credentials. A store that is a file keeps them, and the
+            `read_only_key`, so that a later server of it has the same. By default they are what
+            the store keeps, or else a new key, `owner@example.com` and a fixed password.
     """
 
     def __init__(
@@ -68,6 +76,9 @@ class RybbitServer:
         port: int = 0,
         cache_pages: bool | int = True,
         record: bool = True,
+        api_key: str | None = None,
+        email: str | None = None,
+        password: str | None = None,
     ) -> None:
         self._release = release_named(release)
         self._store = store
@@ -77,6 +88,7 @@ class RybbitServer:
             store.delay = store_delay
         self._service: Service | None = None
         self._listener = Listener(host, port, self._serve)
+        self._thread: OwnThread | None = None
         self._access = Access(lambda: self.clock(), rate_limit)
         self._injections: list[Injection] = []
         self._record = record
@@ -87,9 +99,13 @@ class RybbitServer:
         self.clock = clock or utc_now
         self.requests: list[RecordedRequest] = []
         """Every request so far, oldest first. `requests.clear()` starts again."""
-        self.api_key = self.add_key(name="default")
+        self._access.email = self._kept("email", email, EMAIL)
+        self._access.password = self._kept("password", password, PASSWORD)
+        self.api_key = self.add_key(name="default", text=self._kept("api_key", api_key, new_key()))
         """Reads every site of the organisation `default`; writes too from 2.7 on."""
-        self.read_only_key = self.add_key(name="read-only", scopes=(READ,))
+        self.read_only_key = self.add_key(
+            name="read-only", scopes=(READ,), text=self._kept("read_only_key", None, new_key())
+        )
         """Reads the same sites and writes nothing."""
 
     def __repr__(self) -> str:
@@ -107,13 +123,16 @@ class RybbitServer:
 
     @property
     def url(self) -> str:
-        """The base URL, such as `http://127.0.0.1:54321`.
+        """The base URL, such as `http://127.0.0.1:54321`. It has the `host`, or a loopback address
+        if that stands for every address of the machine.
 
         Raises `RuntimeError` before the first start.
         """
-        if not self._listener.port:
+        listener = self._listener
+        if not listener.port:
             raise RuntimeError("RybbitServer has no URL before its first start")
-        return f"http://{self._listener.host}:{self._listener.port}"
+        host = _LOOPBACK.get(listener.address, listener.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{listener.port}"
 
     @property
     def release(self) -> str:
@@ -193,6 +212,14 @@ class RybbitServer:
     def rate_limit(self, limit: KeyLimit | BucketLimit | bool | None) -> None:
         self._access.limit = limit
 
+    def _kept(self, name: str, given: str | None, default: str) -> str:
+        """A credential, which lasts as long as the data do."""
+        if given is not None:
+            check_credential(name, given)
+        if self._store is None or not self._store.is_file:
+            return given or default
+        return self._store.setting(name, given, default)
+
     def add_key(
         self,
         *,
@@ -203,10 +230,12 @@ class RybbitServer:
         organisation: str = "default",
         expires: datetime | None = None,
         organisation_key: bool = False,
+        text: str | None = None,
     ) -> str:
         """Create a key for these sites, or for every site of its organisation, and return it.
 
-        Keys with `organisation_key` begin with `rb_org_`.
+        Keys with `organisation_key` begin with `rb_org_`. `text` is the key itself; by default it
+        is made up.
         """
         return self._access.add_key(
             name=name,
@@ -218,6 +247,7 @@ class RybbitServer:
             organisation=organisation,
             expires=expires,
             of_organisation=organisation_key,
+            text=text,
         )
 
     def disable_key(self, key: str) -> None:
@@ -305,17 +335,29 @@ class RybbitServer:
 
     async def start(self) -> None:
         """Start to listen. A server that listens already stays as it is."""
+        await self._in_its_loop(self._start())
+
+    async def _start(self) -> None:
         await self._listener.start()
-        self._configure()
+        with self.store.lock:
+            self._configure()
 
     async def stop(self) -> None:
         """Stop listening and close every connection at once. The data are kept."""
+        await self._in_its_loop(self._stop())
+
+    async def _stop(self) -> None:
         await self._listener.detached(self._listener.stop())
 
     async def restart(
         self, release: str | Release | None = None, down_for: float | None = None
     ) -> None:
         """Stop, wait `down_for` seconds, and start on the same port, perhaps as another release."""
+        await self._in_its_loop(self._detached_restart(release, down_for))
+
+    async def _detached_restart(
+        self, release: str | Release | None, down_for: float | None
+    ) -> None:
         await self._listener.detached(self._restart(release, down_for))
 
     async def _restart(self, release: str | Release | None, down_for: float | None) -> None:
@@ -324,9 +366,44 @@ class RybbitServer:
             self.release = release
         if down_for:
             await asyncio.sleep(down_for)
-        await self.start()
+        await self._start()
+
+    async def _in_its_loop(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` where the server runs: in a thread of its own, or where the caller is."""
+        await (work if self._thread is None else self._thread.wait(work))
+
+    def __enter__(self) -> Self:
+        """Run in a thread of its own, with an event loop of its own, for callers of any kind.
+
+        The methods can then be called from any thread, and those that are asynchronous from any
+        event loop. Functions that are passed in, such as `clock` and the callbacks of faults, are
+        called in the server's thread.
+        """
+        self._check_not_running()
+        self._thread = OwnThread()
+        try:
+            self._thread.run(self._start())
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        thread = self._thread
+        assert thread is not None
+        try:
+            thread.run(self._finish())
+        finally:
+            thread.close()
+            self._thread = None
 
     async def __aenter__(self) -> Self:
+        self._check_not_running()
         await self.start()
         return self
 
@@ -336,6 +413,14 @@ class RybbitServer:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._finish()
+
+    def _check_not_running(self) -> None:
+        # At the end of a block the server stops, so a block inside of another one would stop it.
+        if self._thread is not None or self.running:
+            raise RuntimeError("RybbitServer runs already")
+
+    async def _finish(self) -> None:
         await self._listener.finish()
         if self._store is not None and self._owns_store:
             self._store.close()
@@ -379,6 +464,7 @@ class RybbitServer:
                 return await self._through_faults(exchange, request, rest)
 
             return await injection.fault(exchange, proceed)
-        service = self._configure()
-        service.store.store_due(self.clock())
-        return respond(service, request, self._release)
+        with self.store.lock:
+            service = self._configure()
+            service.store.store_due(self.clock())
+            return respond(service, request, self._release)

@@ -11,6 +11,7 @@ from .wire import json_text, plain_number
 __all__ = [
     "escaped",
     "literal",
+    "pointer",
     "quoted",
     "scope",
     "value_text",
@@ -29,6 +30,11 @@ def literal(value: object) -> str:
     if value is None:
         return "NULL"
     return quoted(value) if isinstance(value, str) else repr(value)
+
+
+def pointer(key: str) -> str:
+    """The JSON pointer to the property `key` of an object."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
 def scope(site_id: int, window: Window) -> str:

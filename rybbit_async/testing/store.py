@@ -6,12 +6,13 @@ goal, a session or a user is the sum of its events. The queries are in `queries`
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import attrs
 
@@ -23,14 +24,30 @@ from .wire import utc_naive
 
 __all__ = ["EVENT_COLUMNS", "DatabaseError", "Goal", "Site", "Store"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _exclusive(
+    method: Callable[Concatenate[Store, P], T],
+) -> Callable[Concatenate[Store, P], T]:
+    """A method that one thread at a time runs, and never while a request is answered."""
+
+    @functools.wraps(method)
+    def locked(self: Store, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return locked
+
 
 class Store:
     """Sites, goals and events. `path` is a DuckDB file, or `":memory:"`.
 
     It knows nothing of HTTP and is synchronous. What is written is in the next answer of every
     server that uses the store. Times passed in are aware datetimes; those of events are cut to
-    whole seconds. Not safe for use from two threads at once. Close it with `close()` or use it in
-    a `with` statement.
+    whole seconds. Several threads can use it. Close it with `close()` or use it in a `with`
+    statement.
 
     With a `delay`, events are stored late, as on real servers: `add_events` and `add_session` keep
     them back until `store_due` is told a time that is `delay` seconds after their timestamp. A
@@ -45,6 +62,8 @@ class Store:
         delay: float | Callable[[Mapping[str, Any]], float] = 0.0,
     ) -> None:
         self._database = Database(path, SCHEMA)
+        self.lock = self._database.lock
+        """Held while something is written, and while a server answers a request."""
         self.queries = QueryCache(self._database)
         """The queries' temporary tables and results, dropped when events are written."""
         self.version = 0
@@ -56,6 +75,11 @@ class Store:
         self._by_string: dict[str, Site] = {}
         for row in self._database.rows("SELECT * FROM sites"):
             self._remember(Site(*row))
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the data are in a file, and so remain."""
+        return self._database.path != ":memory:"
 
     def __repr__(self) -> str:
         return f"<Store {self._database.path!r}, {len(self._sites)} sites>"
@@ -70,8 +94,18 @@ class Store:
         """Close the database. Closing twice does nothing."""
         self._database.close()
 
+    @_exclusive
+    def setting(self, name: str, given: str | None, default: str) -> str:
+        """A text that the database keeps from now on: `given`, or the stored one, or `default`."""
+        if given is None:
+            found = self._database.rows("SELECT value FROM settings WHERE name = ?", [name])
+            given = str(found[0][0]) if found else default
+        self._database.rows("INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, given])
+        return given
+
     # Sites
 
+    @_exclusive
     def add_site(
         self,
         name: str | None = None,
@@ -131,6 +165,7 @@ class Store:
 
     # Goals
 
+    @_exclusive
     def add_goal(
         self,
         site: Site | int | str,
@@ -159,6 +194,7 @@ class Store:
         self._goals.pop(site_id, None)
         return int(added)
 
+    @_exclusive
     def update_goal(
         self, goal_id: int, *, goal_type: str, config: Mapping[str, Any], name: str | None
     ) -> None:
@@ -171,12 +207,14 @@ class Store:
             raise ValueError(f"goal_id must be the id of a goal, got {goal_id}")
         self._goals.clear()
 
+    @_exclusive
     def delete_goal(self, goal_id: int) -> None:
         """Delete a goal. Raises `ValueError` if there is no such goal."""
         if not self._database.rows("DELETE FROM goals WHERE goal_id = ? RETURNING 1", [goal_id]):
             raise ValueError(f"goal_id must be the id of a goal, got {goal_id}")
         self._goals.clear()
 
+    @_exclusive
     def goals(self, site: Site | int | str) -> list[Goal]:
         """The goals of a site, sorted by id."""
         site_id = self._site(site).site_id
@@ -201,6 +239,7 @@ class Store:
 
     # Events, traits, replays
 
+    @_exclusive
     def add_events(self, site: Site | int | str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Insert events and return how many there were.
 
@@ -218,6 +257,7 @@ class Store:
                 self.insert(statement, values)
         return len(held)
 
+    @_exclusive
     def store_due(self, now: datetime) -> None:
         """Insert the late events whose time has come."""
         for site, rows in self._late.take(now):
@@ -265,6 +305,7 @@ class Store:
         )
         return int(number)
 
+    @_exclusive
     def insert(self, statement: str, values: Sequence[object] = ()) -> None:
         """Run one SQL statement that writes events, traits or replays."""
         self._database.rows(statement, values)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NoReturn, Self
+from typing import Any, Final, NoReturn, Self, cast
 from urllib.parse import unquote
 
 from attrs import field, frozen
 
 from ..errors import InvalidParameterError
 from ..parameters.checks import type_name
+from ..plain import plain, plain_text
 
 __all__ = [
     "ApiKey",
@@ -24,7 +25,9 @@ __all__ = [
     "NoAuth",
     "PasswordLogin",
     "Secret",
+    "check_bare",
     "find_session",
+    "hidden",
 ]
 
 # Contract: ``[__Secure-]better-auth.session_token``.
@@ -36,10 +39,13 @@ _WEEK = 604_800.0
 class Secret(str):
     """A str whose repr does not show it, in the locals of a traceback or in a dict of headers.
 
-    It does not pickle, and so nothing does that contains one.
+    It does not pickle, and so nothing does that contains one. What is not a str is written as one.
     """
 
     __slots__ = ()
+
+    def __new__(cls, value: object) -> Self:  # noqa: D102  # the class says it
+        return super().__new__(cls, plain_text(value) if isinstance(value, str) else str(value))
 
     def __repr__(self) -> str:
         return "'***'"
@@ -57,9 +63,18 @@ class Secret(str):
         return self
 
 
-def _secret(value: str) -> str:
-    # A value of another type is refused later, and must not become a str here.
+def hidden(value: Any) -> Any:
+    """A str as a ``Secret``; a value of another type as it is, since it is refused later."""
     return Secret(value) if isinstance(value, str) else value
+
+
+# The same, for the signature of ``PasswordLogin``.
+def _secret(value: str) -> str:
+    return cast("str", hidden(value))
+
+
+def _text(value: str) -> str:
+    return plain(value)
 
 
 @frozen
@@ -70,7 +85,7 @@ class PasswordLogin:
     (``POST /api/auth/sign-in/email``). Concurrent calls share one sign-in.
     """
 
-    email: str
+    email: str = field(converter=_text)
     password: str = field(repr=False, converter=_secret)
 
     def __attrs_post_init__(self) -> None:
@@ -82,6 +97,24 @@ class PasswordLogin:
                 )
             if not value:
                 raise InvalidParameterError(f"PasswordLogin.{name} must not be empty")
+
+
+# Straight, curved and angled ones.
+_QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
+
+
+def check_bare(name: str, value: str, variable: str) -> None:
+    """Refuse a value that was copied from an environment file with what is around it there.
+
+    Raises:
+        InvalidParameterError: it is in quotes, or begins with the name of the variable and ``=``.
+            The message does not show it.
+    """
+    bare = Secret(value.strip())
+    if bare and (bare[0] in _QUOTES or bare[-1] in _QUOTES):
+        raise InvalidParameterError(f"{name} must not be in quotes")
+    if re.match(rf"(?:export\s+)?{variable}\s*=", bare):
+        raise InvalidParameterError(f"{name} must be the value by itself, without '{variable}='")
 
 
 class NoAuth:
@@ -101,16 +134,23 @@ class ApiKey:
         InvalidParameterError: for a value that cannot be a key. The message does not show it.
     """
 
-    def __init__(self, key: object) -> None:
+    def __init__(self, key: object, name: str = "api_key") -> None:
         if not isinstance(key, str):
-            raise InvalidParameterError(f"api_key must be a str, got {type_name(key)}")
+            raise InvalidParameterError(f"{name} must be a str, got {type_name(key)}")
         if not key:
             raise InvalidParameterError(
-                "api_key must not be empty: pass a key (it starts with rb_), or None for no key"
+                f"{name} must not be empty: pass a key (it starts with rb_), or None for no key"
+            )
+        check_bare(name, key, "RYBBIT_API_KEY")
+        if re.match(r"bearer\s", key.lstrip(), re.IGNORECASE):
+            raise InvalidParameterError(f"{name} must be the key by itself, without 'Bearer'")
+        if key != key.strip():
+            raise InvalidParameterError(
+                f"{name} must not begin or end with white space or a line break: use .strip()"
             )
         if not re.fullmatch(r"[!-~]+", key):
             raise InvalidParameterError(
-                "api_key must be printable ASCII without white space, line breaks or 'Bearer'"
+                f"{name} must be printable ASCII without white space or line breaks"
             )
         self.secrets = (Secret(key),)
         self._headers = {"Authorization": Secret(f"Bearer {key}")}

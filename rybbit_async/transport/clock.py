@@ -7,16 +7,17 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from attrs import frozen
 
 from ..errors import ClientClosedError
+from ..wire.http_values import http_date
 
 __all__ = ["Clock", "ServerClock", "Timer", "closed_error"]
 
-_TEN_YEARS: Final = timedelta(days=3650)
+# A clock that was never set starts in 1970, or in 1980 if it is that of firmware.
+_NEVER_SET: Final = 1980
 
 
 def _utc_now() -> datetime:
@@ -112,12 +113,13 @@ class ServerClock:
         now = self._timer.now()
         if self._date is None:
             return now
+        theirs = http_date(self._date)
+        if theirs is None:
+            return now
         try:
-            theirs = parsedate_to_datetime(self._date)
             theirs += timedelta(seconds=self._timer.time() - self._at)
-            # If it is years off, it is not set.
-            return theirs if abs(theirs - now) < _TEN_YEARS else now
-        except (OverflowError, TypeError, ValueError):
+            return theirs if theirs.year > _NEVER_SET else now
+        except OverflowError:
             return now
 
 

@@ -51,11 +51,9 @@ class Hints:
         """A hint for a response that is not a success: sentences without the last full stop."""
         if response.status == 404 and response.request.method == "HEAD":
             return "A response to HEAD does not say what is missing: send a GET to learn it"
-        if response.status == 404 and not response.body.data.lstrip().startswith(b"{"):
-            return (
-                "This is not a response of Rybbit's API: check base_url, and the proxy if there "
-                "is one"
-            )
+        in_front = _about_what_is_in_front(response)
+        if in_front:
+            return in_front
         if response.status == 429:
             told = {"Retry-After", "X-Retry-After"} & set(response.headers)
             explained = told or b'"retryAfter"' in response.body.data
@@ -88,3 +86,34 @@ class Hints:
         if response.status == 401:  # only servers up to 2.2 answer so
             causes += "; or the release of this server does not have the endpoint"
         return causes
+
+
+def _about_what_is_in_front(response: Response) -> str:
+    """A hint for a refusal that is not Rybbit's own, but of a proxy in front of it; or ``""``."""
+    if response.status == 407:
+        return (
+            "The proxy that the client uses wants credentials: pass them as "
+            "proxy='http://user:password@...'"
+        )
+    challenge = response.headers.get("WWW-Authenticate")
+    if response.status == 401 and challenge is not None:
+        scheme = response.redact(challenge.strip().partition(" ")[0])[:20]
+        return (
+            f"This is not a response of Rybbit, but of a proxy in front of it, which wants "
+            f"credentials of its own ({scheme}). They would take the place of the key, which is in "
+            "the same header: let the proxy pass requests to /api without them"
+        )
+    if response.status not in (401, 403, 404, 405, 429) or response.is_from_api:
+        return ""
+    if response.request.method == "HEAD":
+        return ""  # without a body, nothing tells them apart
+    if response.status == 404:
+        return (
+            "This is not a response of Rybbit's API: check base_url, and the proxy if there is one"
+        )
+    if response.status == 429:
+        return "This limit is not Rybbit's, but that of a proxy or a firewall in front of it"
+    return (
+        "This is not a response of Rybbit, but of a proxy or a firewall in front of it, so it says "
+        "nothing about the key: check base_url, and let the proxy pass requests to /api"
+    )

@@ -7,29 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import re
+import warnings
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from attrs import field, frozen
 from yarl import URL
 
-from ..errors import APIResponseError, APIStatusError, ClientClosedError
+from ..errors import APIResponseError, APIStatusError, ClientClosedError, RybbitError
 from ..version import __version__
 from ..wire.json import Body
 from ..wire.messages import CLIP, Redact, Request, Response
 from .affinity import Affinity
 from .auth import Secret
+from .bodies import BodyReader
 from .clock import closed_error
-from .connection_errors import connection_error, forget_frames, public_cause
+from .closed_loop import close_without_loop
+from .connection_errors import connection_error, public_cause, response_error
+from .encodings import accept_encoding
 from .options import Timeout
 from .single_attempt import ConnectionDroppedError, SingleAttemptMiddleware
+from .unreadable import MAX_HEADER_BYTES, MAX_HEADERS, UnreadableError
 
 __all__ = ["Http", "HttpOptions"]
 
 MAX_REDIRECTS: Final = 3
-# Up to this size, a body that is not compressed is read in one go.
-READ_AT_ONCE: Final = 16 * 2**20
 
 
 @frozen
@@ -42,6 +47,8 @@ class HttpOptions:
         max_depth: how deeply the lists and objects of a body may be nested.
         headers: additional headers for every request.
         proxy, ssl, trace_configs: passed to aiohttp.
+        unused_proxy: the name of the environment variable that names a proxy for the server, if it
+            is not used.
     """
 
     max_connections: int
@@ -51,6 +58,7 @@ class HttpOptions:
     proxy: URL | None = field(repr=False)
     ssl: Any
     trace_configs: Sequence[aiohttp.TraceConfig]
+    unused_proxy: str | None = None
 
 
 class Http:
@@ -61,9 +69,6 @@ class Http:
         session: a session to use, which is never closed. Without one, a session is created in the
             running loop when it is needed, and closed together with this object.
         redact: removes the client's secrets from a text.
-
-    Attributes:
-        received: how many bytes of bodies have arrived, after decompression.
     """
 
     def __init__(
@@ -76,17 +81,14 @@ class Http:
     ) -> None:
         self.base_url = base_url
         self.closed = False
-        self.received = 0
+        self.bodies = BodyReader(options.max_response_bytes, redact)
         self._session = session
         self._owns_session = session is None
         self._options = options
         self._redact = redact
-        self._headers: Mapping[str, str] = {
-            "Accept": "application/json",
-            "User-Agent": f"rybbit_async/{__version__}",
-            **options.headers,
-        }
+        self._headers = _headers(options.headers)
         self._middleware = SingleAttemptMiddleware({})
+        self._unclosed: weakref.finalize[..., Http] | None = None
         self._slots = asyncio.Semaphore(options.max_connections)
         self._in_flight: set[asyncio.Timeout] = set()
         self._idle: asyncio.Event | None = None
@@ -103,6 +105,10 @@ class Http:
             raise closed_error()
         self._affinity.check()
 
+    def idle_owner(self) -> asyncio.AbstractEventLoop | None:
+        """See ``Affinity.idle_owner``."""
+        return self._affinity.idle_owner()
+
     async def exchange(
         self, request: Request, credentials: Mapping[str, str], timeout: Timeout
     ) -> Response:
@@ -112,7 +118,7 @@ class Http:
 
         Raises:
             APIConnectionError: no response arrived.
-            APIResponseError: the body is too large.
+            APIResponseError: the response cannot be read, or its body is too large.
             APIStatusError: a redirect that is not followed.
             ClientClosedError: the client was closed.
         """
@@ -120,10 +126,10 @@ class Http:
             self.check_usable()
             url = Secret(self.base_url + request.target)
             response = await self._send(request, url, credentials, timeout)
-            for _ in range(MAX_REDIRECTS):
+            for followed in range(MAX_REDIRECTS + 1):
                 if not 300 <= response.status < 400:
                     break
-                url = self._redirected(response, url)
+                url = self._redirected(response, url, followed)
                 response = await self._send(request, url, credentials, timeout)
         return response
 
@@ -132,6 +138,8 @@ class Http:
     ) -> Response:
         shown = self._redact(url)  # a redirect may lead to anywhere
         scope = asyncio.timeout(timeout.total)
+        failure: RybbitError
+        cause: OSError | None = None
         try:
             async with scope:
                 self._in_flight.add(scope)
@@ -139,23 +147,33 @@ class Http:
         except asyncio.CancelledError:
             # aiohttp cancels everyone who waits for a connection of a session that is closed.
             task = asyncio.current_task()
-            if self.closed and task is not None and not task.cancelling():
-                raise closed_error() from None
-            raise
-        except (aiohttp.ClientError, OSError, TimeoutError, ConnectionDroppedError) as error:
-            forget_frames(error)
-            if self.closed:
-                raise closed_error() from None
-            raise connection_error(error, request, shown, timeout, self._redact) from public_cause(
-                error, self._redact
-            )
+            if not self.closed or task is None or task.cancelling():
+                raise
+            failure = closed_error()
         except APIResponseError as error:
-            forget_frames(error)  # they contain aiohttp's response, whose repr shows the headers
-            raise error from None
+            failure = error
+            error.__traceback__ = None  # aiohttp's response is in it, whose repr shows the headers
+        except UnreadableError as error:
+            failure = response_error(error, request, shown)
+        except (
+            aiohttp.ClientError,
+            HttpProcessingError,
+            OSError,
+            TimeoutError,
+            ConnectionDroppedError,
+        ) as error:
+            failure = connection_error(
+                error, request, shown, timeout, self._redact, self._options.unused_proxy
+            )
+            cause = public_cause(error, self._redact)
         finally:
             self._in_flight.discard(scope)
             if not self._in_flight and self._idle is not None:
                 self._idle.set()
+        if self.closed:
+            failure, cause = closed_error(), None
+        # Out here, the exception of aiohttp is not its context: it may show parts of the response.
+        raise failure from cause
 
     async def _receive(
         self,
@@ -169,7 +187,9 @@ class Http:
         if request.body is not None:
             headers = {**headers, "Content-Type": "application/json"}
         if self._middleware.credentials is not credentials:  # they seldom change
-            self._middleware = SingleAttemptMiddleware(credentials)
+            # With trust_env, aiohttp takes credentials for the server from the file .netrc.
+            netrc = session.trust_env and "Authorization" not in session.headers
+            self._middleware = SingleAttemptMiddleware(credentials, ignores_netrc=netrc)
         # The middlewares of a session that was passed in come after ours, which has to see the
         # errors that reach aiohttp's own retries.
         middlewares = (self._middleware, *getattr(session, "_middlewares", ()))
@@ -186,57 +206,51 @@ class Http:
             middlewares=middlewares,
             proxy=options.proxy,
             ssl=options.ssl,
+            auto_decompress=False,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            max_headers=MAX_HEADERS,
         ) as response:
+            body, unreadable = b"", ""
+            try:
+                body = await self.bodies.read(response, request, shown)
+            except UnreadableError as error:
+                if 200 <= response.status < 300:
+                    error.status = response.status
+                    raise
+                unreadable = f"the body cannot be read: {error}"  # but the status says enough
             return Response(
                 request,
                 shown,
                 response.status,
                 response.headers,
-                Body(await self._read(response, request, shown), options.max_depth),
+                Body(body, options.max_depth),
                 response.headers.getall("Set-Cookie", []),
                 self._redact,
+                unreadable,
             )
 
-    async def _read(self, response: aiohttp.ClientResponse, request: Request, url: str) -> bytes:
-        maximum, size, chunks = self._options.max_response_bytes, 0, list[bytes]()
-        is_plain = response.headers.get("Content-Encoding") is None
-        if is_plain and 0 < (response.content_length or 0) <= min(maximum, READ_AT_ONCE):
-            body = await response.read()  # faster, and its size is known
-            self.received += len(body)
-            return body
-        async for chunk in response.content.iter_any():
-            size += len(chunk)
-            chunks.append(chunk)
-            if size > maximum:
-                break
-        self.received += size
-        if size > maximum:
-            response.close()
-            raise APIResponseError(
-                f"{request.method} {url}: the body must not be larger than {maximum:,} bytes: ask "
-                "for smaller pages, or increase max_response_bytes",
-                method=request.method,
-                url=url,
-                status=response.status,
-            )
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def _redirected(self, response: Response, url: Secret) -> Secret:
+    def _redirected(self, response: Response, url: Secret, followed: int) -> Secret:
         """Where the response of ``url`` leads to, if that may be followed."""
         target = self._same_origin_target(response, url)
-        if target is not None and not response.request.writes:
+        location = self._redact(response.headers.get("Location", ""))[:CLIP]
+        what = f"a redirect to {location}" if location else "a redirect without a Location"
+        if response.status == 304:
+            what = "which says that nothing has changed"
+        if target is None and not location:
+            reason = "it is probably an answer of a proxy or a cache in front of the server"
+        elif target is None:
+            reason = "credentials are not sent to another host; check base_url"
+        elif response.request.writes:
+            reason = "a write is not sent twice; check base_url"
+        elif followed == MAX_REDIRECTS:
+            reason = f"it is one of more than {MAX_REDIRECTS} in a row; check base_url"
+        else:
             return target
-        where = self._redact(response.headers.get("Location", ""))[:CLIP] or "nowhere"
-        reason = (
-            "credentials are not sent to another host"
-            if target is None
-            else "a write is not sent twice"
-        )
         raise APIStatusError(
-            f"{response.what}: {response.status}, a redirect to {where}, was not followed: "
-            f"{reason}; check base_url",
+            f"{response.what}: {response.status}, {what}, was not followed: {reason}",
             status=response.status,
-            message=f"redirect to {where}",
+            message=f"redirect to {location or 'nowhere'}",
             method=response.request.method,
             url=response.url,
         )
@@ -264,6 +278,9 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=list(self._options.trace_configs),
             )
+            self._unclosed = weakref.finalize(
+                self, _warn_unclosed, self.base_url, self._session, asyncio.get_running_loop()
+            )
         if self._session.closed:
             raise ClientClosedError("the aiohttp session that was passed in is closed")
         return self._session
@@ -281,9 +298,19 @@ class Http:
     def __reduce__(self) -> NoReturn:
         raise TypeError("connections do not pickle: make a RybbitClient in each process")
 
+    async def close_without_loop(self) -> None:
+        """Close every connection, of an event loop that is closed."""
+        self.closed = True
+        if self._owns_session and self._session is not None:
+            if self._session.connector is not None:
+                close_without_loop(self._session.connector)
+            await self._session.close()
+
     async def close(self) -> None:
         """End the requests in flight with ``ClientClosedError``, and close every connection."""
         self.closed = True
+        if self._unclosed is not None:
+            self._unclosed.detach()
         now = asyncio.get_running_loop().time()
         for scope in self._in_flight:
             if not scope.expired():
@@ -295,3 +322,35 @@ class Http:
         finally:
             if self._owns_session and self._session is not None:
                 await self._session.close()
+
+
+def _headers(more: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of every request: ours, and those of the user, which take their place."""
+    ours = {
+        "Accept": "application/json",
+        # Said in full, since a session that was passed in may ask for what cannot be decoded.
+        "Accept-Encoding": accept_encoding(),
+        "User-Agent": f"rybbit_async/{__version__}",
+    }
+    theirs = {name.lower() for name in more}
+    return {**{name: text for name, text in ours.items() if name.lower() not in theirs}, **more}
+
+
+def _warn_unclosed(
+    base_url: str, session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop
+) -> None:
+    """Warn in place of aiohttp, which would not say what to do, and close the connections."""
+    connector = session.connector
+    if connector is None:  # it was closed
+        return
+    session.detach()  # so that it does not warn, too
+    if loop.is_closed():
+        close_without_loop(connector)
+    # There is no public way that does not wait, and nobody can wait here.
+    connector._close(abort_ssl=True)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    warnings.warn(
+        f"unclosed <RybbitClient {base_url}>: use 'async with', or call 'await client.close()'",
+        ResourceWarning,
+        stacklevel=2,
+        source=session,
+    )

@@ -8,9 +8,14 @@ from typing import Any
 from attrs import field, frozen
 
 from ..parameters.checks import invalid
+from ..plain import plain_float
 from .retry import Retry
 
 __all__ = ["Options", "Timeout"]
+
+
+def _seconds(value: float | None) -> float | None:
+    return None if value is None else plain_float(value)
 
 
 def _check_seconds(_: object, attribute: Any, value: object) -> None:
@@ -32,9 +37,9 @@ class Timeout:
             one of the client's ``max_connections`` does not count.
     """
 
-    connect: float | None = field(default=10.0, validator=_check_seconds)
-    read: float | None = field(default=60.0, validator=_check_seconds)
-    total: float | None = field(default=300.0, validator=_check_seconds)
+    connect: float | None = field(default=10.0, converter=_seconds, validator=_check_seconds)
+    read: float | None = field(default=60.0, converter=_seconds, validator=_check_seconds)
+    total: float | None = field(default=300.0, converter=_seconds, validator=_check_seconds)
 
 
 @frozen
@@ -46,11 +51,14 @@ class Options:
         has_begun: for a request of a walk: whether the walk has had a page. Single calls go ahead
             of walks where a rate limit makes both wait, and a walk that has begun waits for a
             server that is away.
+        repeats_500: whether a request that may be repeated is, once, after a 500. That is useless
+            where the request itself is likely to be the cause.
     """
 
     timeout: Timeout
     retry: Retry
     has_begun: Callable[[], bool] | None = None
+    repeats_500: bool = True
 
     @property
     def is_walk(self) -> bool:

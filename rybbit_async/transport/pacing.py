@@ -13,6 +13,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from ..parameters.checks import invalid
+from ..plain import plain_float, plain_int
 
 __all__ = ["Allowance", "Pacer", "RateLimit", "RateLimitStatus"]
 
@@ -39,8 +40,8 @@ class RateLimit:
     500 requests in every ten minutes would be refused after a while.
     """
 
-    requests: int = field(validator=_positive)
-    per: float = field(validator=_positive)
+    requests: int = field(converter=plain_int, validator=_positive)
+    per: float = field(converter=plain_float, validator=_positive)
 
 
 @frozen

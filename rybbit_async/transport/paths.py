@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from ..errors import InvalidParameterError
 from ..parameters.checks import check_text, integer_text, invalid, type_name
+from ..plain import plain
 
 __all__ = ["check_template", "fill_path", "parameters_of"]
 
@@ -30,9 +31,10 @@ def check_template(path: object) -> str:
         InvalidParameterError: the path has an empty segment, one of ``.`` or ``..`` (escaped or
             not), a query, a character that must be escaped, or an escaped NUL.
     """
+    path = plain(path)
     if isinstance(path, str) and _TEMPLATE.fullmatch(path) and not _has_dots(unquote(path)):
         check_text("path", unquote(path))
-        return str.__str__(path)
+        return path
     raise invalid(
         "path",
         path,
@@ -64,8 +66,9 @@ def fill_path(template: str, params: Mapping[str, str | int]) -> str:
 
 
 def _text(name: str, value: object) -> str:
+    value = plain(value)
     if isinstance(value, str):
-        return str.__str__(value)  # not the name of an enumeration member
+        return value
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidParameterError(
             f"path parameter {name} must be a str or an int, got {type_name(value)}"

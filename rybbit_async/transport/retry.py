@@ -14,6 +14,7 @@ from ..errors import (
     RybbitError,
 )
 from ..parameters.checks import invalid
+from ..plain import plain_float, plain_int
 
 __all__ = ["Retry", "RetryBudget", "may_have_arrived"]
 
@@ -69,11 +70,11 @@ class Retry:
             and its full length.
     """
 
-    attempts: int = field(default=5, validator=_number(1))
-    timeout: float = field(default=60.0, validator=_number(0))
-    wait_initial: float = field(default=0.1, validator=_number(0))
-    wait_max: float = field(default=5.0, validator=_number(0))
-    wait_jitter: float = field(default=1.0, validator=_number(0, 1))
+    attempts: int = field(default=5, converter=plain_int, validator=_number(1))
+    timeout: float = field(default=60.0, converter=plain_float, validator=_number(0))
+    wait_initial: float = field(default=0.1, converter=plain_float, validator=_number(0))
+    wait_max: float = field(default=5.0, converter=plain_float, validator=_number(0))
+    wait_jitter: float = field(default=1.0, converter=plain_float, validator=_number(0, 1))
 
     def wait(
         self,

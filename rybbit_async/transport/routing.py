@@ -12,11 +12,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import frozen
 
-from ..errors import APIConnectionError, APIStatusError, EndpointNotFoundError, NotFoundError
+from ..errors import (
+    APIConnectionError,
+    APIResponseError,
+    APIStatusError,
+    EndpointNotFoundError,
+    NotFoundError,
+)
 from ..wire.messages import Request, Response
 from .not_found import (
     CHECK_BASE_URL,
@@ -33,6 +39,9 @@ from .routes import LAYOUTS, Layout, Route, other_layout
 from .transport import Transport
 
 __all__ = ["Router"]
+
+# What a probe may raise, so that it does not tell anything.
+_NO_ANSWER: Final = (APIStatusError, APIConnectionError, APIResponseError)
 
 
 class Router:
@@ -62,6 +71,19 @@ class Router:
         """The layout that the server has, as far as it is known."""
         return self._layout
 
+    def url(self, route: Route, params: Mapping[str, str | int]) -> str:
+        """Where an endpoint of both layouts is, as far as the layout is known. No secrets."""
+        transport, path = self._transport, route.path(self._layout or "goals", params)
+        return transport.redact(transport.http.base_url + path)
+
+    def check_usable(self) -> None:
+        """Refuse to be used where that would not work: see ``Http.check_usable``.
+
+        Whatever waits before a request is sent has to check this first, since locks and events
+        belong to one event loop.
+        """
+        self._transport.http.check_usable()
+
     async def send(
         self,
         route: Route,
@@ -84,6 +106,7 @@ class Router:
             InvalidParameterError: a parameter of the path is missing or cannot be sent.
             APIStatusError, APIConnectionError, ClientClosedError: see ``Transport.send``.
         """
+        self.check_usable()
         call = _Call(self._transport, route, method, params, query, body, options)
         if route.is_common:
             return await self._send_common(call)
@@ -125,7 +148,7 @@ class Router:
         if call.route != self._probe_route:
             try:
                 found = await self._probe(call)
-            except (APIStatusError, APIConnectionError):
+            except _NO_ANSWER:
                 if unknown_site:
                     return refusals["sites"]
                 return call.missing(self._layout or first, refusals[first], PERHAPS_NOT_HERE)
@@ -160,7 +183,7 @@ class Router:
             found = layout
             if not is_fresh:  # the server may have become another release
                 is_fresh = True
-                with suppress(APIStatusError, APIConnectionError):
+                with suppress(*_NO_ANSWER):
                     found = await self._probe(call)
             if isinstance(found, NotFoundError):
                 raise with_hint(refusal or found, CHECK_BASE_URL)
@@ -187,7 +210,7 @@ class Router:
             hint = NOT_HERE
             try:
                 found = await self._probe(call, (layout,))
-            except (APIStatusError, APIConnectionError):
+            except _NO_ANSWER:
                 hint = f"{NOT_HERE}, or {wrong}"
             if not isinstance(found, NotFoundError):
                 raise call.missing(layout, refusal, hint)
@@ -205,7 +228,7 @@ class Router:
         hint = NOT_HERE if self._layout and not self._fixed else PERHAPS_NOT_HERE
         found: Layout | NotFoundError | None = None
         if "site" in call.params:
-            with suppress(APIStatusError, APIConnectionError):
+            with suppress(*_NO_ANSWER):
                 found = await self._probe(call, (self._fixed,) if self._fixed else LAYOUTS)
                 hint = NOT_HERE
         if isinstance(found, NotFoundError):
@@ -223,7 +246,7 @@ class Router:
             The layout, or the server's last response if it does not know any of ``layouts``.
 
         Raises:
-            APIStatusError, APIConnectionError: the responses do not tell.
+            APIStatusError, APIConnectionError, APIResponseError: the responses do not tell.
         """
         refusal: NotFoundError | None = None
         for layout in layouts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
 import aiohttp
@@ -13,8 +13,10 @@ from yarl import URL
 
 from ..errors import InvalidParameterError
 from ..parameters.checks import invalid, type_name
-from .auth import ApiKey, NoAuth, PasswordLogin, Secret
+from ..plain import plain, plain_text
+from .auth import ApiKey, NoAuth, PasswordLogin, Secret, check_bare
 from .connection_errors import DEFAULT_BASE_URL
+from .key_function import KeyFunction
 from .options import Timeout
 from .pacing import RateLimit
 from .retry import Retry
@@ -23,7 +25,6 @@ __all__ = [
     "check_base_url",
     "check_credentials",
     "check_headers",
-    "check_proxy",
     "check_rate_limit",
     "check_retry",
     "check_session",
@@ -35,8 +36,10 @@ _HEADER_VALUE = re.compile(r"[\t -~\x80-\uD7FF\uE000-\uFFFF]*")
 _OWN_HEADERS = frozenset({"authorization", "cookie", "content-type", "content-length", "host"})
 
 
-def check_credentials(api_key: object, auth: object) -> ApiKey | NoAuth | PasswordLogin:
-    """The key, the login, or the key from the environment, or no credentials."""
+def check_credentials(
+    api_key: object, auth: object
+) -> ApiKey | KeyFunction | NoAuth | PasswordLogin:
+    """The key or what returns it, the login, the key from the environment, or no credentials."""
     if auth is not None:
         if api_key is not None:
             raise InvalidParameterError("api_key and auth must not both be given")
@@ -46,8 +49,16 @@ def check_credentials(api_key: object, auth: object) -> ApiKey | NoAuth | Passwo
             )
         return auth
     if api_key is None:
-        api_key = Secret(os.environ.get("RYBBIT_API_KEY", "").strip()) or None
-    return NoAuth() if api_key is None else ApiKey(api_key)
+        name = "RYBBIT_API_KEY"
+        key = Secret(os.environ.get(name, "").strip())
+        return ApiKey(key, name) if key else NoAuth()
+    if callable(api_key):
+        return KeyFunction(api_key)
+    if not isinstance(api_key, str):
+        raise InvalidParameterError(
+            f"api_key must be a str or a function that returns one, got {type_name(api_key)}"
+        )
+    return ApiKey(api_key)
 
 
 def check_timeout(timeout: object, default: Timeout) -> Timeout:
@@ -73,7 +84,7 @@ def check_rate_limit(rate_limit: object) -> RateLimit | None:
 
 
 def check_session(
-    session: object, trace_configs: Sequence[aiohttp.TraceConfig]
+    session: object, trace_configs: tuple[aiohttp.TraceConfig, ...]
 ) -> aiohttp.ClientSession | None:
     """The session to use, or ``None``."""
     if session is None:
@@ -110,21 +121,8 @@ def check_headers(headers: Mapping[str, str] | None) -> Mapping[str, str]:
             raise InvalidParameterError(
                 f"headers must have values without control characters; that of {name} has some"
             )
-        checked[name] = Secret(value)
+        checked[plain_text(name)] = Secret(value)
     return checked
-
-
-def check_proxy(proxy: object) -> URL | None:
-    """The proxy, or ``None``. The error message does not show it: it may contain a password."""
-    if proxy is None:
-        return None
-    try:
-        url = URL(proxy) if isinstance(proxy, str) else proxy
-    except ValueError:
-        url = None
-    if not isinstance(url, URL) or not url.host:
-        raise InvalidParameterError("proxy must be an address such as http://proxy.example:3128")
-    return url
 
 
 def check_base_url(base_url: object, allow_http: bool) -> str:
@@ -133,19 +131,22 @@ def check_base_url(base_url: object, allow_http: bool) -> str:
     if base_url is None:
         name = "RYBBIT_BASE_URL"
         base_url = os.environ.get(name, "").strip() or DEFAULT_BASE_URL
+    base_url = plain(base_url)
     if not isinstance(base_url, str):
         raise InvalidParameterError(f"{name} must be a str, got {type_name(base_url)}")
+    check_bare(name, base_url, "RYBBIT_BASE_URL")
     allowed = f"{name} must be an address such as https://analytics.example.com"
     # What follows one of these may be a secret, and what looks like no address may be a key.
     secret = set("@?#") & set(base_url) or not set(".:/") & set(base_url)
     got = "" if secret else f", got {base_url!r}"
-    if not re.fullmatch(r"[!-~]+", base_url):
-        raise InvalidParameterError(f"{allowed}, in printable ASCII without white space{got}")
+    if not base_url.isprintable() or " " in base_url or not base_url:
+        raise InvalidParameterError(f"{allowed}, in printable text without white space{got}")
     try:
-        url = URL(base_url)
+        url = URL(base_url)  # encodes the host, too: xn--mnchen-3ya.example
         url.port  # noqa: B018  # raises ValueError for an invalid port
     except ValueError as error:
-        raise InvalidParameterError(f"{allowed} ({error})") from None
+        reason = "" if secret else f" ({error})"
+        raise InvalidParameterError(f"{allowed}{reason}") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise InvalidParameterError(f"{allowed}{got}")
     if url.user or url.password or "@" in url.raw_authority:

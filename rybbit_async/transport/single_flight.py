@@ -37,7 +37,8 @@ class SingleFlight(Generic[T]):
         if self._task is not None and self._task.done():
             self._task = None
 
-    async def settle(self) -> None:
-        """Wait until no task is running."""
+    async def cancel(self) -> None:
+        """End the task that is running, if there is one, and wait for its end."""
         if self._task is not None and not self._task.done():
+            self._task.cancel()
             await asyncio.wait((self._task,))

@@ -17,10 +17,12 @@ from .auth import ApiKey, Credentials, NoAuth, PasswordLogin
 from .clock import Clock, ServerClock, Timer
 from .hints import Hints
 from .http import Http, HttpOptions
+from .key_function import KeyFunction
 from .options import Options
 from .outage import Outage
 from .pacing import RateLimit, RateLimitStatus
 from .redaction import without_secrets
+from .renewal import Renewal
 from .retry import RetryBudget, may_have_arrived
 from .sign_in import SIGN_IN, SignIn
 from .turns import Turns
@@ -59,7 +61,7 @@ class Transport:
     def __init__(
         self,
         base_url: str,
-        auth: ApiKey | NoAuth | PasswordLogin,
+        auth: ApiKey | KeyFunction | NoAuth | PasswordLogin,
         *,
         session: aiohttp.ClientSession | None,
         options: HttpOptions,
@@ -83,7 +85,7 @@ class Transport:
     @property
     def stats(self) -> Stats:
         """What was done so far."""
-        return Stats(self._requests, self._retries, self._turns.pauses, self.http.received)
+        return Stats(self._requests, self._retries, self._turns.pauses, self.http.bodies.received)
 
     @property
     def rate_limit(self) -> RateLimitStatus:
@@ -126,6 +128,8 @@ class Transport:
         self, call: _Call, error: APIConnectionError | APIStatusError
     ) -> float | None:
         """Seconds to wait before the next attempt, or ``None`` if there is to be none."""
+        if getattr(error, "status", None) == 500 and not call.options.repeats_500:
+            return None
         timer, retry, signing_in = self.timer, call.options.retry, self._is_sign_in(error)
         now = timer.time()
         elapsed = now - call.began - call.queued
@@ -168,9 +172,9 @@ class Transport:
         call.sent += 1
         auth = self._auth
         try:
-            if isinstance(auth, SignIn):
+            if isinstance(auth, Renewal):
                 return await auth.attempt(
-                    call.request, call.options, lambda session: self._attempt(call, session)
+                    call.request, call.options, lambda current: self._attempt(call, current)
                 )
             return await self._attempt(call, auth)
         finally:
@@ -240,8 +244,8 @@ class Transport:
         try:
             await self.http.close()
         finally:
-            if isinstance(self._auth, SignIn):
-                await self._auth.settle()
+            if isinstance(self._auth, Renewal):
+                await self._auth.close()
 
 
 @define(eq=False)

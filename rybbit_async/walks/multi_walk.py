@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-from attrs import define
+from attrs import define, frozen
 
 from ..errors import RybbitError
 from ..pages import PageMeta, Report
@@ -21,8 +21,9 @@ from .options import WalkOptions
 from .tasks import TaskScope, close_all
 from .walk import Position, ResizableWalk, Walk
 
-__all__ = ["MultiWalk", "SubWalk"]
+__all__ = ["Listing", "MultiWalk", "SubWalk"]
 
+T = TypeVar("T")
 Outer = TypeVar("Outer")
 Inner = TypeVar("Inner")
 Row = TypeVar("Row")
@@ -36,12 +37,14 @@ class SubWalk(Generic[Inner, Row]):
         walk: the walk.
         combine: makes a row of the whole walk of an item.
         expected_pages: how many pages the list may have, as far as that is known.
+        skip: whether to go on without the rest of the list after an error; see ``Listing``.
         step: the step in progress.
     """
 
     walk: ResizableWalk[Inner]
     combine: Callable[[Inner], Row]
     expected_pages: int
+    skip: Callable[[RybbitError], bool]
     step: asyncio.Task[list[Inner] | None] | None = None
 
     @property
@@ -50,19 +53,34 @@ class SubWalk(Generic[Inner, Row]):
         return self.walk.load
 
 
+@frozen
+class Listing(Generic[Outer, Inner, Row]):
+    """An outer list.
+
+    Attributes:
+        walk: the walk over it.
+        open: makes a sub-walk of one of its items, or returns ``None`` for an item to leave out.
+        skip: called with the error if the list cannot be read to its end: whether to go on
+            without the rest of it. If so, it has noted that in the report.
+    """
+
+    walk: Walk[Outer]
+    open: Callable[[Outer], SubWalk[Inner, Row] | None]
+    skip: Callable[[RybbitError], bool]
+
+
 class MultiWalk(Generic[Outer, Inner, Row]):
     """A walk over the items of many lists; see ``Walk``. Its pages have no positions.
 
     Args:
-        listings: walks over the outer lists, started one after another; each with a function that
-            makes a sub-walk of one of its items, or returns ``None`` for an item to skip.
+        listings: the outer lists, whose walks are started one after another.
         page_size: how many rows a page of the inner lists has.
         finish: called when the last outer list has been read and every sub-walk is at its end.
     """
 
     def __init__(
         self,
-        listings: Iterator[tuple[Walk[Outer], Callable[[Outer], SubWalk[Inner, Row] | None]]],
+        listings: Iterator[Listing[Outer, Inner, Row]],
         report: Report,
         options: WalkOptions,
         *,
@@ -72,6 +90,7 @@ class MultiWalk(Generic[Outer, Inner, Row]):
         self.report = report
         self.meta: PageMeta | None = None
         self.page_incomplete = False
+        self.repeats: str | None = None
         self._listings = listings
         self._page_size = page_size
         self._concurrency = options.concurrency
@@ -95,7 +114,7 @@ class MultiWalk(Generic[Outer, Inner, Row]):
             if sub_walk is None:
                 continue
             assert sub_walk.step is not None
-            rows = self._tasks.result(sub_walk.step)
+            rows = self._result(sub_walk.step, sub_walk.skip)
             sub_walk.step = None
             if rows is None:
                 self._started.remove(sub_walk)
@@ -114,13 +133,28 @@ class MultiWalk(Generic[Outer, Inner, Row]):
         listing = [] if self._list_step is None else [self._list_step]
         await self._tasks.wait(*steps, *listing)
         if self._list_step is not None and self._list_step.done():
-            self._take_listed(self._tasks.result(self._list_step))
+            assert self._listing is not None
+            items = self._result(self._list_step, self._listing.skip)
+            if items is None:
+                await self._listing.walk.close()
+            self._take_listed(items)
             return None
         return next(
             sub_walk
             for sub_walk in self._started
             if sub_walk.step is not None and sub_walk.step.done()
         )
+
+    def _result(
+        self, step: asyncio.Task[list[T] | None], skip: Callable[[RybbitError], bool]
+    ) -> list[T] | None:
+        """What a step gave: ``None`` at the end of its list, and where the rest is left out."""
+        try:
+            return self._tasks.result(step)
+        except RybbitError as error:
+            if not skip(error):
+                raise
+            return None
 
     def _take_listed(self, items: list[Outer] | None) -> None:
         assert self._listing is not None
@@ -129,7 +163,7 @@ class MultiWalk(Generic[Outer, Inner, Row]):
             self._listing = next(self._listings, None)
             return
         for item in items:
-            sub_walk = self._listing[1](item)
+            sub_walk = self._listing.open(item)
             if sub_walk is not None:
                 self._waiting.append(sub_walk)
 
@@ -144,7 +178,7 @@ class MultiWalk(Generic[Outer, Inner, Row]):
         # With a concurrency of 1 there is only ever one request.
         if lists and (not started or (free > 0 and self._concurrency > 1)):
             assert self._listing is not None
-            self._list_step = self._tasks.start(self._listing[0].step())
+            self._list_step = self._tasks.start(self._listing.walk.step())
             free -= 1
         # If anything still waits for a place, it gets the next one that becomes free.
         queue = bool(waiting) or (self._listing is not None and self._list_step is None)
@@ -188,5 +222,5 @@ class MultiWalk(Generic[Outer, Inner, Row]):
         await close_all(
             self._tasks.close(error(reason)),
             *(sub_walk.walk.close(error, reason) for sub_walk in self._started),
-            *(() if self._listing is None else (self._listing[0].close(error, reason),)),
+            *(() if self._listing is None else (self._listing.walk.close(error, reason),)),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import frozen
 
@@ -21,6 +21,10 @@ from .walk import Order, Position, Source
 __all__ = ["ByKey", "ByTime"]
 
 T = TypeVar("T")
+
+_REPEATS: Final = (
+    "this walk goes on from one that began before its window was settled: rows may have come before"
+)
 
 
 @frozen
@@ -42,14 +46,19 @@ class ByTime(Order[T], Generic[T]):
         """See ``Order``."""
         return TimePosition.parse(position.strategy).rank
 
+    def repeats(self, position: Position) -> str | None:
+        """See ``Order``."""
+        # Rows that move up may have been given where they were before.
+        return _REPEATS if TimePosition.parse(position.strategy).head is not None else None
+
     def reconciler(
         self, source: Source[T], report: Report, options: WalkOptions, position: Position | None
     ) -> Reconciler[T]:
         """See ``Order``."""
         at = None if position is None else TimePosition.parse(position.strategy)
         # A list that has settled since a walk began may have changed in the meantime. So it is
-        # read as one that still changes.
-        live = not source.settled or (at is not None and at.head is not None)
+        # read as one that still changes. One that was settled then is settled for good.
+        live = not source.settled if at is None else at.head is not None
         earlier = None if at is None else EarlierWalk(at, self.key, self.identity, source.lateness)
 
         def begin(rank: int) -> Reconciler[T]:
@@ -75,10 +84,6 @@ class ByTime(Order[T], Generic[T]):
 
         if at is None:
             return begin(0)
-        if live:
-            if at.head is None:
-                raise invalid_position()
-            report.note("resumed in a window that moves: rows may have come before")
 
         def still_matches(page: ReadPage[T]) -> bool:
             index = at.rank - page.first

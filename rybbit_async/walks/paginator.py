@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar, cast
 
-from ..errors import IncompleteWalkError, InvalidParameterError, RybbitError, RybbitWarning
+from ..errors import IncompleteWalkError, InvalidParameterError, RybbitError
 from ..pages import Page, Report
+from ..parameters.callers import warning_here
 from ..parameters.checks import shown
 from .options import WalkOptions
 from .reconcile.positions import invalid_position
@@ -19,16 +19,23 @@ from .walk import Position, Walk
 __all__ = ["Paginator", "WalkRegistry"]
 
 T = TypeVar("T")
+Warn = Callable[[str], None]
 
 
 class WalkRegistry:
-    """The walks in progress, so that their owner can end them."""
+    """The walks in progress, so that their owner can end them.
 
-    def __init__(self) -> None:
+    Args:
+        check: raises an error where a walk cannot start, such as in another event loop.
+    """
+
+    def __init__(self, check: Callable[[], None] = lambda: None) -> None:
         self._walks: set[Walk[Any]] = set()
+        self.check = check
 
     def add(self, walk: Walk[Any]) -> None:
         """Register a walk that starts."""
+        self.check()
         self._walks.add(walk)
 
     def discard(self, walk: Walk[Any]) -> None:
@@ -66,6 +73,7 @@ class Paginator(Generic[T]):
         self._all_walks = walks
         self._own_walks = WalkRegistry()
         self._limit = options.limit
+        self._ordered = options.ordered
         self._strict = options.strict
         self._report = Report()
 
@@ -77,25 +85,36 @@ class Paginator(Generic[T]):
         """What the latest walk has done so far; see ``Report``."""
         return self._report
 
+    # Here and below, a warning at the end of the walk is to show the line at which it began, also
+    # if a task of its own runs it. So that line is noted at once.
+
     def __aiter__(self) -> AsyncIterator[T]:
-        return self._items()
+        return self._items(warning_here())
 
     def __iter__(self) -> NoReturn:
         raise TypeError("a Paginator is asynchronous: use 'async for', or 'await .collect()'")
 
-    async def collect(self) -> list[T]:
+    def collect(self) -> Coroutine[Any, Any, list[T]]:
         """Every item, in a list."""
-        return [item async for item in self]
+        return self._collect(warning_here())
 
-    async def first(self) -> T | None:
+    def first(self) -> Coroutine[Any, Any, T | None]:
         """The first item, or ``None`` if there is none."""
+        return self._first(warning_here())
+
+    async def _collect(self, warn: Warn) -> list[T]:
+        return [item async for item in self._items(warn)]
+
+    async def _first(self, warn: Warn) -> T | None:
         walk = self._start(self._begin(Report(), None))
         try:
             one = 1 if self._limit is None else min(1, self._limit)
             while not walk.report.items and (rows := await self._step(walk, one)) is not None:
                 walk.report.items = len(rows)
                 for item in rows:
+                    self._judge_doubts(walk.report, warn)
                     return item
+            self._judge_doubts(walk.report, warn)
             return None
         finally:
             await self._end(walk)
@@ -106,23 +125,39 @@ class Paginator(Generic[T]):
         Args:
             start: the ``position`` of a page of an earlier walk over the same query, in this or
                 in another process; the walk goes on after that page. It is a string, to be stored
-                as it is. In a window that is wholly in the past, every row comes exactly once; in
-                one that still changes, at least once, and the report says so. Pages of walks with
-                ``ordered=False`` have no positions, nor have lists in an order that shuffles rows.
+                as it is. If the window was settled when the first of the walks began, every row
+                comes exactly once; otherwise at least once, and the report says so. Pages of walks
+                with ``ordered=False`` have no positions, nor have lists in an order that shuffles
+                rows.
 
         Raises:
-            InvalidParameterError: ``start`` is not a position, or is one of another query.
+            InvalidParameterError: ``start`` is not a position, or is one of another query, or
+                this walk has ``ordered=False``.
+            IncompleteWalkError: the walk has ``strict=True``, and its rows may come twice. Nothing
+                is sent, and ``start`` stays valid.
         """
         # The walk checks the position at once, and not when the first page is asked for.
+        warn = warning_here()
         if start is None:
-            return self._pages(self._begin(Report(), None))
+            return self._pages(self._begin(Report(), None), warn)
+        if not self._ordered:
+            raise InvalidParameterError(
+                "start must not be given to a walk with ordered=False, whose pages come in any "
+                f"order and have no positions, got {shown(start)}"
+            )
         position = self._position(start)
         try:
-            return self._pages(self._begin(Report(), position))
+            walk = self._begin(Report(), position)
         except InvalidParameterError as error:
             raise _with_value(error, start) from None
+        if self._strict and walk.repeats is not None:
+            self._report = walk.report
+            walk.report.complete = False
+            walk.report.note(walk.repeats)
+            raise IncompleteWalkError(f"{self._name}: {walk.repeats}", report=walk.report)
+        return self._pages(walk, warn)
 
-    async def _items(self) -> AsyncGenerator[T, None]:
+    async def _items(self, warn: Warn) -> AsyncGenerator[T, None]:
         # This does not use ``pages``: of two nested generators, either may be finalised first
         # when an event loop shuts down.
         walk = self._start(self._begin(Report(), None))
@@ -132,11 +167,11 @@ class Paginator(Generic[T]):
                 for item in rows:
                     report.items += 1
                     yield item
-            self._judge(report)
+            self._judge(report, warn)
         finally:
             await self._end(walk)
 
-    async def _pages(self, walk: Walk[T]) -> AsyncGenerator[Page[T], None]:
+    async def _pages(self, walk: Walk[T], warn: Warn) -> AsyncGenerator[Page[T], None]:
         report = self._start(walk).report
         try:
             while (rows := await self._step(walk, self._limit)) is not None:
@@ -154,7 +189,7 @@ class Paginator(Generic[T]):
                     yield Page(tuple(rows), meta, self._position_of(walk) if complete else None)
                 if more is None:
                     break
-            self._judge(report)
+            self._judge(report, warn)
         finally:
             await self._end(walk)
 
@@ -167,9 +202,9 @@ class Paginator(Generic[T]):
         return None if rows is None else rows[:remaining]
 
     def _start(self, walk: Walk[T]) -> Walk[T]:
-        self._report = walk.report
         self._all_walks.add(walk)
         self._own_walks.add(walk)
+        self._report = walk.report
         return walk
 
     async def _end(self, walk: Walk[T]) -> None:
@@ -183,7 +218,7 @@ class Paginator(Generic[T]):
             self._all_walks.discard(walk)
             self._own_walks.discard(walk)
 
-    def _judge(self, report: Report) -> None:
+    def _judge(self, report: Report, warn: Warn) -> None:
         """Say at the end of a walk whether it is complete."""
         if self._limit is not None and report.items >= self._limit:
             report.complete = False
@@ -191,11 +226,18 @@ class Paginator(Generic[T]):
             return
         if report.complete is None:
             report.complete = True
-        text = f"{self._name}: the walk is not complete: {report.reason}"
         if self._strict and not report.complete:
-            raise IncompleteWalkError(text, report=report)
+            raise IncompleteWalkError(self._incomplete(report), report=report)
+        self._judge_doubts(report, warn)
+
+    def _judge_doubts(self, report: Report, warn: Warn) -> None:
+        if report.doubtful and self._strict:
+            raise IncompleteWalkError(self._incomplete(report), report=report)
         if report.doubtful:
-            warnings.warn(text, RybbitWarning, stacklevel=3)
+            warn(self._incomplete(report))
+
+    def _incomplete(self, report: Report) -> str:
+        return f"{self._name}: the walk is not complete: {report.reason}"
 
     # --- positions ----------------------------------------------------------------------------
 
@@ -224,6 +266,8 @@ class Paginator(Generic[T]):
     # --- the end of a block -------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        # In another event loop, the end of the block must not end the walks of this one.
+        self._all_walks.check()
         return self
 
     async def __aexit__(

@@ -46,7 +46,8 @@ class Extent:
 
     def learn(self, number: int, page: Page[object], concurrency: int) -> None:
         """Take into account what a page shows of the list."""
-        meta, rows = page.meta, len(page)
+        # A row that the server cannot send has its place in the list all the same.
+        meta, rows = page.meta, len(page) + len(page.skipped)
         if meta is not None:
             # A server may send smaller pages than requested, and says so here.
             self.size = min(self.size, meta.page_size) if meta.page_size > 0 else self.size

@@ -56,12 +56,14 @@ class PageRequest:
             page, in place of the order that the caller wants.
         has_begun: for a page of a walk: whether the walk has had a page. ``None`` for a page that
             someone asks for by itself and waits for.
+        count: called for each further request that the page takes.
     """
 
     number: int
     size: int
     stable: bool = False
     has_begun: Callable[[], bool] | None = field(default=None, eq=False)
+    count: Callable[[], None] = field(default=lambda: None, eq=False)
 
 
 @frozen
@@ -107,7 +109,7 @@ class Source(Protocol[T_co]):
 
     @property
     def note(self) -> str | None:
-        """What the report of a walk should say of the list, if anything."""
+        """What the report of a walk should say of the list, once the source is prepared."""
         ...
 
     @property
@@ -145,6 +147,10 @@ class Order(ABC, Generic[T]):
         """
         raise invalid_position()
 
+    def repeats(self, position: Position) -> str | None:
+        """Why a walk that goes on there may give rows that came before; ``None`` if it does not."""
+        return None
+
 
 class Walk(Protocol[T]):
     """One walk of one consumer."""
@@ -162,6 +168,11 @@ class Walk(Protocol[T]):
     @property
     def page_incomplete(self) -> bool:
         """Whether the next step may give further rows that belong to the last page."""
+        ...
+
+    @property
+    def repeats(self) -> str | None:
+        """Why rows may come that an earlier walk gave, if this one goes on from its position."""
         ...
 
     async def step(self, remaining: int | None = None) -> list[T] | None:
@@ -225,8 +236,10 @@ class PagedWalk(Generic[T]):
         self._options = options
         self._position = position
         self._rank = 0 if position is None else order.start(position)
+        self.repeats = None if position is None else order.repeats(position)
         self._concurrency = options.concurrency  # at present; never more than the option
         self._tasks = TaskScope()
+        self._has_begun = None if options.is_call else lambda: report.pages > 0
         self._pass: _Pass[T] | None = None
         self._decision: Decision[T] = CONTINUE
         self._waiting = 0  # 1 while a step waits for a page that the window still counts
@@ -292,8 +305,9 @@ class PagedWalk(Generic[T]):
         self._source = source = await self._tasks.run(
             self._source.prepare(None if position is None else position.source)
         )
-        if source.note is not None:
-            self.report.note(source.note)
+        for note in (self.repeats, source.note):
+            if note is not None:
+                self.report.note(note)
         reconciler = self._order.reconciler(source, self.report, self._options, position)
         first = self._rank // source.page_size + 1
         expected = source.expected if first == 1 else None
@@ -318,7 +332,7 @@ class PagedWalk(Generic[T]):
         width = concurrency if source.settled else 1
         window = PrefetchWindow(
             lambda number: source.fetch(
-                PageRequest(number, size, decision.stable, self._has_begun)
+                PageRequest(number, size, decision.stable, self._has_begun, self._count)
             ),
             Extent(size, first, expected, width),
             self._tasks,
@@ -340,6 +354,8 @@ class PagedWalk(Generic[T]):
             return None
         number, page = arrived
         self.meta = page.meta
+        for skipped in page.skipped:
+            self.report.skip(skipped, str(skipped.error))
         return ReadPage(page, number, current.window.size)
 
     async def _read_again(self, span: Span) -> ReadPage[T]:
@@ -355,8 +371,8 @@ class PagedWalk(Generic[T]):
         self._decision = current.reconciler.decide(at_end=current.window.at_end)
         return rows
 
-    def _has_begun(self) -> bool:
-        return self.report.pages > 0
+    def _count(self) -> None:
+        self.report.requests += 1
 
     # --- ends ---------------------------------------------------------------------------------
 
@@ -386,7 +402,7 @@ class _Pass(Generic[T]):
     sequential: bool
 
 
-def _covering_page(span: Span, has_begun: Callable[[], bool]) -> PageRequest:
+def _covering_page(span: Span, has_begun: Callable[[], bool] | None) -> PageRequest:
     """The request for the smallest page that holds all ranks of a span."""
     size = span.last - span.first + 1
     while span.first // size != span.last // size:

@@ -17,12 +17,21 @@ import attrs
 
 from ..models import GoalConfig
 from ..parameters.checks import invalid
+from ..plain import comparable
 from .json import Body
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["check_structurable", "config_to_wire", "read", "structure", "to_dict", "to_json"]
+__all__ = [
+    "check_structurable",
+    "config_to_wire",
+    "read",
+    "same_config",
+    "structure",
+    "to_dict",
+    "to_json",
+]
 
 T = TypeVar("T")
 
@@ -55,11 +64,13 @@ def check_structurable(name: str, kind: Any) -> None:
     Raises:
         InvalidParameterError: cattrs does not support it.
     """
+    must = f"be a type that JSON can be structured into ({_STRUCTURABLE})"
+    if kind in (bytes, bytearray):  # cattrs would make bytes of a number or a list
+        raise invalid(name, kind, must, " (RawResponse has the bytes of the body)")
     try:
         _converter().get_structure_hook(kind)
     except Exception as error:  # there is one for each way in which a type can be wrong
         problem = str(error).partition(". ")[0]  # what follows is advice for users of cattrs
-        must = f"be a type that JSON can be structured into ({_STRUCTURABLE})"
         raise invalid(name, kind, must, f" ({problem})") from None
 
 
@@ -77,6 +88,12 @@ def read(body: Body, kind: type[T]) -> T:
 def config_to_wire(config: GoalConfig | Mapping[str, Any]) -> dict[str, Any]:
     """A goal's configuration as a server expects it, with its unknown fields."""
     return dict(config) if isinstance(config, Mapping) else _to_wire(config)
+
+
+def same_config(one: GoalConfig | Mapping[str, Any], other: GoalConfig) -> bool:
+    """Whether two configurations say the same to a server, which tells ``True`` from 1."""
+    texts = [comparable(config_to_wire(config)) for config in (one, other)]
+    return type(one) is type(other) and texts[0] == texts[1]
 
 
 def _to_wire(value: Any) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final, cast
 
 import attrs
 from attrs import frozen
 
 from ..models import CLASS_BY, HOLDS_UNKNOWN, JSON_NAME
+from .values import Genuine
 
 __all__ = ["JsonField", "extra_field", "is_scalar_union", "is_tuple", "json_fields"]
 
@@ -113,8 +113,11 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 
 
 def _kind(annotation: Any) -> type[Any] | None:
-    if annotation in _SCALARS or annotation is datetime:
+    if annotation in _SCALARS:
         return annotation  # type: ignore[no-any-return]  # a class
+    # A subclass where the models were imported while the time was frozen.
+    if isinstance(annotation, type) and issubclass(annotation, Genuine.datetime):
+        return Genuine.datetime
     if typing.get_origin(annotation) in (dict, Mapping) and typing.get_args(annotation) == (
         str,
         Any,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final, cast
 
 from attrs import field, frozen
 
 from ..parameters.checks import invalid
+from ..plain import plain
 
 __all__ = ["MAX_DEPTH", "BadJSONError", "Body", "deeper_than", "dump"]
 
@@ -68,13 +70,34 @@ def dump(value: Any, name: str) -> bytes:
     """Encode ``value`` as JSON; ``name`` is the parameter that it belongs to.
 
     Raises:
-        InvalidParameterError: JSON cannot represent it.
+        InvalidParameterError: JSON cannot represent it, or it has text that no server can store.
     """
     try:
-        return json.dumps(value, allow_nan=False).encode()
+        # A lone surrogate stays in the text, where UTF-8 refuses it, instead of being escaped.
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain)
+        body = text.encode()
+    except UnicodeEncodeError:
+        must = "have text that UTF-8 can encode (no lone surrogates)"
+        raise invalid(name, value, must) from None
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         must = "be a value that JSON can represent"
         raise invalid(name, value, must, f" ({error})") from None
+    if re.search(_NUL, text):
+        must = "have text without NUL characters (the server answers 500 to them)"
+        raise invalid(name, value, must)
+    return body
+
+
+# As it is escaped in JSON: with an odd number of backslashes.
+_NUL: Final = r"(?<!\\)(?:\\\\)*\\u0000"
+
+
+def _plain(value: object) -> object:
+    """The number or the boolean that an object stands for; JSON knows every other scalar."""
+    found = plain(value)
+    if found is value:
+        raise TypeError(f"it cannot represent {type(value).__name__}")
+    return found
 
 
 def _refuse_constant(name: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Generic, TypeVar, cast
 
 from attrs import field, frozen
@@ -17,6 +16,8 @@ from ..errors import (
 )
 from ..models import header_names
 from ..pages import Page
+from .html import first_words
+from .http_values import seconds_to_wait
 from .json import BadJSONError, Body
 from .values import MisfitError
 
@@ -37,6 +38,7 @@ class Request:
     path: str
     query: str = ""
     body: bytes | None = field(default=None, repr=False)
+    signs_in: bool = False
 
     @property
     def target(self) -> str:
@@ -48,12 +50,20 @@ class Request:
         """Whether the request may change something on the server."""
         return self.method not in ("GET", "HEAD", "OPTIONS")
 
+    @property
+    def caution(self) -> str:
+        """What an error adds if its request was sent and the response is not known; or ``""``."""
+        if not self.writes or self.signs_in:
+            return ""
+        return ". The write may have been carried out nevertheless: check before you send it again"
+
 
 @frozen
 class Response:
     """A response that was read completely.
 
-    ``url`` contains no secrets, and ``redact`` removes those of the client from a text.
+    ``url`` contains no secrets, and ``redact`` removes those of the client from a text. The body of
+    an error may be empty because it could not be read; ``unreadable`` then says why.
     """
 
     request: Request
@@ -63,6 +73,7 @@ class Response:
     body: Body
     set_cookies: list[str] = field(repr=False)
     redact: Redact = field(repr=False)
+    unreadable: str = ""
 
     @property
     def what(self) -> str:
@@ -74,10 +85,14 @@ class Response:
         """Whether the status is a success."""
         return 200 <= self.status < 300
 
-    def clipped(self) -> str:
-        """The beginning of the body, as text without secrets."""
-        # The whole body is redacted: a secret that is cut in two would show its first half.
-        return self.redact(self.body.data.decode(errors="replace"))[:CLIP]
+    @property
+    def is_from_api(self) -> bool:
+        """Whether the body is an object, as in every error of the API, and not, say, HTML."""
+        return self.body.data.lstrip().startswith(b"{")
+
+    def text(self) -> str:
+        """The body as text without secrets. Shorten it only afterwards: half a secret is one."""
+        return self.redact(self.body.data.decode(errors="replace"))
 
 
 @frozen
@@ -105,8 +120,11 @@ def decode(response: Response, read: Callable[[Body], T]) -> T:
     try:
         return read(response.body)
     except BadJSONError as error:
-        kind = response.redact(response.headers.get("Content-Type", "no content type"))
-        failure = _response_error(response, f"the body ({kind[:100]}) {error}", "")
+        kind = response.redact(response.headers.get("Content-Type", "no content type"))[:100]
+        found = (
+            f"({kind}) {error}" if response.body.data else f"is empty (status {response.status})"
+        )
+        failure = _response_error(response, f"the body {found}", "")
     except MisfitError as error:
         path = response.redact(error.path)[:CLIP]
         text = error.text(response.redact)[:CLIP]
@@ -116,12 +134,12 @@ def decode(response: Response, read: Callable[[Body], T]) -> T:
 
 def _response_error(response: Response, text: str, path: str) -> APIResponseError:
     return APIResponseError(
-        f"{response.what}: {text}",
+        f"{response.what}: {text}{response.request.caution}",
         path=path,
         method=response.request.method,
         url=response.url,
         status=response.status,
-        body=response.clipped(),
+        body=response.text()[:CLIP],
     )
 
 
@@ -133,8 +151,10 @@ def error_from_response(response: Response, hint: str, now: datetime) -> APIStat
         now: the date and time of day, in case ``Retry-After`` is a date.
     """
     said = _redact_all(_error_body(response.body), response.redact)
-    body = response.clipped()
-    message = _message(said) or body.partition("\n")[0][:120] or "no text"
+    body = response.text()
+    # Redacted again, since another form of a secret may have been decoded from HTML.
+    words = response.redact(first_words(body))[:120]
+    message = _message(said) or words or response.unreadable or "no text"
     cls = status_error_class(response.status)
     text = f"{response.status} for {response.what}: {message[:CLIP]}"
     if hint:
@@ -145,7 +165,7 @@ def error_from_response(response: Response, hint: str, now: datetime) -> APIStat
         "message": message[: CLIP * 50],
         "method": response.request.method,
         "url": response.url,
-        "body": body,
+        "body": body[:CLIP],
         "details": said.get("details"),
         "retry_after": _retry_after(response.headers, said, now),
     }
@@ -190,22 +210,9 @@ def _message(said: Mapping[str, Any]) -> str:
 def _retry_after(
     headers: Mapping[str, str], said: Mapping[str, Any], now: datetime
 ) -> float | None:
-    """Seconds: a number or a date in the header, or a number in the body."""
     # X-Retry-After is what the limit of sign-ins sends.
     for value in (headers.get("Retry-After"), headers.get("X-Retry-After"), said.get("retryAfter")):
-        seconds = None
-        if isinstance(value, (int, float, str)) and not isinstance(value, bool):
-            try:
-                seconds = float(value)
-            except (ValueError, OverflowError):
-                seconds = _seconds_until(str(value)[:60], now)
-        if seconds is not None and 0 <= seconds < float("inf"):
+        seconds = seconds_to_wait(value, now)
+        if seconds is not None:
             return seconds
     return None
-
-
-def _seconds_until(date: str, now: datetime) -> float | None:
-    try:
-        return max(0.0, (parsedate_to_datetime(date) - now).total_seconds())
-    except (TypeError, ValueError):
-        return None

@@ -15,7 +15,6 @@ still does not fit is structured by cattrs, alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar, cast
@@ -27,7 +26,16 @@ from .converter import structure
 from .envelope import Envelope
 from .fields import JsonField, extra_field, json_fields
 from .json import Body
-from .values import REPAIRS, check_depth, number_text, to_datetime, to_float, to_int, to_mapping
+from .values import (
+    REPAIRS,
+    Genuine,
+    check_depth,
+    number_text,
+    to_datetime,
+    to_float,
+    to_int,
+    to_mapping,
+)
 
 __all__ = ["MAX_UNKNOWN", "PageDecoder"]
 
@@ -45,7 +53,7 @@ MAX_TEXTS: Final = 4096  # texts of integers that are kept
 # What the struct has for each kind of field: at first; once the field was sent in another form; and
 # what converts a value ``v`` from then on.
 _STRICT: Final[Mapping[type, Any]] = {
-    str: str, int: int, float: float, bool: bool, datetime: str, dict: dict[str, Any],
+    str: str, int: int, float: float, bool: bool, Genuine.datetime: str, dict: dict[str, Any],
 }  # fmt: skip
 _LOOSE: Final[Mapping[type, Any]] = {
     str: str | int | float, int: int | float | str, float: float | str,
@@ -307,7 +315,7 @@ def _builder(
         "to_int": to_int,
         "to_float": to_float,
         "to_datetime": to_datetime,
-        "from_iso": datetime.fromisoformat,
+        "from_iso": Genuine.datetime.fromisoformat,
         "check_depth": check_depth,
     }
     lines: list[str] = []
@@ -389,7 +397,7 @@ def _conversion(field: JsonField, loose: bool, names: dict[str, Any]) -> list[st
         return [f"{guard}v = object_{name}(v, levels)"]
     if kind is dict:
         return ["if v: check_depth(v, levels)"]
-    if kind is datetime:
+    if kind is Genuine.datetime:
         # Observed: whole seconds, and no time zone. Other forms are for the lenient function.
         return [
             "if v is not None:",

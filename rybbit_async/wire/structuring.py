@@ -25,7 +25,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from . import values
 from .fields import JsonField, extra_field, is_scalar_union, is_tuple, json_fields
-from .values import REPAIRS, MisfitError, to_list, to_mapping
+from .values import REPAIRS, Genuine, MisfitError, to_list, to_mapping
 
 __all__ = ["located", "make_converter"]
 
@@ -40,7 +40,7 @@ def make_converter() -> Converter:
         (int, values.to_int),
         (float, values.to_float),
         (bool, values.to_bool),
-        (datetime, values.to_datetime),
+        (Genuine.datetime, values.to_datetime),
     ):
         converter.register_structure_hook(kind, cast("Any", _ignoring_type(convert)))
     # Text and objects can be iterated too, but they are not lists; a list of pairs is no object.
@@ -56,7 +56,7 @@ def make_converter() -> Converter:
     )
     # A value of several scalar types keeps the one that it was sent with.
     converter.register_structure_hook_func(is_scalar_union, _ignoring_type(values.to_scalar))
-    converter.register_unstructure_hook(datetime, _datetime_text)
+    converter.register_unstructure_hook(Genuine.datetime, _datetime_text)
     return converter
 
 

@@ -16,6 +16,7 @@ from .json import deeper_than
 
 __all__ = [
     "REPAIRS",
+    "Genuine",
     "MisfitError",
     "Sent",
     "check_depth",
@@ -29,6 +30,19 @@ __all__ = [
     "to_scalar",
     "to_text",
 ]
+
+
+class Genuine:
+    """Holds the class ``datetime`` itself, by which fields are recognised and times are made.
+
+    Libraries that freeze the time in tests replace every ``datetime`` that is a name of a module by
+    a subclass, also in modules that are imported meanwhile. They leave attributes of classes alone.
+    """
+
+    datetime: Final[type[datetime]] = next(
+        cls for cls in datetime.__mro__ if cls.__module__ == "datetime"
+    )
+
 
 # Name in JSON -> text that servers send -> what it means. It holds for every model with a text
 # field of that name: an unknown country is two NUL characters.
@@ -133,7 +147,7 @@ def to_datetime(value: object) -> datetime:
     """
     if isinstance(value, str):
         try:
-            moment = datetime.fromisoformat(value)
+            moment = Genuine.datetime.fromisoformat(value)
         except ValueError:
             pass
         else:

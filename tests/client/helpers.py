@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import attrs
+import pytest
 
-from rybbit_async import PasswordLogin, Retry, RybbitClient
+from rybbit_async import PasswordLogin, Retry, RybbitClient, RybbitWarning
 from rybbit_async.testing import RecordedRequest, RybbitServer, Site, Store
 
 END = datetime(2026, 3, 31, 12, 0, 0, tzinfo=UTC)
@@ -98,6 +100,11 @@ async def turns(number: int = 50) -> None:
 async def settled(*waiting: Awaitable[Any]) -> list[Any]:
     """Wait for all, and return the results, including exceptions."""
     return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def may_warn(warns: bool) -> contextlib.AbstractContextManager[object]:
+    """A block in which there is a ``RybbitWarning``, or none."""
+    return pytest.warns(RybbitWarning) if warns else contextlib.nullcontext()
 
 
 async def take(walk: AsyncIterable[Any], into: list[Any]) -> None:

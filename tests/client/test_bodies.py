@@ -19,13 +19,13 @@ from .conftest import Connect, Serve
     [
         (faults.TruncatedJSON(), "", "is not JSON"),
         (faults.Html(200), "", r"\(text/html\) is not JSON"),
-        (faults.Status(200, b"", {"Content-Type": "application/json"}), "", "is not JSON"),
+        (faults.Status(200, b"", {"Content-Type": "application/json"}), "", "is empty"),
         (faults.Status(200, b"\xff\xfe\x00"), "", "is not JSON"),
         (faults.Status(200, b'{"data":[],"meta":NaN}'), "", "is not JSON"),
         (faults.DeepNesting(), "", "nested more than 64 deep"),
         (faults.ErrorBody("Something went wrong"), "data", "Something went wrong"),
         (faults.Status(200, {"data": None}), "data", "expected list, got None"),
-        (faults.Status(204, b""), "", "is not JSON"),
+        (faults.Status(204, b""), "", r"is empty \(status 204\)"),
     ],
     ids=["truncated", "html", "empty", "bytes", "NaN", "nested", "error", "null", "204"],
 )

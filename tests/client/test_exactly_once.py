@@ -245,7 +245,7 @@ async def test_a_relative_window_is_pinned_if_the_server_accepts_exact_times(
     for begun in (2, 7):  # seconds of the two questions, and of the walk before
         walk = client.goals.sessions.iter(1, GOAL, page_size=10, concurrency=1, **HOUR)
         assert [session.session_id for session in await walk.collect()] == ALL_RECENT
-        assert (walk.report.complete, walk.report.passes, walk.report.reason) == (True, 2, None)
+        assert (walk.report.complete, walk.report.passes, walk.report.doubtful) == (True, 2, False)
         windows = {
             tuple(request.query.get(f"{edge}_datetime") for edge in ("start", "end"))
             for request in server.requests[-5:]
@@ -471,12 +471,12 @@ async def test_a_site_that_shows_nothing_does_not_answer_for_another(
     full = client.sessions.iter(1, **HOUR)
     assert [len(rows) for rows in await asyncio.gather(empty.collect(), full.collect())] == [0, 30]
     assert "takes no exact times" in str(empty.report.reason)
-    assert full.report.reason is None
+    assert "takes no exact times" not in str(full.report.reason)
     # In a walk over both, their lists have one window.
     server.requests.clear()
     both = client.goals.sessions.iter_all([2, 1], **HOUR)
     assert len(await both.collect()) == 30
-    assert both.report.reason is None
+    assert "takes no exact times" not in str(both.report.reason)
     assert len({r.query.get("start_datetime") for r in server.requests}) == 1
 
 
@@ -499,7 +499,7 @@ async def test_a_failure_of_the_question_is_not_an_answer(
     broken.remove()
     walk = client.goals.sessions.iter(1, GOAL, **HOUR)
     assert len(await walk.collect()) == 30
-    assert walk.report.reason is None
+    assert "takes no exact times" not in str(walk.report.reason)
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
@@ -547,7 +547,7 @@ async def test_another_layout_is_another_release(
     await client.goals.list(1)
     walk = client.goals.sessions.iter(1, GOAL, **HOUR)
     assert len(await walk.collect()) == 30
-    assert walk.report.reason is None
+    assert "takes no exact times" not in str(walk.report.reason)
     assert "start_datetime" in server.requests[-1].query
 
 

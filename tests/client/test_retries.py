@@ -8,6 +8,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import attrs
 import pytest
 
 from rybbit_async import (
@@ -596,11 +597,11 @@ async def test_ensure_creates_a_goal_once_and_then_finds_it(
     first = await client.goals.ensure(1, config, name="A")
     again = await client.goals.ensure(1, config, name="A")
     any_name = await client.goals.ensure(1, config)
-    assert first == again == any_name
-    assert first.success
+    assert (first.success, first.created) == (True, True)
+    assert again == any_name == attrs.evolve(first, created=False)
     assert len(store.goals(1)) == 3
     other_name = await client.goals.ensure(1, config, name="B")
-    assert other_name != first
+    assert (other_name.goal_id != first.goal_id, other_name.created) == (True, True)
     assert len(store.goals(1)) == 4
 
 
@@ -653,7 +654,8 @@ async def test_concurrent_ensures_create_one_goal(
         client.goals.ensure(1, PathGoal("/a"), name="A") for _ in range(10)
     ]
     results = await asyncio.gather(*calls)
-    assert len(set(results)) == len(store.goals(1)) == 1
+    assert {result.goal_id for result in results} == {goal.goal_id for goal in store.goals(1)}
+    assert [result.created for result in results].count(True) == 1
 
 
 async def test_concurrent_ensures_of_views_create_one_goal(

@@ -183,7 +183,7 @@ async def test_the_password_in_errors_of_a_sign_in(
     with pytest.raises(RybbitError) as caught:
         await client.goals.list(1)
     text = everything(caught.value)
-    assert "_sign_in" in text
+    assert "sign_in.py" in text
     assert server.password not in text
 
 
@@ -206,8 +206,7 @@ async def test_a_connection_that_closes_while_the_headers_are_written(
         with pytest.raises(RybbitError) as caught:
             await client.goals.list(1)
         await client.close()
-    assert "closing transport" in str(caught.value)
-    assert caught.value.__cause__ is not None
+    assert "the connection was lost before a response arrived" in str(caught.value)
     assert server.api_key not in everything(caught.value)
 
 
@@ -433,7 +432,7 @@ def test_keys_that_would_break_a_header(place: str, stray: str) -> None:
     assert BAD not in everything(caught.value)
 
 
-@pytest.mark.parametrize("stray", STRAY)
+@pytest.mark.parametrize("stray", [*STRAY[:-1], "\N{NO-BREAK SPACE}", "\N{ZERO WIDTH SPACE}"])
 @pytest.mark.parametrize("place", ["https://a.example{}", "{}https://a.example", "https://a{}b.ex"])
 def test_base_urls_that_would_break_a_request(place: str, stray: str) -> None:
     with pytest.raises(InvalidParameterError, match="base_url"):
@@ -512,7 +511,7 @@ async def test_logs_of_a_login(
     server = await serve("2.4")
     client = connect(server, auth=login(server))
     await work(server, client, world)
-    password, cookie, _ = client._transport._auth.secrets
+    password, cookie, *_ = client._transport._auth.secrets
     assert password == server.password
     text = logged.getvalue()
     assert "sign-in" in text

@@ -349,7 +349,7 @@ async def test_a_walk_yields_the_sessions_of_the_store(
         walk = client.goals.sessions.iter(1, goal.goal_id, page_size=page_size)
         sessions = await walk.collect()
         assert sorted((s.session_id, s.user_id) for s in sessions) == sorted(truth)
-        assert (walk.report.complete, walk.report.reason) == (True, None)
+        assert (walk.report.complete, walk.report.doubtful) == (True, False)
         if walk.report.duplicates == 0:
             ends = [s.session_end for s in sessions if s.session_end is not None]
             assert ends == sorted(ends, reverse=True)

@@ -62,7 +62,9 @@ def test_without_an_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "https://analytics example.com",
         "https://analytics.example.com\r\n",
         " https://analytics.example.com",
-        "https://аналитика.example",
+        "https://münchen\N{ZERO WIDTH SPACE}.example",
+        "https://mün chen.example",
+        "https://exa\N{FULLWIDTH SOLIDUS}mple.com",
         5,
         b"https://analytics.example.com",
     ],
@@ -106,6 +108,77 @@ def test_bad_keys(key: Any) -> None:
     with pytest.raises(InvalidParameterError, match="api_key") as caught:
         RybbitClient(key)
     assert "rb_key" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("'rb_key'", "must not be in quotes"),
+        ('"rb_key"', "must not be in quotes"),
+        ("\u201crb_key\u201d", "must not be in quotes"),
+        ('rb_key"', "must not be in quotes"),
+        ("Bearer rb_key", "must be the key by itself, without 'Bearer'"),
+        ("RYBBIT_API_KEY=rb_key", "must be the value by itself, without 'RYBBIT_API_KEY='"),
+        ("export RYBBIT_API_KEY=rb_key", "must be the value by itself, without 'RYBBIT_API_KEY='"),
+    ],
+)
+def test_keys_with_what_is_around_them(
+    monkeypatch: pytest.MonkeyPatch, key: str, text: str
+) -> None:
+    with pytest.raises(InvalidParameterError) as caught:
+        RybbitClient(key)
+    assert str(caught.value) == f"api_key {text}"
+    monkeypatch.setenv("RYBBIT_API_KEY", f"{key}\n")
+    with pytest.raises(InvalidParameterError) as caught:
+        RybbitClient()
+    assert str(caught.value) == f"RYBBIT_API_KEY {text}"
+
+
+def test_a_key_with_a_line_break() -> None:
+    with pytest.raises(InvalidParameterError, match=r"line break: use \.strip\(\)$"):
+        RybbitClient("rb_key\n")
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ('"https://a.example"', "must not be in quotes"),
+        ("'https://a.example", "must not be in quotes"),
+        (
+            "RYBBIT_BASE_URL=https://a.example",
+            "must be the value by itself, without 'RYBBIT_BASE_URL='",
+        ),
+    ],
+)
+def test_addresses_with_what_is_around_them(
+    monkeypatch: pytest.MonkeyPatch, url: str, text: str
+) -> None:
+    with pytest.raises(InvalidParameterError) as caught:
+        RybbitClient(base_url=url)
+    assert str(caught.value) == f"base_url {text}"
+    monkeypatch.setenv("RYBBIT_BASE_URL", url)
+    with pytest.raises(InvalidParameterError) as caught:
+        RybbitClient()
+    assert str(caught.value) == f"RYBBIT_BASE_URL {text}"
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://münchen.example", "https://xn--mnchen-3ya.example"),
+        ("https://MÜNCHEN.Example:8443/Süd", "https://xn--mnchen-3ya.example:8443/S%C3%BCd"),
+        ("https://аналитика.example", "https://xn--80aaa5aameo2c.example"),
+        ("HTTPS://Analytics.Example.COM/Base", "https://analytics.example.com/Base"),
+    ],
+)
+def test_hosts_are_encoded(url: str, sent: str) -> None:
+    assert repr(RybbitClient(base_url=url)) == f"<RybbitClient {sent}>"
+
+
+def test_an_address_that_cannot_be_encoded_does_not_show_a_password() -> None:
+    with pytest.raises(InvalidParameterError, match="base_url must be an address") as caught:
+        RybbitClient(base_url="https://me:hunter2@exa\N{FULLWIDTH SOLIDUS}mple.com")
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("options", [{"concurrency": 0}, {"concurrency": True},

@@ -138,6 +138,7 @@ def test_the_words_about_a_choice(value: Any, text: str) -> None:
         ("name", [], ""),
         (7, ["7"], ""),
         (None, ["None"], ""),
+        ("crea", ["goalId", "createdAt", "created"], " (did you mean 'created'?)"),
     ],
 )
 def test_suggestions(value: object, known: list[str], hint: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import pytest
 
-from rybbit_async import CommonParameters, Filter, RybbitClient
+from rybbit_async import CommonParameters, Filter, InvalidParameterError, RybbitClient
 from rybbit_async.parameters.common import Common, parse_common
 from rybbit_async.parameters.window import MinutesAgo, Window
 
@@ -90,6 +90,17 @@ def test_the_keywords_of_the_method_are_suggested_too() -> None:
         "unknown parameter 'page_sise' (did you mean 'page_size'?), "
         f"expected one of page, page_size, {PARAMETERS}"
     )
+
+
+async def test_words_of_other_lists_are_translated(client: RybbitClient) -> None:
+    wrong: Any = {"page_size": 5}
+    for call in (client.sessions.list(1, **wrong), client.goals.sessions.list(1, 7, **wrong)):
+        with pytest.raises(InvalidParameterError, match=r"'page_size' \(did you mean 'limit'\?\)"):
+            await call
+    wrong = {"limit": 5}
+    with pytest.raises(InvalidParameterError, match=r"'limit' \(did you mean 'page_size'\?\)"):
+        await client.goals.list(1, **wrong)
+    assert "(did you mean 'start_date'?)" in error_of(parsed, since="2024-01-01")
 
 
 def test_outside_of_a_method_only_the_common_parameters_are_known() -> None:

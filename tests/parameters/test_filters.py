@@ -16,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rybbit_async import Filter, InvalidParameterError, RybbitWarning
+from rybbit_async.parameters import filters as filters_module
 from rybbit_async.parameters.checks import query_string
 from rybbit_async.parameters.common import parse_common
 from rybbit_async.parameters.filters import FILTER_PARAMETERS, FILTER_TYPES
@@ -598,6 +599,31 @@ def test_filters_are_values() -> None:
         one.type = "contains"  # type: ignore[misc]  # pyright: ignore
     with pytest.raises(InvalidParameterError):
         attrs.evolve(one, type="is")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "kind", "meant"),
+    [
+        ("country", "eq", "equals"),
+        ("country", "!=", "not_equals"),
+        ("lat", "GTE", "greater_than_or_equal"),
+        ("country", "startswith", "starts_with"),
+        ("url", "equals", "pathname"),
+        ("os", "equals", "operating_system"),
+        ("event", "equals", "event_name"),
+        ("contry", "equals", "country"),
+    ],
+)
+def test_words_of_other_programs_are_translated(parameter: str, kind: str, meant: str) -> None:
+    with pytest.raises(InvalidParameterError, match=rf"\(did you mean '{meant}'\?\)$"):
+        Filter(parameter, kind, ["1"])
+
+
+def test_all_words_lead_to_what_there_is() -> None:
+    words = filters_module.PARAMETER_WORDS.values()
+    assert {name for names in words for name in names} <= FILTER_PARAMETERS
+    words = filters_module.TYPE_WORDS.values()
+    assert {name for names in words for name in names} <= {*FILTER_TYPES}
 
 
 def test_the_docstring_names_every_parameter_and_type() -> None:

@@ -18,7 +18,7 @@ from rybbit_async.resources.goals import Goals, GoalSessions
 COMMON = {
     "start_date": "date | str | None",
     "end_date": "date | str | None",
-    "time_zone": "str | None",
+    "time_zone": "str | tzinfo | None",
     "past_minutes_start": "int | None",
     "past_minutes_end": "int | None",
     "filters": "Sequence[Filter] | None",

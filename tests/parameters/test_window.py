@@ -72,6 +72,12 @@ def test_dates_are_always_sent_with_a_zone(first: object, last: object) -> None:
     )
 
 
+def test_a_date_of_numpy_is_refused_with_the_cure() -> None:
+    day = type("datetime64", (), {})()
+    text = error_of(query, start_date=day, end_date="2024-01-31")
+    assert text.endswith(": use value.astype('datetime64[D]').item()")
+
+
 def test_one_day_is_a_range() -> None:
     assert query(start_date="2024-02-29", end_date="2024-02-29")["end_date"] == "2024-02-29"
 
@@ -185,6 +191,15 @@ def test_invalid_zones(zone: object) -> None:
 def test_a_misspelt_zone_is_corrected(wrong: str, right: str) -> None:
     text = error_of(query, time_zone=wrong)
     assert f"did you mean {right!r}" in text
+
+
+def test_a_zone_that_the_machine_may_lack() -> None:
+    assert error_of(query, time_zone="Europe/Kyjiv").endswith(
+        ", got 'Europe/Kyjiv' (did you mean 'Europe/Kyiv'?). If it is spelt right, the time zone "
+        "data of this machine is too old for it: python -m pip install -U tzdata"
+    )
+    for other in ("Mars/Base", "Europe", "europe/kyjiv", "Europe/Ky jiv"):  # no zone is so written
+        assert "tzdata" not in error_of(query, time_zone=other)
 
 
 @given(st.sampled_from(ZONES))

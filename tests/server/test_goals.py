@@ -183,6 +183,34 @@ async def test_native_numbers_in_events_break_the_whole_page_on_2_2(
 
 
 @pytest.mark.parametrize(
+    ("held", "fails"),
+    [
+        ((5, "x"), True),
+        ((True, "x"), True),
+        ((2.5, "5"), True),
+        ((5, 6.5), False),
+        (("5", "x"), False),
+    ],
+)
+async def test_values_of_several_types_break_the_whole_page_on_2_8(
+    serve: Serve, held: tuple[object, object], fails: bool
+) -> None:
+    rig = await serve("2.8")
+    site = rig.store.add_site("native", events_native_numbers=True)
+    for day, value in enumerate(held):
+        events = (("buy", {"n": value}), ("other", {"n": "text"}))
+        rig.store.add_session(site, start=NOW - timedelta(days=day), events=events)
+    config = {"eventName": "buy", "eventPropertyKey": "n", "eventPropertyValue": 5}
+    rig.store.add_goal(site, "event", config)
+    reply = await rig.get(rig.goals(site.site_id))
+    assert reply.status == (500 if fails else 200)
+    # What is outside the window does not count.
+    day = str(NOW.date())
+    window = {"start_date": day, "end_date": day, "time_zone": "UTC"}
+    assert (await rig.get(rig.goals(site.site_id), window)).status == 200
+
+
+@pytest.mark.parametrize(
     ("pattern", "paths"),
     [
         ("/blog", {"/blog"}),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, assert_type
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import attrs
@@ -43,6 +45,7 @@ from rybbit_async import (
     RybbitError,
     ServerError,
     Session,
+    Skipped,
     Timeout,
     __version__,
     to_dict,
@@ -75,10 +78,19 @@ async def make(own: aiohttp.ClientSession) -> None:
     RybbitClient(None, base_url="https://analytics.example.com", routes="sites")
     RybbitClient(auth=PasswordLogin("me@example.com", "secret"), routes="goals")
     RybbitClient("rb_0", session=own, timeout=30, concurrency=4, max_connections=10)
+    RybbitClient("rb_0", ssl="ca.pem", trust_env=True)
+    RybbitClient("rb_0", ssl=Path("ca.pem"), trace_configs=[])
     RybbitClient("rb_0", timeout=Timeout(connect=5, read=None, total=60.5), allow_http=True)
     other = RybbitClient("rb_0").with_options(timeout=Timeout(total=5), concurrency=16)
     assert_type(other, RybbitClient)
     assert_type(await other.close(), None)
+
+    async def later() -> str:
+        return "rb_0"
+
+    RybbitClient(lambda: "rb_0")
+    RybbitClient(api_key=later)
+    RybbitClient(lambda: 1)  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType]
     RybbitClient("rb_0", routes="routes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     RybbitClient(api_key=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
@@ -101,6 +113,9 @@ async def goals(client: RybbitClient) -> None:
     assert_type(page.items, tuple[Goal, ...])
     assert_type(page.meta, PageMeta | None)
     assert_type(len(page), int)
+    assert_type(page[0], Goal)
+    assert_type(page[1:], tuple[Goal, ...])
+    await client.goals.list(123, time_zone=ZoneInfo("Europe/Berlin"))
     for goal in page:
         assert_type(goal, Goal)
     if page.meta is not None:
@@ -140,6 +155,18 @@ async def goals(client: RybbitClient) -> None:
     assert_type(report.reason, str | None)
     assert_type(report.items + report.pages + report.requests, int)
     assert_type(report.duplicates + report.passes, int)
+    assert_type(report.skipped, list[Skipped])
+    assert_type(page.skipped, tuple[Skipped, ...])
+    for skipped in report.skipped:
+        assert_type(skipped.site, int | str)
+        assert_type(skipped.goal, int | None)
+        assert_type(skipped.error, RybbitError)
+    assert_type(
+        await client.wait_until_settled(
+            123, start_date="2024-01-01", end_date="2024-01-31", time_zone="Europe/Berlin"
+        ),
+        None,
+    )
 
     assert_type(await client.goals.get(123, 7, past_minutes_start=60, past_minutes_end=0), Goal)
 
@@ -218,6 +245,7 @@ async def all_sessions(client: RybbitClient, goal: Goal) -> None:
         [123, "0123456789ab"],
         goals=[goal, 7],
         page_size=1000,
+        on_error="skip",
         concurrency=8,
         ordered=False,
         limit=10_000,
@@ -231,6 +259,7 @@ async def all_sessions(client: RybbitClient, goal: Goal) -> None:
         assert_type(pair, GoalSession)
     assert_type(await client.goals.sessions.iter_all(123).collect(), list[GoalSession])
     client.goals.sessions.iter_all((site for site in (1, "0123456789ab")), goals={7})
+    client.goals.sessions.iter_all(1, on_error="warn")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     client.goals.sessions.iter_all(1.5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -240,6 +269,7 @@ async def writes(client: RybbitClient, goal: Goal) -> None:
     assert_type(result, GoalResult)
     assert_type(result.success, bool)
     assert_type(result.goal_id, int)
+    assert_type(result.created, bool)
     await client.goals.create(123, EventGoal("signup", "plan", "pro"))
     await client.goals.create(123, EventGoal("signup", property_key="seats", property_value=3))
     plan = PropertyFilter("plan", "pro")

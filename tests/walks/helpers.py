@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define, field, frozen
 
-from rybbit_async import Page, Report
+from rybbit_async import Page, Report, RybbitError
 from rybbit_async.walks.options import WalkOptions
 from rybbit_async.walks.paginator import WalkRegistry
 from rybbit_async.walks.reconcile.reconciler import (
@@ -27,7 +27,7 @@ K = TypeVar("K", int, str)
 T = TypeVar("T")
 
 
-class OutageError(Exception):
+class OutageError(RybbitError):
     """What a page that fails raises."""
 
 

@@ -19,7 +19,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from rybbit_async import Page, PageMeta, Paginator, Report, RybbitError
-from rybbit_async.walks.multi_walk import MultiWalk, SubWalk
+from rybbit_async.walks.multi_walk import Listing, MultiWalk, SubWalk
 from rybbit_async.walks.options import WalkOptions
 from rybbit_async.walks.paginator import WalkRegistry
 from rybbit_async.walks.walk import PagedWalk, PageRequest, Position
@@ -119,6 +119,7 @@ class Merged:
     limit: int | None = None
     all_walks: WalkRegistry = field(factory=WalkRegistry)
     finished: int = 0
+    skips: bool = False
     walk: MultiWalk[Any, Any, Row] = field(init=False)
 
     def options(self) -> WalkOptions:
@@ -136,18 +137,19 @@ class Merged:
 
         server = self.server
 
-        def listing(site: int, lists: list[int]) -> tuple[PagedWalk[Any], Any]:
+        def listing(site: int, lists: list[int]) -> Listing[Key, int, Row]:
             def sub_walk(key: Key) -> SubWalk[int, Row] | None:
                 total = lists[key[1]]
                 hint = self.hint(total)
                 rows = tuple(range(total))
                 inner = ListSource(server, f"inner {key}", rows, server.size, False, hint)
                 pages = max(1, -(-hint // server.size))
-                return SubWalk(walk(inner, self.concurrency), lambda row: (key, row), pages)
+                inner_walk = walk(inner, self.concurrency)
+                return SubWalk(inner_walk, lambda row: (key, row), pages, lambda _: self.skips)
 
             keys = tuple((site, at) for at in range(len(lists)))
             outer = ListSource(server, f"outer {site}", keys, server.outer_size, True)
-            return walk(outer, 1), sub_walk
+            return Listing(walk(outer, 1), sub_walk, lambda _: self.skips)
 
         def finish() -> None:
             self.finished += 1
@@ -453,6 +455,24 @@ def test_a_page_that_fails(merged: Merged, seed: int, which: int) -> None:
         assert got == server.rows()[: len(got)]
     if not failed:
         assert sorted(got) == server.rows(), "only a page beyond the end may fail in vain"
+    assert in_progress(merged.all_walks) == 0
+
+
+@some
+@given(mergers(), seeds, st.sampled_from(["outer 0 1", "inner (0, 0) 1", "inner (0, 1) 2"]))
+def test_a_list_that_fails_and_is_left_out(merged: Merged, seed: int, which: str) -> None:
+    """All other lists come whole, and of that one what was read before."""
+    server = merged.server
+    server.fails = lambda name: name == which
+    merged.skips = True
+    got = collect(merged, seed)
+    event(f"failed: {which in server.asked}")
+    assert len(got) == len(set(got))
+    lost = (0,) if which.startswith("outer") else tuple(int(one) for one in which[7:-3].split(", "))
+    others = [row for row in server.rows() if row[0][: len(lost)] != lost]
+    rest = [row for row in got if row[0][: len(lost)] == lost]
+    assert sorted(row for row in got if row not in rest) == others
+    assert merged.finished == 1
     assert in_progress(merged.all_walks) == 0
 
 

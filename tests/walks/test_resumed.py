@@ -72,13 +72,15 @@ async def in_parts(
     return got, reports
 
 
-stops = st.lists(st.tuples(hows(12).map(lambda how: evolve(how, ordered=True)), st.integers(0, 6)))
+# Only walks in order have positions and can go on from one.
+in_order = hows(12).map(lambda how: evolve(how, ordered=True))
+stops = st.lists(st.tuples(in_order, st.integers(0, 6)))
 
 
 @total_or_not
 @many
-@given(lines, stops.filter(bool), hows(12), seeds)
-@example(Line([1, 3]), [(How(2), 1), (How(1), 0)], How(1, 1, False), 0)
+@given(lines, stops.filter(bool), in_order, seeds)
+@example(Line([1, 3]), [(How(2), 1), (How(1), 0)], How(1, 1), 0)
 def test_a_settled_list_resumes_exactly_once(
     counted: bool, line: Line, parts: list[tuple[How, int]], last: How, seed: int
 ) -> None:
@@ -96,15 +98,15 @@ def test_a_settled_list_resumes_exactly_once(
 
 @total_or_not
 @many
-@given(lines, stops.filter(bool), hows(12), moves_at, st.integers(0, 3), seeds)
-@example(Line([2]), [(How(1), 0)], How(1, 1, False), {}, 0, 0)
-@example(Line([2], 1311241), [(How(1), 0)], How(1, 1, False), {3: 2}, 0, 0)
-@example(Line([1, 1, 1], 155877530), [(How(1), 2)], How(1, 1, False), {1: 2}, 0, 0)
-@example(Line([1, 1, 1, 2, 3], 155877533), [(How(1), 1)], How(1, 1, False), {1: 1}, 2, 0)
+@given(lines, stops.filter(bool), in_order, moves_at, st.integers(0, 3), seeds)
+@example(Line([2]), [(How(1), 0)], How(1, 1), {}, 0, 0)
+@example(Line([2], 1311241), [(How(1), 0)], How(1, 1), {3: 2}, 0, 0)
+@example(Line([1, 1, 1], 155877530), [(How(1), 2)], How(1, 1), {1: 2}, 0, 0)
+@example(Line([1, 1, 1, 2, 3], 155877533), [(How(1), 1)], How(1, 1), {1: 1}, 2, 0)
 @example(
     Line([1, 1, 1, 14, 21, 4, 5]),
     [(How(5, 6), 6), (How(5, 4), 3)],
-    How(3, 1, False),
+    How(3, 1),
     {1: 1, 2: 1, 3: 4, 18: 3},
     1,
     0,
@@ -270,7 +272,7 @@ KEYS: dict[str, Callable[[Entry], Any]] = {
 @given(
     st.integers(0, 50),
     stops.filter(bool),
-    hows(12),
+    in_order,
     st.lists(st.integers(-4, 4), min_size=4, max_size=4),
     seeds,
 )
@@ -371,8 +373,34 @@ def test_a_list_without_positions_takes_none() -> None:
             over.pages(start_of({"rank": 3, "after": 3}))
 
 
-def test_a_position_without_a_head_is_not_one_of_a_live_list() -> None:
-    source = TimelineSource(Timeline(seconds_of([1] * 9)), 3, settled=False)
-    with pytest.raises(InvalidParameterError, match="start"):
-        run(some_pages(paginator(source, How(3)), 99, start_of(STORED)))
-    assert not source.asked
+def test_a_list_that_was_settled_stays_so() -> None:
+    """Also if another clock says otherwise when it is resumed."""
+    server = Timeline(seconds_of([1] * 9))
+    got, start = run(some_pages(paginator(TimelineSource(server, 3), How(3)), 0))
+    over = paginator(TimelineSource(server, 3, settled=False), How(3), strict=True)
+    rest, _ = run(some_pages(over, 99, start))
+    assert sorted(numbers([*got, *rest])) == list(range(9))
+    assert (over.report.passes, over.report.complete, over.report.reason) == (1, True, None)
+
+
+def test_a_strict_walk_does_not_go_on_where_rows_may_come_twice() -> None:
+    server = Timeline(seconds_of([1] * 9))
+    live = TimelineSource(server, 3, settled=False)
+    _, start = run(some_pages(paginator(live, How(3)), 0))
+    over = paginator(TimelineSource(server, 3), How(3), strict=True)
+    assert not live.asked[1:]
+    with pytest.raises(IncompleteWalkError, match="rows may have come before") as caught:
+        over.pages(start)
+    assert caught.value.report is over.report
+    assert over.report.complete is False
+    rest, _ = run(some_pages(paginator(live, How(3)), 99, start))
+    assert set(numbers(rest)) >= {3, 4, 5, 6, 7, 8}
+
+
+def test_a_walk_out_of_order_does_not_go_on() -> None:
+    """Its pages would have no positions, so the next walk would begin at the same place again."""
+    server = Timeline(seconds_of([1] * 9))
+    _, start = run(some_pages(paginator(TimelineSource(server, 3), How(3)), 0))
+    over = paginator(TimelineSource(server, 3), How(3, 2, ordered=False))
+    with pytest.raises(InvalidParameterError, match=r"start .* with ordered=False"):
+        over.pages(start)

@@ -679,7 +679,7 @@ def test_to_dict_by_example() -> None:
         "conversion_rate": 0.058823529411764705,
         "extra": {"new": 1},
     }
-    assert to_json(GoalResult(True, 1)) == '{"success":true,"goal_id":1,"extra":{}}'
+    assert to_json(GoalResult(True, 1)) == '{"success":true,"goal_id":1,"created":false,"extra":{}}'
     pair = to_dict(GoalSession("0123456789ab", goal(), session()))
     assert pair["site"] == "0123456789ab"
     assert pair["goal"]["goal_id"] == 264

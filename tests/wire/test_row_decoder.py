@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pickle
 import random
+import sys
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 
 from rybbit_async import Goal, Page, PathGoal, Session
 from rybbit_async.models import HOLDS_UNKNOWN, JSON_NAME
-from rybbit_async.wire import row_decoder
+from rybbit_async.wire import converter, fields, row_decoder, values
 from rybbit_async.wire.json import BadJSONError, Body
 from rybbit_async.wire.page_reader import DATA, DATA_META, Envelope, page_reader, read_leniently
 from rybbit_async.wire.row_decoder import MAX_UNKNOWN, PageDecoder
@@ -567,6 +569,56 @@ def test_goals_with_any_config(config: dict[str, Any], total: Any) -> None:
 @given(st.fixed_dictionaries(dict.fromkeys(META, VALUES)))
 def test_any_figures(meta: dict[str, Any]) -> None:
     goals.check(body(meta=meta))
+
+
+class Frozen(datetime):
+    """What a library that freezes the time puts in the place of ``datetime``."""
+
+
+def test_times_stay_times_while_the_time_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a library replaces each name of a module that is bound to ``datetime``."""
+    replaced = 0
+    for name, module in [*sys.modules.items()]:
+        if name.startswith("rybbit_async."):
+            for attribute, value in [*vars(module).items()]:
+                if value is datetime:
+                    monkeypatch.setattr(module, attribute, Frozen)
+                    replaced += 1
+    assert replaced > 5
+    monkeypatch.setattr(fields, "_known", {})
+    converter._converter.cache_clear()
+    read = page_reader(Session, DATA)
+    times = []
+    for version in ("120", 120, "120"):  # the second one changes how rows are read
+        row = {**SESSION, "browser_version": version}
+        for page in (read(Body(body(row))), read_leniently({"data": [row]}, Session, DATA)):
+            times += [page.items[0].session_end, page.items[0].session_start]
+    monkeypatch.undo()
+    times += [read(Body(body(SESSION))).items[0].session_end]
+    assert {type(time) for time in times} == {datetime}
+    assert set(times) == {datetime(2026, 11, 20, 10, 15, tzinfo=UTC)}
+
+
+def test_a_module_that_is_imported_while_the_time_is_frozen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    spec = importlib.util.spec_from_file_location("rybbit_async.wire.again", values.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    again = importlib.util.module_from_spec(spec)
+    with monkeypatch.context() as patch:
+        patch.setattr("datetime.datetime", Frozen)
+        spec.loader.exec_module(again)
+    assert again.Genuine.datetime is datetime
+
+
+def test_a_model_that_was_imported_while_the_time_was_frozen() -> None:
+    @attrs.frozen
+    class Row:
+        at: Frozen | None
+
+    (row,) = page_reader(Row, DATA)(Body(body({"at": "2026-11-20 10:15:00"}))).items
+    assert (type(row.at), row.at) == (datetime, datetime(2026, 11, 20, 10, 15, tzinfo=UTC))
 
 
 def test_a_goal_that_is_only_a_path(lenient_calls: list[Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ..conversions import conversion
 from ..database import DatabaseError
 from ..queries.buckets import BUCKETS, bucket_of
-from ..queries.goals import conversions_by_bucket, count_sessions
+from ..queries.goals import conversions_by_bucket, count_sessions, has_mixed_values
 from ..schema import Goal
 from ..validation import GoalBody, InvalidBodyError, check_matching, goal_body, has_nul
 from ..wire import Response, coerced, error_response, json_response, plain_number, timestamp
@@ -55,10 +55,8 @@ def list_goals(call: Call) -> Response:
     if not chosen:
         return json_response({"data": [], "meta": meta})
     failed = error_response(500, _FAILURE)
-    if call.release.native_numbers_fail and call.site.events_native_numbers:
-        values = (goal.config.get("eventPropertyValue") for goal in chosen)
-        if any(isinstance(value, bool | int | float) for value in values):
-            return failed
+    if any(_cannot_be_counted(call, goal, within) for goal in chosen):
+        return failed
     passing = _passing(call, within, _FAILURE)
     try:
         conditions = [condition_of_goal(call, goal) for goal in chosen]
@@ -80,6 +78,18 @@ def list_goals(call: Call) -> Response:
         for goal, converted in zip(chosen, conversions, strict=True)
     ]
     return json_response({"data": data, "meta": meta})
+
+
+def _cannot_be_counted(call: Call, goal: Goal, within: str) -> bool:
+    """Whether the release fails over a goal, because of the types of values that events hold."""
+    typed = isinstance(goal.config.get("eventPropertyValue"), bool | int | float)
+    if not typed or not call.site.events_native_numbers:
+        return False
+    if call.release.native_numbers_fail:
+        return True
+    key = str(goal.config.get("eventPropertyKey"))
+    name = str(goal.config.get("eventName", ""))
+    return call.release.mixed_values_fail and has_mixed_values(call.queries, within, name, key)
 
 
 def _passing(call: Call, within: str, failure: str) -> str:

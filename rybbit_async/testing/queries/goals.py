@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from ..sql import pointer, quoted
 from .cache import QueryCache
 
-__all__ = ["conversions_by_bucket", "count_sessions"]
+__all__ = ["conversions_by_bucket", "count_sessions", "has_mixed_values"]
 
 
 def count_sessions(
@@ -32,6 +33,17 @@ def count_sessions(
         known[""] = total
         known.update(zip(wanted, found, strict=True))
     return known[""], [known[one] for one in conditions]
+
+
+def has_mixed_values(queries: QueryCache, within: str, event: str, key: str) -> bool:
+    """Whether some events of a name hold text in a property, and others a number or a boolean."""
+    kind = f"json_type(props, {quoted(pointer(key))})"
+    ((mixed,),) = queries.rows(
+        f"SELECT coalesce(bool_or({kind} = 'VARCHAR') AND bool_or({kind} IN "
+        f"('BIGINT', 'UBIGINT', 'DOUBLE', 'BOOLEAN')), false) FROM events "
+        f"WHERE {within} AND type = 'custom_event' AND event_name = {quoted(event)}"
+    )
+    return bool(mixed)
 
 
 def conversions_by_bucket(

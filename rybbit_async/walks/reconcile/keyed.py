@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 
-from ...pages import Report
+from ...pages import Report, Skipped
 from .positions import KeyPosition
 from .reconciler import (
     CONTINUE,
@@ -69,6 +69,7 @@ class KeyedList(Reconciler[T], Generic[T]):
         self._guard = LoopGuard(walk.concurrency)
         self._totals: set[int] = set()
         self._keys: set[Any] = set()
+        self._missing: set[Skipped] = set()  # rows that the server counts and cannot send
         self._latest: Any = None  # the highest key
         self._repeats = 0
         self._added = 0
@@ -82,6 +83,7 @@ class KeyedList(Reconciler[T], Generic[T]):
             self._skipped = page.first
         if page.page.meta is not None:
             self._totals.add(page.page.meta.total)
+        self._missing.update(page.page.skipped)
         before = len(keys)
         fresh: list[T] = []
         for row in page.rows:
@@ -107,7 +109,7 @@ class KeyedList(Reconciler[T], Generic[T]):
         """See ``Reconciler``."""
         if not at_end:
             return CONTINUE
-        rows = (self._skipped or 0) + len(self._keys)
+        rows = self._rows_read
         quiet = len(self._totals) <= 1 and self._repeats == 0
         complete = max(self._totals, default=rows) == rows
         if quiet and complete and not (self._walk.verify and self._number == 1):
@@ -120,6 +122,11 @@ class KeyedList(Reconciler[T], Generic[T]):
                 doubt=f"the list changed during each of {MAX_PASSES} passes, so rows may be missing"
             )
         return NewPass(KeyedList(self._walk, stable=True, number=self._number + 1), stable=True)
+
+    @property
+    def _rows_read(self) -> int:
+        """How many rows the pages so far stand for, and those before them."""
+        return (self._skipped or 0) + len(self._keys) + len(self._missing)
 
     def _late_rows(self) -> str | None:
         late = self._walk.late
@@ -135,5 +142,5 @@ class KeyedList(Reconciler[T], Generic[T]):
         """After the row with the highest key so far, if the list is sorted by it."""
         if self._number > 1 or self._latest is None:
             return None
-        rank = max(0, (self._skipped or 0) + len(self._keys) - 1)
+        rank = max(0, self._rows_read - 1)
         return KeyPosition(rank, self._latest).to_json()
