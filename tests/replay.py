@@ -16,8 +16,9 @@ gzip or xz, which its suffix says.
     `content_type_sent`, `sent` (the body), `at` (UTC), and the answer's `status`, `type`, `body`.
 
 `--sample FOLDER` writes a sample of the recordings to another folder: the exchanges of the goal
-routes, without the largest pages and every second one of the many that try filters. This is how
-tests/server/recordings was made.
+routes, without the largest pages and every second one of the many that try filters, and every
+second exchange of the other routes, without large pages. This is how tests/server/recordings was
+made.
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ SITES = (("main", "default"), ("empty", "default"), ("second", "default"), ("for
 """Name and organisation of the sites 1 to 4."""
 UTM = [column for column in EVENT_COLUMNS if column.startswith("utm_")]
 _LARGEST_IN_SAMPLE = 250_000
+_LARGEST_OF_OTHERS = 40_000
+_LEFT_OUT = "parameter=page_title"
+"""Which of the pages with a title is shown with it is left to chance."""
+_OF_SITES = re.compile(r"^/api/organizations|^/api/sites/[^/]+$")
 GOAL_ROUTES = r"^/api/(goals/|sites/[^/?]+/goals)"
 
 
@@ -418,7 +423,7 @@ async def _send(
 
 
 def write_sample(recording: Recording, folder: Path) -> None:
-    """Write a sample of the exchanges of the goal routes, and all events, compressed with xz."""
+    """Write a sample of the exchanges, and all events, compressed with xz."""
     columns = [*(name for name in EVENT_COLUMNS if name not in UTM), "site_id", "url_parameters"]
     folder.mkdir(parents=True, exist_ok=True)
     events = (
@@ -426,13 +431,19 @@ def write_sample(recording: Recording, folder: Path) -> None:
         for held in map(json.loads, read_lines(recording.folder, "events.jsonl"))
     )
     exchanges: list[dict[str, Any]] = []
-    filtered = 0
+    filtered = others = 0
     for line in read_lines(recording.folder, "exchanges.jsonl"):
         held = json.loads(line)
-        if not re.search(GOAL_ROUTES, held["target"]) or len(held["body"]) > _LARGEST_IN_SAMPLE:
-            continue
-        filtered += "filters=" in held["target"]
-        if "filters=" not in held["target"] or filtered % 2:
+        target, size = held["target"], len(held["body"])
+        if re.search(GOAL_ROUTES, target):
+            filtered += "filters=" in target
+            kept = "filters=" not in target or filtered % 2 == 1
+            kept = kept and size <= _LARGEST_IN_SAMPLE
+        else:
+            others += 1
+            kept = others % 2 == 1 and size <= _LARGEST_OF_OTHERS
+            kept = (kept or _OF_SITES.search(target) is not None) and _LEFT_OUT not in target
+        if kept:
             exchanges.append(held)
     for name, lines in (
         ("events.jsonl", events),

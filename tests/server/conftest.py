@@ -76,12 +76,19 @@ class Rig:
         return f"/api/sites/{site}/goals/{goal}/sessions"
 
     def all_sessions(self, site: object = None) -> str:
-        site = self.site.site_id if site is None else site
-        return f"/api/sessions/{site}" if self.goals_layout else f"/api/sites/{site}/sessions"
+        return self.listed("sessions", site)
 
     def users(self, site: object = None) -> str:
+        return self.listed("users", site)
+
+    def listed(self, name: str, site: object = None) -> str:
+        """The path of a list or a figure of a site."""
         site = self.site.site_id if site is None else site
-        return f"/api/users/{site}" if self.goals_layout else f"/api/sites/{site}/users"
+        return f"/api/{name}/{site}" if self.goals_layout else f"/api/sites/{site}/{name}"
+
+    def single(self, name: str, identifier: str) -> str:
+        """The path of one thing in a list of the site."""
+        return self.listed(f"{name}/{quote(identifier, safe='')}")
 
     async def send(
         self,
