@@ -207,7 +207,7 @@ async def test_values_that_occur_equally_often(
     base = {"timestamp": NOW, "user_id": "u"}
     rig.store.add_events(
         rig.site,
-        [{**base, "session_id": one, "tag": one, "pathname": f"/{one}"} for one in values],
+        [{**base, "session_id": text, "tag": text, "pathname": f"/{text}"} for text in values],
     )
 
     async def walk(parameter: str) -> list[str]:

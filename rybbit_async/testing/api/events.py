@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -44,14 +45,23 @@ def list_events(call: Call) -> Response:
     since, before = _moment(call, "since_timestamp"), _moment(call, "before_timestamp")
     window = parameters.wanted_days(call, _FAILURE) or ALL_TIME
     if since is not None:
-        passing = _passing(call, ALL_TIME) + f" AND epoch(timestamp) > {since}"
-        return _answer(call, passing, call.page_of(1, _NEWEST), None)
-    wanted = call.page_of(1, size)
-    if before is not None:
-        # The end of the window does not matter beside it.
-        window = Window(window.start)
-        wanted = attrs.evolve(wanted, after=-before)
+        newest = attrs.evolve(call.page_of(1, _NEWEST), until=-(math.floor(since) + 1))
+        return _answer(call, _passing(call, ALL_TIME), newest, None)
+    if before is None:
+        return _answer(call, _passing(call, window), _within(call.page_of(1, size), window), size)
+    # The end of the window does not matter beside it.
+    window = Window(window.start)
+    wanted = attrs.evolve(_within(call.page_of(1, size), window), after=-before)
     return _answer(call, _passing(call, window), wanted, size)
+
+
+def _within(page: PageOf, window: Window) -> PageOf:
+    """A page of the events in a window, which are sorted by time, latest first."""
+    start, end = (
+        None if moment is None else -int(moment.replace(tzinfo=UTC).timestamp())
+        for moment in (window.start, window.end)
+    )
+    return attrs.evolve(page, after=end, until=start)
 
 
 def _answer(call: Call, passing: str, wanted: PageOf, size: int | None) -> Response:
@@ -80,14 +90,14 @@ def _numbered(call: Call) -> Response:
         return error_response(500, _FAILURE)
     window = parameters.wanted_days(call, _FAILURE)
     passing = _passing(call, window or ALL_TIME)
-    wanted = call.page_of(page, size)
+    wanted = _within(call.page_of(page, size), window or ALL_TIME)
     if window is None:
         passing = "FALSE"
 
     def render() -> bytes:
         keys = NUMBERED_EVENT_KEYS
         rows = events_page(call.queries, call.site.site_id, passing, keys, wanted)
-        total = count_events(call.queries, passing)
+        total = count_events(call.queries, passing, wanted)
         pagination = {
             "total": total,
             "page": page,
@@ -107,13 +117,16 @@ def _rendered(call: Call, key: tuple[Any, ...], render: Callable[[], bytes]) -> 
 
 
 def _passing(call: Call, window: Window) -> str:
-    """The SQL condition of the events of the window that pass the filters."""
+    """The SQL condition of the site's events that pass the filters.
+
+    What filters look up of whole sessions is looked up in the window.
+    """
     within = call.queries.within(call.site, window)
     chosen = parameters.filters(call, _FAILURE)
     condition = parameters.condition(
         call, chosen, within, _FAILURE, of_events=call.release.event_names_choose_events
     )
-    return f"{within} AND {condition}"
+    return f"{call.queries.within(call.site, ALL_TIME)} AND {condition}"
 
 
 def _moment(call: Call, name: str) -> float | None:

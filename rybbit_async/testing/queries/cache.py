@@ -38,7 +38,9 @@ class PageOf:
     shuffle_ties: bool = False
     """Equal rows come in an order that depends on the page and its size."""
     after: float | None = None
-    """Pages begin after all rows whose `sort_key` is this or less."""
+    """Only rows whose `sort_key` is greater than this."""
+    until: float | None = None
+    """Only rows whose `sort_key` is at most this."""
 
     def span(self, rows: int) -> tuple[int, int]:
         """Ranks of the first row and of the row after the last, from 0."""
@@ -115,8 +117,8 @@ class QueryCache:
         `place`, into what is returned.
         """
         ranking = self._ranking(listing, identity)
-        skipped = self._skipped(ranking, wanted.after)
-        first, end = (skipped + rank for rank in wanted.span(ranking.rows - skipped))
+        head, tail = self._bounds(ranking, wanted)
+        first, end = (head + rank for rank in wanted.span(tail - head))
         if first >= end:
             return []
         if wanted.shuffle_ties and ranking.ties:
@@ -125,11 +127,11 @@ class QueryCache:
                 f"SELECT min(sort_key), max(sort_key) FROM {ranking.table} "
                 f"WHERE rank IN ({first}, {end - 1})"
             )
-            ((head,),) = self.rows(f"SELECT min(rank) FROM {ranking.table} WHERE sort_key = {low}")
+            ((start,),) = self.rows(f"SELECT min(rank) FROM {ranking.table} WHERE sort_key = {low}")
             salt = f"{wanted.size}, {wanted.page if wanted.after is None else wanted.after}"
             order = f"hash({', '.join(identity)}, {salt})"
             chosen = (
-                f"SELECT *, row_number() OVER (ORDER BY sort_key, {order}) + {head - 1} AS place "
+                f"SELECT *, row_number() OVER (ORDER BY sort_key, {order}) + {start - 1} AS place "
                 f"FROM {ranking.table} WHERE sort_key BETWEEN {low} AND {high} "
                 f"QUALIFY place BETWEEN {first} AND {end - 1}"
             )
@@ -140,15 +142,24 @@ class QueryCache:
             )
         return self.rows(f"WITH page AS MATERIALIZED ({chosen}), {columns} ORDER BY place")
 
-    def count(self, listing: str, identity: Sequence[str]) -> int:
-        """The number of rows of a list."""
-        return self._ranking(listing, identity).rows
+    def count(self, listing: str, identity: Sequence[str], wanted: PageOf | None = None) -> int:
+        """The number of rows of a list, on all pages like this one together."""
+        ranking = self._ranking(listing, identity)
+        if wanted is None:
+            return ranking.rows
+        head, tail = self._bounds(ranking, wanted)
+        return tail - head
 
-    def _skipped(self, ranking: _Ranking, after: float | None) -> int:
-        """The number of rows whose `sort_key` is at most `after`."""
-        if after is None:
-            return 0
-        ((rank,),) = self.rows(f"SELECT min(rank) FROM {ranking.table} WHERE sort_key > {after}")
+    def _bounds(self, ranking: _Ranking, wanted: PageOf) -> tuple[int, int]:
+        """The rank of the first row that is wanted, and that of the row after the last one."""
+        head = 0 if wanted.after is None else self._rank_after(ranking, wanted.after)
+        tail = ranking.rows if wanted.until is None else self._rank_after(ranking, wanted.until)
+        return head, max(head, tail)
+
+    def _rank_after(self, ranking: _Ranking, sort_key: float) -> int:
+        ((rank,),) = self.rows(
+            f"SELECT min(rank) FROM {ranking.table} WHERE sort_key > {sort_key!r}"
+        )
         return ranking.rows if rank is None else int(rank)
 
     def _ranking(self, listing: str, identity: Sequence[str]) -> _Ranking:

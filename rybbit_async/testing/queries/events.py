@@ -29,7 +29,10 @@ _IDENTITY = ("event_row",)
 
 
 def _listing(passing: str) -> str:
-    """One row for each event, for `QueryCache.page`. `passing` includes site and window."""
+    """One row for each event, for `QueryCache.page`. `passing` includes the site.
+
+    The window is not part of it, but of the page: so one ranking serves all windows.
+    """
     return (
         "SELECT rowid AS event_row, -epoch(timestamp)::BIGINT AS sort_key FROM events "
         f"WHERE {passing} AND type <> 'error'"
@@ -52,9 +55,9 @@ def events_page(
     return queries.page(_listing(passing), _IDENTITY, columns, wanted)
 
 
-def count_events(queries: QueryCache, passing: str) -> int:
-    """The number of events that pass."""
-    return queries.count(_listing(passing), _IDENTITY)
+def count_events(queries: QueryCache, passing: str, wanted: PageOf) -> int:
+    """The number of events that pass, on all pages like this one together."""
+    return queries.count(_listing(passing), _IDENTITY, wanted)
 
 
 def event_names(queries: QueryCache, passing: str) -> list[tuple[str, int]]:
