@@ -88,7 +88,7 @@ class Http:
         self._redact = redact
         self._headers = _headers(options.headers)
         self._middleware = SingleAttemptMiddleware({})
-        self._unclosed: weakref.finalize[[str, aiohttp.ClientSession], Http] | None = None
+        self._unclosed: weakref.finalize[..., Http] | None = None
         self._slots = asyncio.Semaphore(options.max_connections)
         self._in_flight: set[asyncio.Timeout] = set()
         self._idle: asyncio.Event | None = None
@@ -278,7 +278,9 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=list(self._options.trace_configs),
             )
-            self._unclosed = weakref.finalize(self, _warn_unclosed, self.base_url, self._session)
+            self._unclosed = weakref.finalize(
+                self, _warn_unclosed, self.base_url, self._session, asyncio.get_running_loop()
+            )
         if self._session.closed:
             raise ClientClosedError("the aiohttp session that was passed in is closed")
         return self._session
@@ -334,12 +336,16 @@ def _headers(more: Mapping[str, str]) -> Mapping[str, str]:
     return {**{name: text for name, text in ours.items() if name.lower() not in theirs}, **more}
 
 
-def _warn_unclosed(base_url: str, session: aiohttp.ClientSession) -> None:
+def _warn_unclosed(
+    base_url: str, session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop
+) -> None:
     """Warn in place of aiohttp, which would not say what to do, and close the connections."""
     connector = session.connector
     if connector is None:  # it was closed
         return
     session.detach()  # so that it does not warn, too
+    if loop.is_closed():
+        close_without_loop(connector)
     # There is no public way that does not wait, and nobody can wait here.
     connector._close(abort_ssl=True)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     warnings.warn(

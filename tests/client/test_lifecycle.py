@@ -213,6 +213,22 @@ async def test_an_unclosed_client_warns_once_and_says_what_to_do(serve: Serve) -
     await until(lambda: server.connections == 0)
 
 
+def test_an_unclosed_client_whose_loop_has_ended_warns_once() -> None:
+    with RybbitServer() as server:
+
+        async def leave() -> RybbitClient:
+            client = RybbitClient(server.api_key, base_url=server.url)
+            await client.request("GET", "/api/version")
+            return client
+
+        left = asyncio.run(leave())
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            del left
+            gc.collect()
+        assert [str(one.message).partition(" <")[0] for one in warned] == ["unclosed"]
+
+
 async def test_clients_that_do_not_warn(serve: Serve) -> None:
     """Every warning is an error, see the configuration of pytest."""
     server = await serve()
