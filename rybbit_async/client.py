@@ -337,21 +337,26 @@ class RybbitClient:
         """End every walk and call that is under way, and let go of the connections.
 
         A session that was passed in stays open. Closing twice does no harm. A client whose event
-        loop does not run any more can be closed in another one.
+        loop has ended can be closed in another one, so that scripts and fixtures can clean up.
 
         Raises:
             RybbitError: the client belongs to an event loop that runs in another thread.
         """
         idle = self._transport.http.idle_owner()
         self._transport.refuse_requests()
-        closing = close_all(
-            self._context.walks.close(ClientClosedError, "the client was closed during this walk"),
-            self._transport.close(),
-        )
-        if idle is None or idle.is_closed():
-            await closing
-        else:  # the connections can only be closed by the loop that they belong to
-            await asyncio.to_thread(idle.run_until_complete, closing)
+        if idle is None:
+            await self._close()
+        elif not idle.is_closed():  # only the loop of the connections can close them
+            await asyncio.to_thread(idle.run_until_complete, self._close())
+        else:  # nothing that waits there will ever end, so nothing can be waited for
+            await close_all(self._end_walks(), self._transport.http.close_without_loop())
+
+    async def _close(self) -> None:
+        await close_all(self._end_walks(), self._transport.close())
+
+    async def _end_walks(self) -> None:
+        reason = "the client was closed during this walk"
+        await self._context.walks.close(ClientClosedError, reason)
 
     async def __aenter__(self) -> Self:
         return self

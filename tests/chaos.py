@@ -357,8 +357,9 @@ class Chaos:
             server.inject(
                 faults.Chaos(seed=self.epochs, rate=0.6, kinds=faults.unreadable()), times=None
             )
+            # Without a short timeout, which would be retried.
             client = RybbitClient(
-                server.api_key, base_url=server.url, routes="sites", timeout=TIMEOUT, retry=RETRY
+                server.api_key, base_url=server.url, routes="sites", timeout=HANG, retry=RETRY
             )
 
             async def read() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from asyncio import proactor_events, sslproto
 from typing import Any
 
 import aiohttp
@@ -113,6 +114,25 @@ def test_errors_say_where_they_are() -> None:
     with pytest.raises(ClassValidationError) as caught:
         converter.structure({}, Outer)
     assert isinstance(caught.value.exceptions[0], KeyError)
+
+
+# --- asyncio and aiohttp: connections of an event loop that is closed ----------------------------
+
+
+async def test_what_closes_a_connection_without_its_loop() -> None:
+    # That it works is tested in tests/client/test_affinity.py; here, also for TLS and Windows.
+    async with RybbitServer() as server, aiohttp.ClientSession() as session:
+        connector: Any = session.connector
+        async with session.get(server.url + "/api/version"):
+            pass
+        ((protocol, *_),) = (entry for entries in connector._conns.values() for entry in entries)
+        assert callable(protocol.transport._call_connection_lost)
+        assert connector._acquired == set()
+    tls: Any = sslproto
+    assert "_ssl_protocol" in tls._SSLProtocolTransport.__init__.__code__.co_names
+    assert "_transport" in tls.SSLProtocol.__init__.__code__.co_names
+    transport: Any = proactor_events._ProactorBasePipeTransport  # type: ignore[attr-defined]
+    assert callable(transport._call_connection_lost)
 
 
 # --- aiohttp: the middlewares of a session that is passed in -------------------------------------

@@ -19,6 +19,8 @@ import rybbit_async
 from rybbit_async import testing
 from rybbit_async.testing import RybbitServer, Traffic, generate
 
+from .certificate import CERTIFICATE
+
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 SAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 PROGRAMS = [sample for sample in SAMPLES if "asyncio.run(" in sample]
@@ -66,6 +68,7 @@ def test_there_are_samples() -> None:
 @pytest.mark.parametrize("sample", FRAGMENTS, ids=lambda sample: sample.partition("\n")[0][:40])
 async def test_fragment(sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "ca.pem").write_text(CERTIFICATE)
     async with RybbitServer() as server:
         traffic = generate(server.store, seed=1, sessions=500)
         monkeypatch.setenv("RYBBIT_BASE_URL", server.url)

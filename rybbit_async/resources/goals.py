@@ -196,7 +196,17 @@ class Goals(Resource):
             IncompleteWalkError: there may be one.
         """
         # Page after page, since most sites have their goals on one.
-        async with self.iter(site, concurrency=1, strict=True, **common) as goals:
+        options = WalkParameters(concurrency=1, strict=True)
+        options.update(common)  # type: ignore[typeddict-item]  # which has the same keys, and fewer
+        walk: Paginator[Goal] = self._walk(
+            GOALS,
+            {"site": check_site(site)},
+            GOALS.max_page_size or 100,
+            options,
+            sorting=GOALS.stable_query,
+            is_call=True,
+        )
+        async with walk as goals:
             async for goal in goals:
                 if matches(goal):
                     return goal

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final, NoReturn, TypeVar, cast
 
+from attrs import evolve
+
 from ..pages import Page, Report
 from ..parameters.callers import warning_here
 from ..parameters.checks import check_bool, check_int
@@ -73,9 +75,11 @@ class Resource:
         sorting: Mapping[str, str] = NOTHING,
         query: Mapping[str, str] = NOTHING,
         expected: int | None = None,
+        is_call: bool = False,
     ) -> Paginator[T]:
-        """A walk over all of a list."""
+        """A walk over all of a list; ``is_call``: as a part of a single call."""
         options, common = walk_options(self._context, walk)
+        options = evolve(options, is_call=is_call)
         page_size = check_int("page_size", page_size, maximum=endpoint.max_page_size)
         source = self._source(endpoint, params, page_size, common, sorting, query, expected)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
-import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from .credentials import EMAIL, PASSWORD, check_credential
 from .extra import missing_extra
 from .releases import RELEASES
 
@@ -20,73 +21,73 @@ if TYPE_CHECKING:
     from .store import Store
 
 
-def _number(
-    kind: Callable[[str], float], minimum: float, maximum: float | None = None
-) -> Callable[[str], float]:
-    """An argparse type: a number within these bounds."""
+def _add_number(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    kind: type[int | float],
+    bounds: tuple[float, float],
+    default: float,
+    what: str,
+) -> None:
+    """Add an option whose number must be within `bounds`, which its help names."""
+    minimum, maximum = bounds
 
     def parse(text: str) -> float:
         try:
             value = kind(text)
         except ValueError:
             value = None
-        if value is None or not minimum <= value <= (value if maximum is None else maximum):
-            upper = "" if maximum is None else f" and at most {maximum}"
+        if value is None or not minimum <= value <= maximum:
             name = "an integer" if kind is int else "a number"
             raise argparse.ArgumentTypeError(
-                f"must be {name} of at least {minimum}{upper}, got {text!r}"
+                f"must be {name} between {minimum:,} and {maximum:,}, got {text!r}"
             )
         return value
 
-    return parse
+    what += f", {minimum:,} to {maximum:,}; default: {default:,}"
+    parser.add_argument(flag, type=parse, default=default, metavar="NUMBER", help=what)
 
 
-def _key(text: str) -> str:
-    """An argparse type: a key, as the client accepts it."""
-    if not re.fullmatch(r"[!-~]+", text):
-        raise argparse.ArgumentTypeError("must be printable ASCII without white space")
-    return text
+def _credential(text: str) -> str:
+    """An argparse type: what servers keep as a key, an email or a password."""
+    try:
+        return check_credential("it", text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("it ")) from None
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m rybbit_async.testing",
-        description="Run a Rybbit-compatible server on loopback, filled with generated traffic.",
+        description="Run a Rybbit-compatible server, by default on loopback, filled with generated "
+        "traffic.",
     )
-    add = parser.add_argument
-    count = _number(int, 0)
+    add, number = parser.add_argument, functools.partial(_add_number, parser)
+    kept = "; default: what the database keeps, or else"
     add("--release", default="2.8", choices=sorted(RELEASES), help="release that it behaves like")
-    add("--host", default="127.0.0.1", help="address to listen on")
-    add(
-        "--port",
-        type=_number(int, 0, 65_535),
-        default=0,
-        help="0 to 65,535; default: a free one",
-    )
-    add("--sessions", type=count, default=50_000, help="number of sessions on all sites together")
-    days = _number(float, 0.001, 1_000)
-    add("--days", type=days, default=30, help="length of the traffic in days, 0.001 to 1,000")
-    add("--sites", type=_number(int, 1), default=1, help="number of sites, 1 or more")
-    add("--goals", type=count, default=12, help="number of goals of each site")
-    add("--seed", type=int, default=1, help="seed of the traffic")
-    latency = _number(float, 0, 3_600)
-    add(
-        "--latency",
-        type=latency,
-        default=0.0,
-        help="seconds that each request takes longer, up to 3,600",
-    )
+    add("--host", default="127.0.0.1", help="address or name to listen on")
+    number("--port", int, (0, 65_535), 0, "port, or 0 for a free one")
+    number("--sessions", int, (0, 100_000_000), 50_000, "number of sessions on all sites together")
+    number("--days", float, (0.001, 10_000), 30, "length of the traffic in days")
+    number("--sites", int, (1, 1_000), 1, "number of sites")
+    number("--goals", int, (0, 10_000), 12, "number of goals of each site")
+    add("--seed", type=int, default=1, help="seed of the traffic, any integer")
+    number("--latency", float, (0, 3_600), 0, "seconds that each request takes longer")
     add(
         "--database",
         default=":memory:",
-        help="DuckDB file, which is filled if it has no site; the keys are kept in it, too",
+        metavar="FILE",
+        help="DuckDB file, which is made if it does not exist, and filled if it has no site; it "
+        "keeps the data, both keys, the email and the password for the next start",
     )
-    add("--api-key", type=_key, help="the key; default: that of the database, or a new one")
+    add("--api-key", type=_credential, metavar="KEY", help=f"the key{kept} a new one")
+    add("--email", type=_credential, help=f"email of the user{kept} {EMAIL}")
+    add("--password", type=_credential, help=f"password of the user{kept} {PASSWORD}")
     add("--no-ties", action="store_true", help="keep equal rows in the same order on every page")
     add("--rate-limit", action="store_true", help="apply the rate limit of the release")
     add("--uniform", action="store_true", help="generate sessions that are all alike")
     add("--distinct-ends", action="store_true", help="let no two sessions end in the same second")
-    add("--cache", type=count, default=64, help="MiB of pages to keep in memory")
+    number("--cache", int, (0, 1_000_000), 64, "MiB of pages to keep in memory")
     add("--json", action="store_true", help="print one line of JSON when the server is ready")
     return parser.parse_args(argv)
 
@@ -107,7 +108,8 @@ def _fill(store: Store, options: argparse.Namespace) -> None:
         )
 
 
-async def _serve(store: Store, options: argparse.Namespace) -> None:
+async def _serve(store: Store, options: argparse.Namespace) -> int:
+    """Serve until a signal. Returns the exit status."""
     from .server import RybbitServer
 
     stopped = asyncio.Event()
@@ -127,11 +129,21 @@ async def _serve(store: Store, options: argparse.Namespace) -> None:
         cache_pages=options.cache << 20,
         record=False,
         api_key=options.api_key,
+        email=options.email,
+        password=options.password,
     )
-    async with server:
+    try:
+        await server.start()
+    except OSError as error:
+        where = f"--host {options.host} --port {options.port}"
+        return _failed(f"{where}: cannot listen there: {error.strerror or error}")
+    try:
         sys.stdout.write(_description(server, as_json=options.json) + "\n")
         sys.stdout.flush()
         await stopped.wait()
+    finally:
+        await server.stop()
+    return 0
 
 
 def _description(server: RybbitServer, *, as_json: bool) -> str:
@@ -167,23 +179,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the server until it is interrupted. Returns the exit status."""
     options = _arguments(argv)
     try:
-        from .store import Store
+        from .store import DatabaseError, Store
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"{missing_extra(error)}\n")
-        return 1
-    with Store(options.database) as store:
+        return _failed(str(missing_extra(error)))
+    try:
+        store = Store(options.database)
+    except DatabaseError as error:
+        reason = str(error).splitlines()[0]
+        return _failed(f"--database {options.database}: cannot be opened: {reason}")
+    with store:
         try:
             _fill(store, options)
         except ValueError as error:
-            sys.stderr.write(f"{error}\n")
-            return 2
-        try:
-            with suppress(KeyboardInterrupt):
-                asyncio.run(_serve(store, options))
-        except OSError as error:  # the port is taken, or the host is not of this machine
-            sys.stderr.write(f"cannot listen on {options.host}, port {options.port}: {error}\n")
-            return 1
+            return _failed(str(error), 2)
+        with suppress(KeyboardInterrupt):
+            return asyncio.run(_serve(store, options))
     return 0
+
+
+def _failed(message: str, status: int = 1) -> int:
+    sys.stderr.write(message + "\n")
+    return status
 
 
 if __name__ == "__main__":

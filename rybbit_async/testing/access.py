@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 import attrs
 
+from .credentials import EMAIL, PASSWORD, new_key
 from .releases import Release
 from .schema import Site
 
@@ -57,11 +58,6 @@ class BucketLimit:
     burst: int = 50
     refill: float = 5
     daily: int = 5000
-
-
-def new_key(prefix: str = "rb_") -> str:
-    """The text of a new key."""
-    return prefix + secrets.token_hex(16)
 
 
 @attrs.define
@@ -138,8 +134,8 @@ class Access:
         self._clock = clock
         self.limit = limit
         self.keys: dict[str, Key] = {}
-        self.email = "owner@example.com"
-        self.password = "embedded-server-password"  # noqa: S105 - a server for tests
+        self.email = EMAIL
+        self.password = PASSWORD
         self.cookie = "better-auth.session_token"
         """Name of the session cookie. Real servers behind TLS put `__Secure-` before it."""
         self.sign_ins = 0

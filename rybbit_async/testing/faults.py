@@ -1,7 +1,7 @@
 """Ways for the server to misbehave, as values for `RybbitServer.inject` and `.chaos`.
 
 Each request meets the injected faults that match it, oldest first. One that only waits or calls
-back (`Latency`, `Hold`, `Before`, `After`) lets the next one have its turn; any other decides the
+back (`Latency`, `Before`, `After`) lets the next one have its turn; any other decides the
 response. Those with `handled=True` let the request take effect first: the goal has been made, and
 only the answer is lost.
 """
@@ -18,6 +18,7 @@ import random
 import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Protocol
 
 import attrs
@@ -38,7 +39,6 @@ __all__ = [
     "Fault",
     "Gzip",
     "GzipBomb",
-    "Hold",
     "Html",
     "Latency",
     "MoreHeaders",
@@ -98,18 +98,6 @@ class Latency(Fault):
 
     async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
         await asyncio.sleep(self.seconds)
-        return await proceed()
-
-
-@attrs.frozen
-class Hold(Fault):
-    """Waits for an `asyncio.Event` before the request is answered."""
-
-    passes_on: ClassVar[bool] = True
-    event: asyncio.Event
-
-    async def __call__(self, exchange: Exchange, proceed: Proceed) -> Response | None:
-        await self.event.wait()
         return await proceed()
 
 
@@ -548,5 +536,5 @@ class Injection:
 
     def remove(self) -> None:
         """Remove the fault. Removing it twice does nothing."""
-        if self in self._injections:
+        with suppress(ValueError):  # it is removed already, perhaps by another thread
             self._injections.remove(self)

@@ -13,6 +13,8 @@ from .connection import AlreadySent, RequestExchange
 
 __all__ = ["Listener"]
 
+_ATTEMPTS = 20
+
 Serve = Callable[[web.BaseRequest, RequestExchange], Awaitable[None]]
 
 
@@ -23,6 +25,8 @@ class Listener:
         self.host = host
         self.port = port
         """0 before the first start, if a free port is to be used."""
+        self.address = host
+        """The first address that it listens on, or did."""
         self.in_flight = 0
         self.peak_in_flight = 0
         self._serve = serve
@@ -35,7 +39,8 @@ class Listener:
     @property
     def connections(self) -> int:
         """The number of open connections."""
-        return len(self._web.connections) if self._web is not None else 0
+        served = self._web  # another thread may stop the server meanwhile
+        return 0 if served is None else len(served.connections)
 
     @property
     def running(self) -> bool:
@@ -55,11 +60,34 @@ class Listener:
             max_field_size=1 << 20,
             auto_decompress=False,
         )
+        try:
+            self._listener = await self._listen(self._web, self.port)
+        except OSError:
+            self._web = None
+            raise
+        self.address, self.port = self._listener.sockets[0].getsockname()[:2]
+
+    async def _listen(self, served: web.Server, port: int) -> asyncio.Server:
+        """Listen on each address of the host, and on the same port of all of them."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(
-            self._web, self.host, self.port, reuse_address=True, backlog=1024
-        )
-        self.port = int(self._listener.sockets[0].getsockname()[1])
+        for attempt in range(_ATTEMPTS):
+            try:
+                server = await loop.create_server(
+                    served, self.host, port, reuse_address=True, backlog=1024
+                )
+            except OSError:
+                if port == self.port or attempt == _ATTEMPTS - 1:
+                    raise
+                port = self.port  # what is free on one address may be taken on another
+                continue
+            ports = {socket.getsockname()[1] for socket in server.sockets}
+            if len(ports) == 1:
+                return server
+            # Several addresses, each of which got a free port of its own.
+            server.close()
+            await server.wait_closed()
+            port = min(ports)
+        raise AssertionError("a port that was asked for is that of every address")
 
     async def stop(self) -> None:
         """Stop listening and close every connection at once."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -13,10 +12,11 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from multidict import MultiDict
 
-from .access import READ, WRITE, Access, BucketLimit, KeyLimit, new_key
+from .access import READ, WRITE, Access, BucketLimit, KeyLimit
 from .api.call import RecordedRequest, Service
 from .api.dispatch import path_of, respond, utc_now
 from .connection import RequestExchange
+from .credentials import EMAIL, PASSWORD, check_credential, new_key
 from .faults import Before, Chaos, Fault, Injection, mixture
 from .held import HeldRequests
 from .listener import Listener
@@ -28,13 +28,15 @@ from .wire import Response
 __all__ = ["RybbitServer"]
 
 _CACHE_BYTES = 64 << 20
+# Nothing can connect to the addresses that stand for all of a machine's.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to replace it
 
 
 class RybbitServer:
     """A Rybbit-compatible server on a real socket, for tests, demos and benchmarks.
 
-    Creating one does no I/O and needs no running event loop. `async with` runs it in the event loop
-    of the caller, `with` in a thread of its own.
+    Creating one needs no running event loop. `async with` runs it in the event loop of the caller,
+    `with` in a thread of its own.
 
     Args:
         release: The release that it behaves like, one of `RELEASES`. May be changed while the
@@ -56,7 +58,9 @@ class RybbitServer:
         cache_pages: Keep the pages of lists that were sent last: False, True for up to 64 MiB, or
             a number of bytes.
         record: Keep every request in `requests`. Switch it off for long runs.
-        api_key: The text of `api_key`; a new one by default, or that of the store if it is a file.
+        api_key, email, password: The credentials. A store that is a file keeps them, and the
+            `read_only_key`, so that a later server of it has the same. By default they are what
+            the store keeps, or else a new key, `owner@example.com` and a fixed password.
     """
 
     def __init__(
@@ -73,6 +77,8 @@ class RybbitServer:
         cache_pages: bool | int = True,
         record: bool = True,
         api_key: str | None = None,
+        email: str | None = None,
+        password: str | None = None,
     ) -> None:
         self._release = release_named(release)
         self._store = store
@@ -93,10 +99,12 @@ class RybbitServer:
         self.clock = clock or utc_now
         self.requests: list[RecordedRequest] = []
         """Every request so far, oldest first. `requests.clear()` starts again."""
-        self.api_key = self.add_key(name="default", text=self._text_of("api_key", api_key))
+        self._access.email = self._kept("email", email, EMAIL)
+        self._access.password = self._kept("password", password, PASSWORD)
+        self.api_key = self.add_key(name="default", text=self._kept("api_key", api_key, new_key()))
         """Reads every site of the organisation `default`; writes too from 2.7 on."""
         self.read_only_key = self.add_key(
-            name="read-only", scopes=(READ,), text=self._text_of("read_only_key", None)
+            name="read-only", scopes=(READ,), text=self._kept("read_only_key", None, new_key())
         )
         """Reads the same sites and writes nothing."""
 
@@ -115,16 +123,16 @@ class RybbitServer:
 
     @property
     def url(self) -> str:
-        """The base URL, such as `http://127.0.0.1:54321`; loopback for `0.0.0.0` and `::`.
+        """The base URL, such as `http://127.0.0.1:54321`. It has the `host`, or a loopback address
+        if that stands for every address of the machine.
 
         Raises `RuntimeError` before the first start.
         """
-        if not self._listener.port:
+        listener = self._listener
+        if not listener.port:
             raise RuntimeError("RybbitServer has no URL before its first start")
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(  # noqa: S104  # to name it
-            self._listener.host, self._listener.host
-        )
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._listener.port}"
+        host = _LOOPBACK.get(listener.address, listener.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{listener.port}"
 
     @property
     def release(self) -> str:
@@ -204,13 +212,13 @@ class RybbitServer:
     def rate_limit(self, limit: KeyLimit | BucketLimit | bool | None) -> None:
         self._access.limit = limit
 
-    def _text_of(self, name: str, given: str | None) -> str | None:
-        """The text of a key that lasts as long as the data do; `None` for a new one each time."""
+    def _kept(self, name: str, given: str | None, default: str) -> str:
+        """A credential, which lasts as long as the data do."""
         if given is not None:
-            if not re.fullmatch(r"[!-~]+", given):
-                raise ValueError("api_key must be printable ASCII without white space")
-            return given
-        return self._store.setting(name, new_key) if self._store and self._store.is_file else None
+            check_credential(name, given)
+        if self._store is None or not self._store.is_file:
+            return given or default
+        return self._store.setting(name, given, default)
 
     def add_key(
         self,
@@ -371,8 +379,7 @@ class RybbitServer:
         event loop. Functions that are passed in, such as `clock` and the callbacks of faults, are
         called in the server's thread.
         """
-        if self._thread is not None or self.running:
-            raise RuntimeError("RybbitServer runs already")
+        self._check_not_running()
         self._thread = OwnThread()
         try:
             self._thread.run(self._start())
@@ -396,6 +403,7 @@ class RybbitServer:
             self._thread = None
 
     async def __aenter__(self) -> Self:
+        self._check_not_running()
         await self.start()
         return self
 
@@ -406,6 +414,11 @@ class RybbitServer:
         trace: TracebackType | None,
     ) -> None:
         await self._finish()
+
+    def _check_not_running(self) -> None:
+        # At the end of a block the server stops, so a block inside of another one would stop it.
+        if self._thread is not None or self.running:
+            raise RuntimeError("RybbitServer runs already")
 
     async def _finish(self) -> None:
         await self._listener.finish()

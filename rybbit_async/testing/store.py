@@ -95,14 +95,13 @@ class Store:
         self._database.close()
 
     @_exclusive
-    def setting(self, name: str, make: Callable[[], str]) -> str:
-        """A text that the database keeps: the stored one, or else what `make()` returns."""
-        found = self._database.rows("SELECT value FROM settings WHERE name = ?", [name])
-        if found:
-            return str(found[0][0])
-        value = make()
-        self._database.rows("INSERT INTO settings VALUES (?, ?)", [name, value])
-        return value
+    def setting(self, name: str, given: str | None, default: str) -> str:
+        """A text that the database keeps from now on: `given`, or the stored one, or `default`."""
+        if given is None:
+            found = self._database.rows("SELECT value FROM settings WHERE name = ?", [name])
+            given = str(found[0][0]) if found else default
+        self._database.rows("INSERT OR REPLACE INTO settings VALUES (?, ?)", [name, given])
+        return given
 
     # Sites
 

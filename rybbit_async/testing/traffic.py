@@ -19,6 +19,8 @@ from .wire import utc_naive
 
 __all__ = ["Traffic", "generate"]
 
+_FIRST_DAY = datetime(1970, 1, 2)  # noqa: DTZ001 - in UTC; no event can be before 1970
+
 
 @attrs.frozen
 class Traffic:
@@ -85,9 +87,10 @@ def generate(
     ):
         if value < minimum:
             raise ValueError(f"{name} must be at least {minimum}, got {value}")
-    if days <= 0:
-        raise ValueError(f"days must be greater than 0, got {days}")
     until = utc_naive(end or datetime.now(UTC), "end").replace(microsecond=0)
+    most = (until - _FIRST_DAY).days
+    if not 0 < days <= most:
+        raise ValueError(f"days must be greater than 0 and at most {most}, got {days}")
     seconds = int(days * 86_400)
     shares = [sessions // sites + (at < sessions % sites) for at in range(sites)]
     if distinct_ends and shares[0] > seconds:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import attrs
 
@@ -109,7 +110,7 @@ def _sessions(draw: Draw, plan: SessionPlan) -> str:
     else:
         # A daily rhythm. The slope of x - 0.8 sin(2πdx) / 2πd is never negative, so that the order
         # of the rows stays the order of the starts.
-        cycles = f"(6.283185307179586 * {max(1, seconds // 86_400)})"
+        cycles = Decimal("6.283185307179586") * max(1, seconds // 86_400)
         x = f"((i + {draw.unit('i', 'start')}) / {max(number, 1)})"
         start = f"{origin} + floor({room} * ({x} - 0.8 * sin({x} * {cycles}) / {cycles}))::BIGINT"
     # Two busy seconds: all sessions of two short stretches end in the same second.

@@ -44,7 +44,9 @@ class Affinity:
         )
 
     def idle_owner(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that the client belongs to, if it is another one that does not run any more.
+        """The loop that the client belongs to, if it is another one that does not run now.
+
+        It may be closed, or be run again later.
 
         Raises:
             RybbitError: see ``check``.

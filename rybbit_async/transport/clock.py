@@ -16,7 +16,8 @@ from ..wire.http_values import http_date
 
 __all__ = ["Clock", "ServerClock", "Timer", "closed_error"]
 
-_TEN_YEARS: Final = timedelta(days=3650)
+# A clock that was never set starts in 1970, or in 1980 if it is that of firmware.
+_NEVER_SET: Final = 1980
 
 
 def _utc_now() -> datetime:
@@ -94,9 +95,14 @@ class Timer:
 
 
 class ServerClock:
-    """The clock of the server, by the ``Date`` of its latest response."""
+    """The clock of the server, by the ``Date`` of its latest response.
+
+    Attributes:
+        readings: how many responses have told the time.
+    """
 
     def __init__(self, timer: Timer) -> None:
+        self.readings = 0
         self._timer = timer
         self._date: str | None = None
         self._at = 0.0  # when that response arrived
@@ -106,6 +112,7 @@ class ServerClock:
         date = headers.get("Date")
         if date:  # it is read only when someone wants to know
             self._date, self._at = date, self._timer.time()
+            self.readings += 1
 
     def now(self) -> datetime:
         """The date and time of day there; by the clock of this machine if it is not known."""
@@ -117,8 +124,7 @@ class ServerClock:
             return now
         try:
             theirs += timedelta(seconds=self._timer.time() - self._at)
-            # If it is years off, it is not set.
-            return theirs if abs(theirs - now) < _TEN_YEARS else now
+            return theirs if theirs.year > _NEVER_SET else now
         except OverflowError:
             return now
 

@@ -37,8 +37,10 @@ def check_ssl(ssl: object) -> tls.SSLContext | aiohttp.Fingerprint | bool:
         )
     path = os.fspath(cast("str | os.PathLike[str]", ssl))
     must = "be the path of a file with CA certificates in PEM format"
+    reason: str | None = "it is empty"
     try:
-        return tls.create_default_context(cafile=path)
+        if path:  # without one, the context would trust the CAs of the system
+            return tls.create_default_context(cafile=path)
     except OSError as error:  # also an SSLError
         reason = "it has none" if isinstance(error, tls.SSLError) else error.strerror
     except ValueError as error:  # a NUL, or an empty file name

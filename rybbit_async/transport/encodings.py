@@ -54,7 +54,7 @@ class _Zlib:
             piece = self._object.decompress(data, _PIECE)
             yield piece
             data = self._object.unconsumed_tail
-            if not data and len(piece) < _PIECE:
+            if self.ended or (not data and len(piece) < _PIECE):
                 return
 
 
@@ -69,9 +69,10 @@ class _Brotli:
         return bool(self._object.is_finished())
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        yield self._object.process(data, output_buffer_limit=_PIECE)
-        while not self._object.can_accept_more_data():
-            yield self._object.process(b"", output_buffer_limit=_PIECE)
+        piece = self._object.process(data, output_buffer_limit=_PIECE)
+        while piece:  # it does not say whether there is more
+            yield piece
+            piece = b"" if self.ended else self._object.process(b"", output_buffer_limit=_PIECE)
 
 
 class _Zstd:

@@ -25,6 +25,7 @@ from .affinity import Affinity
 from .auth import Secret
 from .bodies import BodyReader
 from .clock import closed_error
+from .closed_loop import close_without_loop
 from .connection_errors import connection_error, public_cause, response_error
 from .encodings import accept_encoding
 from .options import Timeout
@@ -87,7 +88,7 @@ class Http:
         self._redact = redact
         self._headers = _headers(options.headers)
         self._middleware = SingleAttemptMiddleware({})
-        self._unclosed: weakref.finalize[[str, aiohttp.ClientSession], Http] | None = None
+        self._unclosed: weakref.finalize[..., Http] | None = None
         self._slots = asyncio.Semaphore(options.max_connections)
         self._in_flight: set[asyncio.Timeout] = set()
         self._idle: asyncio.Event | None = None
@@ -277,7 +278,9 @@ class Http:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=list(self._options.trace_configs),
             )
-            self._unclosed = weakref.finalize(self, _warn_unclosed, self.base_url, self._session)
+            self._unclosed = weakref.finalize(
+                self, _warn_unclosed, self.base_url, self._session, asyncio.get_running_loop()
+            )
         if self._session.closed:
             raise ClientClosedError("the aiohttp session that was passed in is closed")
         return self._session
@@ -294,6 +297,14 @@ class Http:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("connections do not pickle: make a RybbitClient in each process")
+
+    async def close_without_loop(self) -> None:
+        """Close every connection, of an event loop that is closed."""
+        self.closed = True
+        if self._owns_session and self._session is not None:
+            if self._session.connector is not None:
+                close_without_loop(self._session.connector)
+            await self._session.close()
 
     async def close(self) -> None:
         """End the requests in flight with ``ClientClosedError``, and close every connection."""
@@ -325,12 +336,16 @@ def _headers(more: Mapping[str, str]) -> Mapping[str, str]:
     return {**{name: text for name, text in ours.items() if name.lower() not in theirs}, **more}
 
 
-def _warn_unclosed(base_url: str, session: aiohttp.ClientSession) -> None:
+def _warn_unclosed(
+    base_url: str, session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop
+) -> None:
     """Warn in place of aiohttp, which would not say what to do, and close the connections."""
     connector = session.connector
     if connector is None:  # it was closed
         return
     session.detach()  # so that it does not warn, too
+    if loop.is_closed():
+        close_without_loop(connector)
     # There is no public way that does not wait, and nobody can wait here.
     connector._close(abort_ssl=True)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     warnings.warn(

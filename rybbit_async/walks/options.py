@@ -17,6 +17,8 @@ class WalkOptions:
         limit: how many items to give at most; ``None`` for all.
         strict: whether to raise ``IncompleteWalkError`` if the walk cannot be completed.
         max_pages: how many requests to start at most; ``None`` for as many as it takes.
+        is_call: whether it is part of a single call, which waits neither behind other walks nor for
+            a server that is away.
     """
 
     concurrency: int
@@ -24,3 +26,4 @@ class WalkOptions:
     limit: int | None = None
     strict: bool = False
     max_pages: int | None = None
+    is_call: bool = False

@@ -31,11 +31,11 @@ class WalkRegistry:
 
     def __init__(self, check: Callable[[], None] = lambda: None) -> None:
         self._walks: set[Walk[Any]] = set()
-        self._check = check
+        self.check = check
 
     def add(self, walk: Walk[Any]) -> None:
         """Register a walk that starts."""
-        self._check()
+        self.check()
         self._walks.add(walk)
 
     def discard(self, walk: Walk[Any]) -> None:
@@ -266,6 +266,8 @@ class Paginator(Generic[T]):
     # --- the end of a block -------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        # In another event loop, the end of the block must not end the walks of this one.
+        self._all_walks.check()
         return self
 
     async def __aexit__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..errors import RybbitError
@@ -14,15 +15,21 @@ T = TypeVar("T")
 
 
 class TaskScope:
-    """The tasks of one walk. They end with the walk, and whoever waits for one gets an error."""
+    """The tasks of one walk. They end with the walk, and whoever waits for one gets an error.
+
+    They are in the event loop in which the first of them was started. Nobody in another loop can
+    wait for them.
+    """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed: RybbitError | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, job: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start a task, which is cancelled when the walk ends."""
         task = asyncio.create_task(job)
+        self._loop = task.get_loop()
         self._tasks.add(task)
         return task
 
@@ -48,13 +55,30 @@ class TaskScope:
         return self.result(task)
 
     def check_open(self) -> None:
-        """Raise an error if the walk was closed."""
+        """Raise an error if the walk was closed, or was started in another event loop."""
         if self._closed is not None:
             raise self._closed
+        if self._is_elsewhere():
+            raise RybbitError(
+                "this walk belongs to another event loop, in which it was started: start a walk in "
+                "each loop, and so in each thread"
+            )
+
+    def _is_elsewhere(self) -> bool:
+        return self._loop is not None and self._loop is not asyncio.get_running_loop()
 
     async def close(self, error: RybbitError) -> None:
-        """Cancel every task and wait until all of them are done."""
+        """Cancel every task and wait until all of them are done.
+
+        Called in another event loop, it does not wait, and tasks of a loop that is closed stay as
+        they are.
+        """
         self._closed = self._closed or error
+        if self._is_elsewhere():
+            with suppress(RuntimeError):  # the loop is closed
+                for task in tuple(self._tasks):
+                    task.get_loop().call_soon_threadsafe(task.cancel)
+            return
         for task in self._tasks:
             task.cancel()
         cancelled: asyncio.CancelledError | None = None

@@ -239,6 +239,7 @@ class PagedWalk(Generic[T]):
         self.repeats = None if position is None else order.repeats(position)
         self._concurrency = options.concurrency  # at present; never more than the option
         self._tasks = TaskScope()
+        self._has_begun = None if options.is_call else lambda: report.pages > 0
         self._pass: _Pass[T] | None = None
         self._decision: Decision[T] = CONTINUE
         self._waiting = 0  # 1 while a step waits for a page that the window still counts
@@ -373,9 +374,6 @@ class PagedWalk(Generic[T]):
     def _count(self) -> None:
         self.report.requests += 1
 
-    def _has_begun(self) -> bool:
-        return self.report.pages > 0
-
     # --- ends ---------------------------------------------------------------------------------
 
     def _no_more_requests(self) -> bool:
@@ -404,7 +402,7 @@ class _Pass(Generic[T]):
     sequential: bool
 
 
-def _covering_page(span: Span, has_begun: Callable[[], bool]) -> PageRequest:
+def _covering_page(span: Span, has_begun: Callable[[], bool] | None) -> PageRequest:
     """The request for the smallest page that holds all ranks of a span."""
     size = span.last - span.first + 1
     while span.first // size != span.last // size:

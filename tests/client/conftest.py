@@ -56,8 +56,9 @@ async def no_task_is_left() -> AsyncIterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RYBBIT_API_KEY", raising=False)
-    monkeypatch.delenv("RYBBIT_BASE_URL", raising=False)
+    for name in ("RYBBIT_API_KEY", "RYBBIT_BASE_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
+import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from rybbit_async import Paginator, PathGoal, RybbitClient, RybbitError, Timeout
+from rybbit_async import (
+    ClientClosedError,
+    CommonParameters,
+    Filter,
+    Paginator,
+    PathGoal,
+    RybbitClient,
+    RybbitError,
+    RybbitWarning,
+    Timeout,
+)
 from rybbit_async.resources.resource import Resource
-from rybbit_async.testing import RybbitServer
+from rybbit_async.testing import HeldRequests, RybbitServer, Store
 
 from .helpers import World
 
@@ -27,6 +40,8 @@ ARGUMENTS = {
     "method": "GET",
     "path": "/api/version",
 }
+RELATIVE = CommonParameters(past_minutes_start=60, past_minutes_end=0)
+FILTERED = CommonParameters(filters=[Filter("country", "equals", ["GR"])])
 
 
 def public_methods(owner: Any, name: str = "client") -> dict[str, Callable[..., Any]]:
@@ -44,32 +59,56 @@ def public_methods(owner: Any, name: str = "client") -> dict[str, Callable[..., 
 
 
 def called(method: Callable[..., Any]) -> Any:
-    required = {
-        one.name: ARGUMENTS[one.name]
-        for one in inspect.signature(method).parameters.values()
-        if one.default is one.empty or one.name == "name"
-    }
-    return method(**required)
+    """Call a method with what it requires, and with what makes it ask further questions."""
+    parameters = inspect.signature(method).parameters
+    optional = {"name": "x", **FILTERED, **RELATIVE}
+    required = {name for name, one in parameters.items() if one.default is one.empty}
+    return method(
+        **{name: ARGUMENTS[name] for name in required},
+        **{name: value for name, value in optional.items() if name in parameters.keys() - required},
+    )
 
 
-async def used(result: Any) -> None:
-    """Await what a method returned, or take the first item of it."""
-    if isinstance(result, AsyncIterator):
-        await anext(aiter(result))
-    elif inspect.isawaitable(result):
-        await result
+async def by_step(walk: Paginator[Any]) -> None:
+    async for _ in walk:
+        pass
 
 
-async def pages(walk: Paginator[Any]) -> None:
+async def in_a_block(walk: Paginator[Any]) -> None:
+    async with walk:
+        pass
+
+
+async def by_page(walk: Paginator[Any]) -> None:
     async for _ in walk.pages():
         pass
 
 
-WALKS: dict[str, Callable[[Paginator[Any]], Coroutine[Any, Any, object]]] = {
-    "collect": lambda walk: walk.collect(),
-    "first": lambda walk: walk.first(),
-    "pages": pages,
-}
+WAYS: list[Callable[[Paginator[Any]], Coroutine[Any, Any, object]]] = [
+    by_step,
+    in_a_block,
+    by_page,
+    Paginator.collect,
+    Paginator.first,
+]
+
+
+def uses(method: Callable[..., Any]) -> list[Callable[[], Coroutine[Any, Any, object]]]:
+    """Every way to use a method: one that returns a walk can be used in several."""
+
+    async def use(way: Callable[[Any], Any] | None) -> None:
+        result = called(method)
+        if way is not None:
+            await way(result)
+        elif inspect.isasyncgen(result):
+            await anext(result)
+        else:
+            await result
+
+    if inspect.iscoroutinefunction(inspect.unwrap(method)):
+        return [lambda: use(None)]
+    is_walk = "Paginator" in str(inspect.signature(method).return_annotation)
+    return [lambda way=way: use(way) for way in (WAYS if is_walk else [None])]
 
 
 def in_a_thread(work: Callable[[], Coroutine[Any, Any, object]]) -> BaseException | None:
@@ -90,36 +129,42 @@ def in_a_thread(work: Callable[[], Coroutine[Any, Any, object]]) -> BaseExceptio
     return errors[0]
 
 
-async def test_no_method_can_be_used_in_another_thread(world: World) -> None:
+async def test_no_method_can_be_used_in_another_thread(store: Store) -> None:
+    store.add_goal(1, "path", {"pathPattern": "/**"})
     async with (
-        RybbitServer(store=world.store) as server,
-        RybbitClient(server.api_key, base_url=server.url) as client,
+        RybbitServer(store=store) as server,
+        RybbitClient(server.api_key, base_url=server.url, max_connections=1) as client,
     ):
-        await client.goals.list(1)
-        server.requests.clear()
         view = client.with_options(timeout=Timeout(total=2))
         methods = public_methods(client) | public_methods(view, "view")
         assert {"client.goals.ensure", "client.close", "view.goals.sessions.iter_all"} <= {*methods}
-        for name, method in methods.items():
-            if name.endswith("with_options"):
-                continue
-            results = [lambda method=method: used(called(method))]
-            if name.rpartition(".")[2].startswith("iter"):
-                results = [
-                    lambda method=method, how=how: how(called(method)) for how in WALKS.values()
-                ]
-            for result in results:
-                error = await asyncio.to_thread(in_a_thread, result)
-                assert type(error) is RybbitError, name
-                assert "another event loop" in str(error), name
-        assert server.requests == []
-        assert len(await client.goals.list(1)) == 10
+        with server.hold() as held:
+            # They hold all that one can wait for: the only connection, the lock of ``ensure``, and
+            # the questions about the layout, the filters and the times.
+            own = [
+                asyncio.create_task(client.goals.ensure(1, PathGoal("/**"))),
+                asyncio.create_task(client.goals.sessions.list(1, 101, **FILTERED)),
+                asyncio.create_task(client.sessions.iter(1, **RELATIVE).collect()),
+            ]
+            await held.reached()
+            for name, method in methods.items():
+                if name.endswith(".with_options"):
+                    continue
+                for use in uses(method):
+                    error = await asyncio.to_thread(in_a_thread, use)
+                    assert type(error) is RybbitError, name
+                    assert "another event loop" in str(error), name
+            assert len(server.requests) == 1
+        assert not client.closed
+        with pytest.warns(RybbitWarning, match="filters"):
+            await asyncio.gather(*own)
 
 
-async def test_one_of_eight_threads_becomes_the_owner(world: World) -> None:
+@pytest.mark.parametrize("number", [2, 8])
+async def test_one_of_several_threads_becomes_the_owner(world: World, number: int) -> None:
     async with RybbitServer(store=world.store) as server:
         client = RybbitClient(server.api_key, base_url=server.url, timeout=Timeout(total=2))
-        start = threading.Barrier(8)
+        start = threading.Barrier(number)
 
         async def use() -> None:
             start.wait()
@@ -130,35 +175,100 @@ async def test_one_of_eight_threads_becomes_the_owner(world: World) -> None:
                 start.wait()
 
         loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(8) as threads:
-            calls = (loop.run_in_executor(threads, in_a_thread, use) for _ in range(8))
+        with ThreadPoolExecutor(number) as threads:
+            calls = (loop.run_in_executor(threads, in_a_thread, use) for _ in range(number))
             errors = await asyncio.gather(*calls)
         assert errors.count(None) == 1
         assert {type(error) for error in errors} == {type(None), RybbitError}
 
 
-@pytest.mark.parametrize("is_closed", [True, False])
-def test_closing_after_the_loop_has_ended(world: World, is_closed: bool) -> None:
-    loop = asyncio.new_event_loop()
-    server = RybbitServer(store=world.store)
+# --- one loop after the other --------------------------------------------------------------------
 
-    async def use() -> RybbitClient:
-        await server.start()
-        client = RybbitClient(server.api_key, base_url=server.url)
-        assert len(await client.goals.list(1)) == 10
-        if is_closed:  # nobody can close its connections after that
-            await client._transport.http._open_session().close()
-        return client
 
-    client = loop.run_until_complete(use())
-    if is_closed:
-        loop.run_until_complete(server.stop())
-        loop.close()
-    asyncio.run(client.close())
+def end(client: RybbitClient, server: RybbitServer) -> None:
+    """Close a client in another loop, where nothing may hang, leak or warn."""
+    asyncio.run(asyncio.wait_for(client.close(), 5))
     assert client.closed
-    if not is_closed:
-        loop.run_until_complete(server.stop())
+    client.__dict__.clear()
+    gc.collect()  # shows what was not closed, as a warning
+    deadline = time.monotonic() + 5
+    while server.connections and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert server.connections == 0
+
+
+def test_closing_after_asyncio_run(world: World) -> None:
+    with RybbitServer(store=world.store) as server:
+        client = RybbitClient(server.api_key, base_url=server.url)
+        asyncio.run(client.goals.list(1))
+        assert server.connections == 1
+        end(client, server)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_closing_after_the_loop_was_closed(world: World, waits: bool) -> None:
+    loop = asyncio.new_event_loop()
+
+    async def use(client: RybbitClient, held: HeldRequests) -> None:
+        walk = aiter(client.goals.sessions.iter(1, 101, page_size=5))
+        await anext(walk)
+        walks.append(walk)
+        if waits:
+            calls.append(asyncio.create_task(client.users.list(1)))
+            await held.reached()
+
+    walks, calls = list[AsyncIterator[Any]](), list[asyncio.Task[Any]]()
+    with RybbitServer(store=world.store) as server:
+        client = RybbitClient(server.api_key, base_url=server.url)
+        held = server.hold(when=lambda request: request.path.endswith("/users"))
+        loop.run_until_complete(use(client, held))
         loop.close()
+        end(client, server)
+        for call in calls:
+            call._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own
+
+
+def test_closing_while_the_loop_does_not_run(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.new_event_loop()
+
+    async def use(client: RybbitClient, held: HeldRequests) -> asyncio.Task[Any]:
+        await client.goals.list(1)
+        call = asyncio.create_task(client.users.list(1))
+        await held.reached()
+        return call
+
+    with RybbitServer(store=world.store) as server:
+        client = RybbitClient(server.api_key, base_url=server.url)
+        held = server.hold(when=lambda request: request.path.endswith("/users"))
+        call = loop.run_until_complete(use(client, held))
+        end(client, server)
+        with pytest.raises(ClientClosedError):
+            loop.run_until_complete(call)
+    loop.close()
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_walk_goes_on_in_its_own_loop_only(world: World) -> None:
+    loop = asyncio.new_event_loop()
+    with RybbitServer(store=world.store) as server:
+        client = RybbitClient(server.api_key, base_url=server.url)
+        walk = client.goals.iter(1, page_size=2, concurrency=2)
+        first, second = aiter(walk), aiter(walk)
+        for one in (first, second):
+            loop.run_until_complete(anext(one))  # the page has one more
+        asyncio.run(anext(first))
+        error = in_a_thread(lambda: anext(first))
+        assert type(error) is RybbitError
+        assert "belongs to another event loop" in str(error)
+
+        async def rest() -> int:
+            return len([goal async for goal in second])
+
+        assert loop.run_until_complete(rest()) == 13
+        loop.run_until_complete(client.close())
+    loop.close()
 
 
 async def test_a_client_that_was_never_used_can_be_closed_anywhere(world: World) -> None:

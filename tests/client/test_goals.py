@@ -841,3 +841,63 @@ async def test_get_takes_no_keyword_of_a_walk(
     with pytest.raises(InvalidParameterError, match=f"unknown parameter '{next(iter(keyword))}'"):
         await connect(server).goals.get(1, 1, **keyword)
     assert not server.requests
+
+
+# --- answers to writes that say nothing ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [faults.Status(204, b""), faults.Status(200, b"")], ids=repr)
+async def test_a_write_that_is_answered_without_a_body(
+    serve: Serve, connect: Connect, store: Store, fault: Any
+) -> None:
+    server = await serve("2.8", store)
+    client = connect(server)
+    made = await client.goals.create(1, PathGoal("/a"))
+    server.inject(fault, when=lambda request: request.method != "GET", times=None)
+    # A proxy answers a deletion so.
+    assert await client.goals.delete(1, made.goal_id) == GoalResult(True, made.goal_id)
+    assert await client.request("DELETE", "/api/x") is None
+    for call in (
+        client.goals.create(1, PathGoal("/b")),
+        client.goals.update(1, made.goal_id, name="x"),
+        client.goals.ensure(1, PathGoal("/c")),
+        client.request("POST", "/api/x", cast_to=dict[str, int]),
+    ):
+        with pytest.raises(APIResponseError, match=r"the body is empty.*may have been carried out"):
+            await call
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.Html(200), faults.Status(200, []), faults.TruncatedJSON()], ids=repr
+)
+async def test_a_write_whose_answer_cannot_be_read(
+    serve: Serve, connect: Connect, store: Store, fault: Any
+) -> None:
+    server = await serve("2.8", store)
+    client = connect(server)
+    goal = store.add_goal(1, "path", {"pathPattern": "/"})
+    server.inject(fault, when=lambda request: request.method != "GET", times=None)
+    for call in (
+        client.goals.create(1, PathGoal("/b")),
+        client.goals.update(1, goal, name="x"),
+        client.goals.delete(1, goal),
+    ):
+        with pytest.raises(APIResponseError, match="may have been carried out nevertheless: check"):
+            await call
+    server.clear_faults()
+    server.inject(fault)
+    with pytest.raises(APIResponseError) as caught:
+        await client.goals.list(1)
+    assert "carried out" not in str(caught.value)
+
+
+async def test_ensure_looks_again_after_an_answer_that_cannot_be_read(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    server = await serve("2.8", store)
+    client = connect(server)
+    for fault in (faults.FalseEncoding("br"), faults.Raw(b"220 hello\r\n", handled=True)):
+        server.inject(fault, when=lambda request: request.method == "POST")
+        found = await client.goals.ensure(1, PathGoal(f"/{type(fault).__name__}"))
+        assert found.success
+    assert len(store.goals(1)) == 2

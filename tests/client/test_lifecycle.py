@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import pickle
+import traceback
+import warnings
 from typing import Any
 
 import aiohttp
 import pytest
 
 from rybbit_async import (
+    APIStatusError,
     ClientClosedError,
     Goal,
     PathGoal,
@@ -187,3 +191,86 @@ def test_the_repr_has_the_address_and_no_key() -> None:
     assert repr(client) == "<RybbitClient https://a.example/base>"
     asyncio.run(client.close())
     assert repr(client) == "<RybbitClient https://a.example/base (closed)>"
+
+
+# --- clients that nobody closed -----------------------------------------------------------------
+
+
+async def test_an_unclosed_client_warns_once_and_says_what_to_do(serve: Serve) -> None:
+    server = await serve()
+    client = RybbitClient(server.api_key, base_url=server.url)
+    await client.goals.list(1)
+    view = client.with_options(concurrency=2)
+    del client
+    gc.collect()
+    assert len(await view.goals.list(1)) == 10
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        del view
+        gc.collect()
+    text = f"unclosed <RybbitClient {server.url}>: use 'async with', or call 'await client.close()'"
+    assert [(one.category, str(one.message)) for one in warned] == [(ResourceWarning, text)]
+    await until(lambda: server.connections == 0)
+
+
+def test_an_unclosed_client_whose_loop_has_ended_warns_once() -> None:
+    with RybbitServer() as server:
+
+        async def leave() -> RybbitClient:
+            client = RybbitClient(server.api_key, base_url=server.url)
+            await client.request("GET", "/api/version")
+            return client
+
+        left = asyncio.run(leave())
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            del left
+            gc.collect()
+        assert [str(one.message).partition(" <")[0] for one in warned] == ["unclosed"]
+
+
+async def test_clients_that_do_not_warn(serve: Serve) -> None:
+    """Every warning is an error, see the configuration of pytest."""
+    server = await serve()
+    RybbitClient(server.api_key, base_url=server.url)
+    async with aiohttp.ClientSession() as session:
+        borrowing = RybbitClient(server.api_key, base_url=server.url, session=session)
+        await borrowing.goals.list(1)
+        del borrowing
+        gc.collect()
+    async with RybbitClient(server.api_key, base_url=server.url) as client:
+        await client.goals.list(1)
+    closing = RybbitClient(server.api_key, base_url=server.url)
+    await closing.goals.list(1)
+    task = asyncio.create_task(closing.close())
+    await asyncio.sleep(0)
+    task.cancel()
+    await settled(task)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        del client, closing, task
+        gc.collect()
+    assert not warned
+
+
+@pytest.mark.parametrize("release", ["2.2", "2.8"])
+async def test_a_wrong_key_prints_one_traceback(serve: Serve, release: str) -> None:
+    server = await serve(release)
+    calls: list[Any] = [
+        lambda client: client.goals.list(1),
+        lambda client: client.goals.iter(1).collect(),
+        lambda client: client.goals.ensure(1, PathGoal("/x")),
+        lambda client: client.goals.create(1, PathGoal("/x")),
+        lambda client: client.goals.update(1, 101, name="x"),
+        lambda client: client.goals.delete(1, 101),
+        lambda client: client.goals.sessions.iter_all(1).collect(),
+        lambda client: client.users.list(1),
+        lambda client: client.goals.list(1, past_minutes_start=60, past_minutes_end=0),
+    ]
+    for call in calls:
+        async with RybbitClient("rb_wrong", base_url=server.url) as client:
+            with pytest.raises(APIStatusError) as caught:
+                await call(client)
+        assert caught.value.status in (401, 403)
+        shown = "".join(traceback.format_exception(caught.value))
+        assert shown.count("Traceback (most recent call last)") == 1

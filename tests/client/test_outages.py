@@ -280,3 +280,19 @@ async def test_single_calls_go_ahead_of_walks(
     mine = [request.query["page_size"] for request in server.requests].index("7")
     assert mine - began <= 3  # what was on its way already
     assert {len(found) for found in await asyncio.gather(*walks)} == {14}
+
+
+async def test_a_call_that_reads_several_pages_gives_up_like_any_other(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store
+) -> None:
+    """``get`` walks the goals, but whoever awaits it must not wait for a server that is away."""
+    for number in range(150):
+        store.add_goal(1, "path", {"pathPattern": f"/{number}"})
+    server = await serve(store=store)
+    client = connect(server, routes="sites")
+    server.inject(
+        faults.Status(502), times=None, when=lambda request: request.query.get("page") == "2"
+    )
+    with pytest.raises(ServerError):
+        await client.goals.get(1, 250)
+    assert clock.time() <= 2

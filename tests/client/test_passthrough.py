@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import re
 import ssl
+import sys
 import traceback
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,19 +17,24 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from rybbit_async import (
     APIConnectionError,
     InvalidParameterError,
     PathGoal,
+    PermissionDeniedError,
     RateLimitError,
+    Retry,
     RybbitClient,
     ServerError,
 )
 from rybbit_async.testing import Store, faults
 
+from ..certificate import CERTIFICATE
 from .conftest import Connect, Serve
 from .helpers import ONCE, login
+from .raw_server import raw_server
 
 # --- headers ------------------------------------------------------------------------------------
 
@@ -162,6 +169,7 @@ async def test_a_proxy_that_refuses_to_connect() -> None:
             with pytest.raises(APIConnectionError, match="407") as caught:
                 await client.request("POST", "/api/x")
     assert not caught.value.sent
+    assert caught.value.reason == "proxy"
     assert "carried out" not in str(caught.value)
     report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     frames = "".join(report.format()).split('  File "')
@@ -175,27 +183,128 @@ def test_invalid_proxies(proxy: Any) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-# --- TLS ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("socks5://me:hunter2@proxy.example:1080", "got socks5://.* connector of .*aiohttp-socks"),
+        (URL("socks4a://proxy.example"), "got socks4a://"),
+        ("ftp://proxy.example", "must be an address"),
+        ("proxy.example:3128", "must be an address"),
+        ("http://proxy.example:99999", "must be an address"),
+        ("http://me:hunter2@proxy.example:port", "must be an address"),
+    ],
+)
+def test_proxies_that_cannot_be_used(
+    proxy: Any, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidParameterError, match=f"proxy .*{words}") as caught:
+        RybbitClient("rb_key", proxy=proxy)
+    assert "hunter2" not in str(caught.value)
+    if str(proxy) != "proxy.example:3128":  # which environments usually mean
+        monkeypatch.setenv("HTTPS_PROXY", str(proxy))
+        RybbitClient("rb_key")
+        with pytest.raises(InvalidParameterError, match=f"HTTPS_PROXY .*{words}") as caught:
+            RybbitClient("rb_key", trust_env=True)
+        assert "hunter2" not in str(caught.value)
 
-# Used by these tests only, for localhost, valid until 2126.
-CERTIFICATE = """\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgsJdd4IvEse26nwSN
-qZ1XtIuzc60+v2Jk/vSJxGhayg6hRANCAAQK0tTozTQSA0Kq9F4zIJTdqLL6mIqP
-q3u3EAhLVczkPGlrS49fPC0Uut21DaAq+fwJ+1nvVjM8sBih/rg1nWYk
------END PRIVATE KEY-----
------BEGIN CERTIFICATE-----
-MIIBmzCCAUGgAwIBAgIURqHGjw3AY55AdRERXToukpTlRrYwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDExNTQ0OVoYDzIxMjYxMDMx
-MTE1NDQ5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAAQK0tTozTQSA0Kq9F4zIJTdqLL6mIqPq3u3EAhLVczkPGlrS49fPC0U
-ut21DaAq+fwJ+1nvVjM8sBih/rg1nWYko28wbTAdBgNVHQ4EFgQULqTzMAnUdh98
-QJISuwyxsXYx//MwHwYDVR0jBBgwFoAULqTzMAnUdh98QJISuwyxsXYx//MwDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
-zj0EAwIDSAAwRQIhAOGACH7Mlid0Omu8C67iogvuWj7NIi5TQ+3x6zF9877EAiA2
-6mmcLDSa73jTQpCIun2Jvb1inIMJ+/iSZWtGO+qhQQ==
------END CERTIFICATE-----
-"""
+
+async def test_a_proxy_that_answers_in_another_protocol() -> None:
+    async with raw_server() as proxy:
+        proxy.answer(b"SSH-2.0-HIDDEN\r\n")
+        client = RybbitClient(
+            "rb_key", base_url="https://a.example", proxy=proxy.url, retry=Retry(attempts=1)
+        )
+        async with client:
+            with pytest.raises(APIConnectionError, match="answer of the proxy") as caught:
+                await client.request("POST", "/api/x")
+    assert (caught.value.sent, caught.value.reason) == (False, "proxy")
+    assert "HIDDEN" not in f"{caught.value} {caught.value.__cause__} {caught.value.__context__}"
+
+
+# --- the environment ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("passed_in", [False, True], ids=["own session", "passed in"])
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
+async def test_the_proxy_of_the_environment(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch, name: str, passed_in: bool
+) -> None:
+    server = await serve()
+    async with a_proxy() as (address, heads), aiohttp.ClientSession() as mine:
+        session = mine if passed_in else None
+        monkeypatch.setenv(name, f"http://me:hunter2@{address}")
+        await connect(server, session=session, routes="sites").goals.list(1)
+        assert heads == []
+        client = connect(server, session=session, routes="sites", trust_env=True)
+        monkeypatch.setenv(name, address)  # for the next client, and without a scheme
+        await client.goals.list(1)
+        (head,) = heads
+        assert "Proxy-Authorization: Basic " in head
+        await connect(server, session=session, routes="sites", trust_env=True).goals.list(1)
+        assert len(heads) == 2
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        await connect(server, session=session, routes="sites", trust_env=True).goals.list(1)
+        assert len(heads) == 2
+        other = connect(server, proxy="http://127.0.0.1:1", trust_env=True, retry=ONCE)
+        with pytest.raises(APIConnectionError) as caught:  # a proxy that is passed comes first
+            await other.goals.list(1)
+        assert caught.value.reason == "proxy"
+
+
+async def test_a_proxy_that_is_not_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def error(url: str, **options: Any) -> str:
+        async with RybbitClient("rb_key", base_url=url, retry=ONCE, **options) as client:
+            with pytest.raises(APIConnectionError) as caught:
+                await client.goals.list(1)
+        return str(caught.value)
+
+    nowhere = "http://127.0.0.1:1"
+    assert "trust_env" not in await error(nowhere)
+    monkeypatch.setenv("HTTP_PROXY", "http://me:hunter2@127.0.0.1:2")
+    text = await error(nowhere)
+    assert text.endswith("HTTP_PROXY is set but was not used: trust_env=True uses it")
+    assert "hunter2" not in text
+    assert "trust_env" not in await error(nowhere, trust_env=True)
+    assert "trust_env" not in await error(nowhere, proxy="http://127.0.0.1:3")
+    assert "trust_env" not in await error("https://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert "trust_env" not in await error(nowhere)
+
+
+@pytest.mark.parametrize("passed_in", [False, True], ids=["own session", "passed in"])
+async def test_netrc_is_not_used(
+    serve: Serve,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    passed_in: bool,
+) -> None:
+    server = await serve("2.8")
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password hunter2\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    async with aiohttp.ClientSession(trust_env=True) as mine:
+        session = mine if passed_in else None
+        options: dict[str, Any]
+        for options in ({}, {"auth": login(server)}, {"auth": None, "api_key": None}):
+            server.requests.clear()
+            client = connect(server, session=session, trust_env=True, routes="sites", **options)
+            with contextlib.suppress(PermissionDeniedError):
+                await client.goals.list(1)
+            assert server.requests
+            for request in server.requests:
+                sent = request.headers.getall("Authorization", [])
+                assert sent == ([f"Bearer {server.api_key}"] if not options else [])
+            await client.close()
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": "Basic eA=="}) as mine,
+        RybbitClient(base_url=server.url, session=mine) as client,
+    ):
+        await client.request("GET", "/api/version")
+    assert server.requests[-1].headers["Authorization"] == "Basic eA=="  # the session's own
+
+
+# --- TLS ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -231,6 +340,58 @@ async def test_ssl(secure_url: tuple[str, Path]) -> None:
             with pytest.raises(APIConnectionError, match="no connection could be made") as caught:
                 await client.request("POST", "/api/x")
             assert not caught.value.sent
+            assert caught.value.reason == "certificate"
+
+
+async def test_a_certificate_that_is_not_accepted_is_tried_once(
+    secure_url: tuple[str, Path],
+) -> None:
+    url, _ = secure_url
+    async with RybbitClient("rb_key", base_url=url) as client:
+        with pytest.raises(APIConnectionError, match=r"self-signed.*pass ssl='/path/to") as caught:
+            await client.request("GET", "/api/x")
+        assert client.stats.requests == 1
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("passed_in", [False, True], ids=["own session", "passed in"])
+async def test_a_ca_file(secure_url: tuple[str, Path], kind: Any, passed_in: bool) -> None:
+    url, file = secure_url
+    made = RybbitClient(ssl=kind(file))._transport.http._options.ssl
+    assert isinstance(made, ssl.SSLContext)
+    assert made.verify_mode is ssl.CERT_REQUIRED
+    assert made.check_hostname
+    assert [one["subject"][0][0][1] for one in made.get_ca_certs()] == ["localhost"]
+    if sys.version_info >= (3, 13):
+        return  # the certificate lacks the extensions that these versions require
+    async with (
+        aiohttp.ClientSession() as mine,
+        RybbitClient(
+            "rb_key", base_url=url, ssl=kind(file), session=mine if passed_in else None
+        ) as client,
+    ):
+        assert await client.request("GET", "/api/x") == {}
+
+
+def test_values_of_ssl_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    wrong: list[tuple[Any, str]] = [
+        (str(tmp_path / "none.pem"), r"got '.*none\.pem' \(No such file"),
+        (tmp_path / "empty.pem", r"CA certificates in PEM format, got .*\(it has none\)"),
+        (tmp_path, "be the path of a file"),
+        ("", r"be the path of a file.*\(it is empty\)"),
+        ("\0", "ssl must be the path of a file"),
+        (5, "be True, False, the path of a CA file, .* got int"),
+        (None, "got None"),
+        (b"ca.pem", "got bytes"),
+        (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "for clients"),
+    ]
+    for value, words in wrong:
+        with pytest.raises(
+            InvalidParameterError, match=f"ssl must .*{words.removeprefix('ssl must ')}"
+        ):
+            RybbitClient("rb_key", ssl=value)
 
 
 # --- tracing ------------------------------------------------------------------------------------
@@ -251,6 +412,11 @@ async def test_trace_configs(serve: Serve, connect: Connect) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(InvalidParameterError, match="trace_configs and session"):
             RybbitClient("rb_key", session=session, trace_configs=[trace])
+    wrong: Any
+    for wrong in (trace, [trace, print], "trace", {"a": trace}, None, 5):
+        with pytest.raises(InvalidParameterError, match=r"a list of aiohttp\.TraceConfig, got"):
+            RybbitClient("rb_key", trace_configs=wrong)
+    RybbitClient("rb_key", trace_configs=iter([trace]))  # type: ignore[arg-type]
 
 
 # --- logs ---------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 import aiohttp
@@ -119,5 +120,9 @@ async def test_a_server_that_does_not_listen(serve: Serve, connect: Connect) -> 
         await client.goals.list(1)
     assert not caught.value.sent
     assert not isinstance(caught.value, APITimeoutError)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "ssl" not in shown  # aiohttp speaks of TLS for any address
+    assert "aiohttp" not in shown.splitlines()[-1]
+    assert isinstance(caught.value.__cause__, ConnectionRefusedError)
     await server.start()
     assert len(await client.goals.list(1)) == 10

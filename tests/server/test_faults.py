@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -206,6 +207,39 @@ async def test_gzip_bomb(one: Rig, size: int) -> None:
     assert reply.json == {"data": []}
 
 
+async def sent_by(one: Rig, fault: faults.Fault) -> tuple[bytes, bytes]:
+    """The head and the body of a response as they are sent, until the connection is quiet."""
+    one.server.inject(fault)
+    reader, writer = await connected(one)
+    key = one.server.api_key
+    head = f"GET {one.goals()} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+    writer.write(f"{head}Connection: close\r\n\r\n".encode())
+    sent = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return (*sent.split(b"\r\n\r\n", 1), b"")[:2]  # type: ignore[return-value]
+
+
+async def test_responses_that_cannot_be_read(one: Rig) -> None:
+    whole = (await one.get(one.goals())).body
+    head, body = await sent_by(one, faults.FalseEncoding("br"))
+    assert b"Content-Encoding: br" in head
+    assert body == whole
+    _, body = await sent_by(one, faults.Gzip(garbage=b"garbage"))
+    assert (zlib.decompress(body[:-7], 31), body[-7:]) == (whole, b"garbage")
+    head, body = await sent_by(one, faults.MoreHeaders(3, 1_000))
+    assert head.count(b"X-More-") == 3
+    assert b"X-More-2: " + b"x" * 1_000 in head
+    assert body == whole
+    head, body = await sent_by(one, faults.BadChunks())
+    size, _, rest = body.partition(b"\r\n")
+    half = int(size, 16)
+    assert b"Transfer-Encoding: chunked" in head
+    assert rest == whole[:half] + b"\r\nno chunk\r\n"
+    assert await sent_by(one, faults.Raw(b"220 hello\r\n")) == (b"220 hello\r\n", b"")
+    assert await ok(one)
+
+
 async def test_deep_nesting(one: Rig) -> None:
     one.server.inject(faults.DeepNesting(5))
     assert (await one.get(one.goals())).json == {"data": [[[[[]]]]]}
@@ -235,15 +269,6 @@ async def test_after_is_called_when_the_response_was_sent(one: Rig) -> None:
     one.server.inject(faults.After(write))
     assert await ok(one)
     await asyncio.wait_for(called.wait(), 5)
-
-
-async def test_hold_until_an_event(one: Rig) -> None:
-    event = asyncio.Event()
-    one.server.inject(faults.Hold(event))
-    request = asyncio.create_task(one.get(one.goals()))
-    await until(lambda: bool(one.server.in_flight))
-    event.set()
-    assert (await request).status == 200
 
 
 async def test_hold_everything(one: Rig) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import gc
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import warnings
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -19,7 +21,7 @@ import pytest
 from rybbit_async import CommonParameters, RybbitClient
 from rybbit_async.testing import RybbitServer, Store, faults
 
-from .conftest import NOW, Serve
+from .conftest import NOW, NUMBERED, Serve
 
 
 def test_creating_a_server_does_no_io() -> None:
@@ -198,15 +200,16 @@ async def test_the_command_prints_text() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--port", "65536"), "must be an integer of at least 0 and at most 65535, got '65536'"),
-        (("--port", "-1"), "must be an integer of at least 0 and at most 65535, got '-1'"),
-        (("--sites", "0"), "must be an integer of at least 1, got '0'"),
-        (("--sessions", "many"), "must be an integer of at least 0, got 'many'"),
-        (("--latency", "-0.5"), "must be a number of at least 0 and at most 3600, got '-0.5'"),
-        (("--latency", "inf"), "must be a number of at least 0 and at most 3600, got 'inf'"),
-        (("--days", "nan"), "must be a number of at least 0.001 and at most 1000, got 'nan'"),
-        (("--days", "inf"), "must be a number of at least 0.001 and at most 1000, got 'inf'"),
+        (("--port", "65536"), "must be an integer between 0 and 65,535, got '65536'"),
+        (("--port", "-1"), "must be an integer between 0 and 65,535, got '-1'"),
+        (("--sites", "0"), "must be an integer between 1 and 1,000, got '0'"),
+        (("--sessions", "many"), "must be an integer between 0 and 100,000,000, got 'many'"),
+        (("--latency", "inf"), "must be a number between 0 and 3,600, got 'inf'"),
+        (("--days", "nan"), "must be a number between 0.001 and 10,000, got 'nan'"),
+        (("--cache", "1e9"), "must be an integer between 0 and 1,000,000, got '1e9'"),
         (("--release", "3.0"), "invalid choice: '3.0'"),
+        (("--api-key", "rb mine"), "must be printable ASCII without white space, and not empty"),
+        (("--password", ""), "must be printable ASCII without white space, and not empty"),
     ],
 )
 def test_invalid_arguments_of_the_command(
@@ -220,6 +223,37 @@ def test_invalid_arguments_of_the_command(
     error = capsys.readouterr().err
     assert arguments[0] in error
     assert message in error
+    assert "mine" not in error
+
+
+def test_the_help_of_the_command_names_what_it_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    from rybbit_async.testing.__main__ import main
+
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for bounds in ("0 to 65,535", "0.001 to 10,000", "1 to 1,000;", "0 to 100,000,000"):
+        assert bounds in told
+    assert "keeps the data, both keys, the email and the password for the next start" in told
+
+
+def test_the_command_says_in_one_line_why_it_cannot_start(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from rybbit_async.testing.__main__ import main
+
+    (tmp_path / "text.duckdb").write_text("no database" * 1000)
+    with RybbitServer() as server:
+        port = server.url.rpartition(":")[2]
+        for arguments, words in (
+            (["--sessions=0", f"--port={port}"], "address already in use"),
+            ([f"--database={tmp_path / 'text.duckdb'}"], "not a valid DuckDB database"),
+            ([f"--database={tmp_path / 'no' / 'file'}"], "No such file or directory"),
+        ):
+            assert main(arguments) == 1
+            (line,) = capsys.readouterr().err.splitlines()
+            assert arguments[-1].replace("=", " ") in line
+            assert words in line
 
 
 def test_arguments_of_the_command_that_do_not_fit_one_another(
@@ -235,7 +269,7 @@ def test_an_address_that_cannot_be_listened_on(capsys: pytest.CaptureFixture[str
     from rybbit_async.testing.__main__ import main
 
     assert main(["--sessions=0", "--goals=0", "--host=192.0.2.1"]) == 1
-    assert "cannot listen on 192.0.2.1, port 0: " in capsys.readouterr().err
+    assert "--host 192.0.2.1 --port 0: cannot listen there: " in capsys.readouterr().err
 
 
 WITHOUT_DUCKDB = "import runpy, sys; sys.modules['duckdb'] = None; "
@@ -247,6 +281,7 @@ WITHOUT_DUCKDB = "import runpy, sys; sys.modules['duckdb'] = None; "
         ("runpy.run_module('rybbit_async.testing', run_name='__main__')", 1),
         ("import rybbit_async.testing as testing; testing.RybbitServer", 1),
         ("import rybbit_async.testing as testing; testing.RELEASES, testing.missing", 1),
+        ("from rybbit_async.testing import plugin; next(plugin.rybbit_server.__wrapped__())", 1),
     ],
 )
 def test_without_duckdb_the_error_names_the_extra(code: str, status: int) -> None:
@@ -267,8 +302,11 @@ async def test_the_server_fixture(rybbit_server: RybbitServer) -> None:
     assert rybbit_server.store.sites() == []
 
 
-def test_the_plugin_loads_without_duckdb() -> None:
-    code = "import sys, rybbit_async.testing.plugin; assert 'duckdb' not in sys.modules"
+def test_the_plugin_loads_without_duckdb_and_plugins_of_others() -> None:
+    code = (
+        "import sys, rybbit_async.testing.plugin; "
+        "assert not {'duckdb', 'pytest_asyncio', 'anyio'} & sys.modules.keys()"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
 
 
@@ -284,17 +322,22 @@ def test_the_public_names() -> None:
         assert testing.nothing
 
 
-def test_the_keys_are_kept_in_a_database(tmp_path: Path) -> None:
-    keys = set[tuple[str, str]]()
-    for _ in range(2):
-        with Store(tmp_path / "data.duckdb") as store, RybbitServer(store=store) as server:
-            keys.add((server.api_key, server.read_only_key))
-    assert len(keys) == 1
+def test_the_credentials_are_kept_in_a_database(tmp_path: Path) -> None:
+    def credentials(**given: str) -> tuple[str, ...]:
+        with Store(tmp_path / "data.duckdb") as store, RybbitServer(store=store, **given) as server:
+            return server.api_key, server.read_only_key, server.email, server.password
+
+    first = credentials()
+    assert credentials() == first
+    assert first[2:] == ("owner@example.com", "embedded-server-password")
+    mine = credentials(api_key="rb_mine", email="me@example.com", password="secret")
+    assert mine == ("rb_mine", first[1], "me@example.com", "secret")
+    assert credentials() == mine
     assert RybbitServer().api_key != RybbitServer().api_key
-    with Store(tmp_path / "data.duckdb") as store:
-        assert RybbitServer(store=store, api_key="rb_mine").api_key == "rb_mine"
-    with pytest.raises(ValueError, match="printable ASCII"):
+    assert RybbitServer(api_key="rb_mine").api_key == "rb_mine"
+    with pytest.raises(ValueError, match="api_key must be printable ASCII") as caught:
         RybbitServer(api_key="rb mine")
+    assert "mine" not in str(caught.value)
 
 
 def test_a_server_in_a_thread_of_its_own_can_be_used_from_everywhere() -> None:
@@ -309,6 +352,17 @@ def test_a_server_in_a_thread_of_its_own_can_be_used_from_everywhere() -> None:
     assert not [one for one in threading.enumerate() if one.name == "RybbitServer"]
 
 
+def test_blocks_are_not_nested() -> None:
+    async def nest(server: RybbitServer) -> None:
+        async with server:
+            pass
+
+    with RybbitServer() as server:
+        with pytest.raises(RuntimeError, match="runs already"):
+            asyncio.run(nest(server))
+        assert server.running
+
+
 def test_a_port_that_is_taken() -> None:
     with RybbitServer() as server:
         port = int(server.url.rpartition(":")[2])
@@ -317,20 +371,78 @@ def test_a_port_that_is_taken() -> None:
     assert not [one for one in threading.enumerate() if one.name == "RybbitServer"]
 
 
-@pytest.mark.parametrize("release", ["2.2", "2.3", "2.4", "2.6", "2.7", "2.8", "2.9"])
-async def test_relative_windows_are_those_of_a_clock_that_stands_still(release: str) -> None:
-    """The client learns the time from the ``Date`` of the responses."""
-    now = datetime(2020, 2, 29, 12, 0, tzinfo=UTC)
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            one.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("0", "127.0.0.1"),
+        ("localhost", "localhost"),
+        ("::1", "[::1]"),
+        ("::", "[::1]"),
+        ("0:0:0:0:0:0:0:0", "[::1]"),
+    ],
+)
+async def test_the_url_works_for_every_host_and_stays(host: str, shown: str) -> None:
+    if ":" in host and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    async with RybbitServer(host=host) as server:
+        url = server.url
+        assert url.rpartition(":")[0] == f"http://{shown}"
+        async with RybbitClient(server.api_key, base_url=url) as client:
+            assert await client.request("GET", "/api/version") == {"version": "2.8.0"}
+            await server.restart()
+            assert server.url == url
+            assert await client.request("GET", "/api/version") == {"version": "2.8.0"}
+
+
+async def test_a_host_with_several_addresses_has_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2")]
+
+    async def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        return [(family, socket.SOCK_STREAM, 6, "", (one, port)) for family, one in found]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+    async with RybbitServer(host="two.localhost") as server, aiohttp.ClientSession() as http:
+        port = int(server.url.rpartition(":")[2])
+        for _ in range(2):
+            for _, address in found:
+                async with http.get(f"http://{address}:{port}/api/version") as response:
+                    assert response.status == 200
+            await server.restart()
+
+
+@pytest.mark.parametrize("release", NUMBERED)
+async def test_relative_windows_are_those_of_the_clock_of_the_server(release: str) -> None:
+    """It stands still during a walk, jumps between walks, and is far from that of this machine."""
+    now = NOW
     with Store() as store:
         site = store.add_site()
         store.add_goal(site, "path", {"pathPattern": "/"})
-        for minutes in (5, 30, 90):
-            store.add_session(site, end=now - timedelta(minutes=minutes))
         async with (
             RybbitServer(release, store, clock=lambda: now) as server,
             RybbitClient(server.api_key, base_url=server.url) as client,
         ):
             window = CommonParameters(past_minutes_start=60, past_minutes_end=0)
-            (goal,) = await client.goals.iter(site.site_id, **window).collect()
-            assert (goal.total_sessions, goal.total_conversions) == (2, 2)
-            assert len(await client.sessions.iter(site.site_id, **window).collect()) == 2
+            walks = 0
+            for number, year in enumerate((2001, 2026, 2003, 2035), 1):
+                now = NOW.replace(year=year)
+                for minutes in (*range(number), 30, 90):
+                    store.add_session(site, end=now - timedelta(minutes=minutes))
+                sessions = client.sessions.iter(site.site_id, **window)
+                assert len(await sessions.collect()) == number + 1
+                (goal,) = await client.goals.iter(site.site_id, **window).collect()
+                assert goal.total_sessions == goal.total_conversions == number + 1
+                walks += 2
+            # The first one has its time from the questions that it asks.
+            asked = sum(request.path == "/api/version" for request in server.requests)
+            assert asked == (walks - 1 if NUMBERED.index(release) >= NUMBERED.index("2.6") else 0)

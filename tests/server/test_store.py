@@ -131,10 +131,19 @@ def test_uniform_sessions_have_exactly_three_numeric_texts() -> None:
             ]
 
 
-@pytest.mark.parametrize("wrong", [{"sites": 0}, {"sessions": -1}, {"goals": -1}, {"days": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"sites": 0}, {"sessions": -1}, {"goals": -1}, {"days": 0}, {"days": 1e9}]
+)
 def test_invalid_numbers_for_the_traffic(wrong: dict[str, Any]) -> None:
     with Store() as store, pytest.raises(ValueError, match=r"(sites|sessions|goals|days) must be "):
         generate(store, **wrong)
+
+
+def test_traffic_of_many_years() -> None:
+    with Store() as store:
+        traffic = generate(store, sessions=50, days=9000, end=NOW)
+        assert traffic.start == NOW - timedelta(days=9000)
+        assert traffic.events > 50
 
 
 def test_no_sessions_at_all() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, assert_type
 from zoneinfo import ZoneInfo
 
@@ -77,6 +78,8 @@ async def make(own: aiohttp.ClientSession) -> None:
     RybbitClient(None, base_url="https://analytics.example.com", routes="sites")
     RybbitClient(auth=PasswordLogin("me@example.com", "secret"), routes="goals")
     RybbitClient("rb_0", session=own, timeout=30, concurrency=4, max_connections=10)
+    RybbitClient("rb_0", ssl="ca.pem", trust_env=True)
+    RybbitClient("rb_0", ssl=Path("ca.pem"), trace_configs=[])
     RybbitClient("rb_0", timeout=Timeout(connect=5, read=None, total=60.5), allow_http=True)
     other = RybbitClient("rb_0").with_options(timeout=Timeout(total=5), concurrency=16)
     assert_type(other, RybbitClient)
