@@ -18,7 +18,7 @@ from ..transport.routes import Layout, Route
 from ..transport.routing import Router
 from ..transport.single_flight import SingleFlight
 from ..wire.messages import Response, decode
-from .endpoints import GOAL_SESSIONS, GOALS, VERSION
+from .endpoints import GOAL_SESSIONS, GOALS
 
 __all__ = ["Capabilities"]
 
@@ -53,15 +53,6 @@ class Capabilities:
     def now(self) -> datetime:
         """The date and time of day, by the server's clock as far as it is known."""
         return self._clock.now()
-
-    @property
-    def clock_readings(self) -> int:
-        """How many responses have told the time of the server."""
-        return self._clock.readings
-
-    async def read_clock(self, options: Options) -> None:
-        """Ask the server for a response, which tells the time."""
-        await self._get(VERSION, {}, {}, options)  # an error tells it, too
 
     # --- exact times --------------------------------------------------------------------------
 

@@ -20,16 +20,7 @@ from ..walks.walk import Order
 from ..wire.json import Body
 from ..wire.page_reader import DATA, DATA_META, DATA_TOTAL_COUNT, page_reader
 
-__all__ = [
-    "GOAL",
-    "GOALS",
-    "GOAL_SESSIONS",
-    "PROBE",
-    "SESSIONS",
-    "USERS",
-    "VERSION",
-    "ListEndpoint",
-]
+__all__ = ["GOAL", "GOALS", "GOAL_SESSIONS", "PROBE", "SESSIONS", "USERS", "ListEndpoint"]
 
 T = TypeVar("T")
 
@@ -96,4 +87,3 @@ USERS: Final = ListEndpoint(
 )
 # Every release has the list of goals, so it can tell which layout a server has.
 PROBE: Final = GOALS.route
-VERSION: Final = Route("/api/version", "/api/version")

@@ -74,21 +74,12 @@ async def applied(
 
 
 async def pinned(context: Context, sites: Sequence[str], window: Window) -> Window:
-    """A relative window with exact times, if the server takes them; any other as it is.
-
-    The times are those of a response that arrives meanwhile. An earlier one may be of a time before
-    this machine slept, or before the clock of the server was set.
-    """
+    """A relative window with exact times, if the server takes them; any other as it is."""
     if window.is_relative:
-        capabilities, options = context.capabilities, context.options
-        readings = capabilities.clock_readings
         for site in sites:
-            takes = await capabilities.takes_exact_times(site, options)
-            if takes is None:
-                continue
-            if takes and capabilities.clock_readings == readings:
-                await capabilities.read_clock(options)
-            return window.pin(capabilities.now()) if takes else window
+            takes = await context.capabilities.takes_exact_times(site, context.options)
+            if takes is not None:
+                return window.pin(context.capabilities.now()) if takes else window
     return window
 
 

@@ -95,14 +95,9 @@ class Timer:
 
 
 class ServerClock:
-    """The clock of the server, by the ``Date`` of its latest response.
-
-    Attributes:
-        readings: how many responses have told the time.
-    """
+    """The clock of the server, by the ``Date`` of its latest response."""
 
     def __init__(self, timer: Timer) -> None:
-        self.readings = 0
         self._timer = timer
         self._date: str | None = None
         self._at = 0.0  # when that response arrived
@@ -112,7 +107,6 @@ class ServerClock:
         date = headers.get("Date")
         if date:  # it is read only when someone wants to know
             self._date, self._at = date, self._timer.time()
-            self.readings += 1
 
     def now(self) -> datetime:
         """The date and time of day there; by the clock of this machine if it is not known."""

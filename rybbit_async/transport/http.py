@@ -101,9 +101,9 @@ class Http:
             ClientClosedError: the client was closed.
             RybbitError: see ``Affinity.check``.
         """
+        self._affinity.check()
         if self.closed:
             raise closed_error()
-        self._affinity.check()
 
     def idle_owner(self) -> asyncio.AbstractEventLoop | None:
         """See ``Affinity.idle_owner``."""

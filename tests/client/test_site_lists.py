@@ -74,9 +74,12 @@ async def truth(client: RybbitClient, name: str) -> list[Any]:
 
 
 @every_list
+# Many pages take long, so the releases share the sizes.
 @pytest.mark.parametrize("ordered", [True, False])
-@pytest.mark.parametrize("size", [7, 100, 1000])
-@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize(
+    ("release", "size"), [("2.2", 7), ("2.8", 7), *((release, 100) for release in RELEASES),
+                          ("2025.06", 1000), ("2.4", 1000)],
+)  # fmt: skip
 async def test_every_row_comes_once(
     serve: Serve, connect: Connect, busy: Store, release: str, size: int, ordered: bool, name: str
 ) -> None:

@@ -423,26 +423,19 @@ async def test_a_host_with_several_addresses_has_one_port(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("release", NUMBERED)
 async def test_relative_windows_are_those_of_the_clock_of_the_server(release: str) -> None:
-    """It stands still during a walk, jumps between walks, and is far from that of this machine."""
-    now = NOW
-    with Store() as store:
-        site = store.add_site()
-        store.add_goal(site, "path", {"pathPattern": "/"})
-        async with (
-            RybbitServer(release, store, clock=lambda: now) as server,
-            RybbitClient(server.api_key, base_url=server.url) as client,
-        ):
-            window = CommonParameters(past_minutes_start=60, past_minutes_end=0)
-            walks = 0
-            for number, year in enumerate((2001, 2026, 2003, 2035), 1):
-                now = NOW.replace(year=year)
-                for minutes in (*range(number), 30, 90):
-                    store.add_session(site, end=now - timedelta(minutes=minutes))
-                sessions = client.sessions.iter(site.site_id, **window)
-                assert len(await sessions.collect()) == number + 1
+    """It stands still, and is far from that of this machine."""
+    window = CommonParameters(past_minutes_start=60, past_minutes_end=0)
+    for year in (2001, 2035):
+        now = NOW.replace(year=year)
+        with Store() as store:
+            site = store.add_site()
+            store.add_goal(site, "path", {"pathPattern": "/"})
+            for minutes in (0, 5, 30, 90):
+                store.add_session(site, end=now - timedelta(minutes=minutes))
+            async with (
+                RybbitServer(release, store, clock=lambda now=now: now) as server,
+                RybbitClient(server.api_key, base_url=server.url) as client,
+            ):
+                assert len(await client.sessions.iter(site.site_id, **window).collect()) == 3
                 (goal,) = await client.goals.iter(site.site_id, **window).collect()
-                assert goal.total_sessions == goal.total_conversions == number + 1
-                walks += 2
-            # The first one has its time from the questions that it asks.
-            asked = sum(request.path == "/api/version" for request in server.requests)
-            assert asked == (walks - 1 if NUMBERED.index(release) >= NUMBERED.index("2.6") else 0)
+                assert goal.total_sessions == goal.total_conversions == 3
