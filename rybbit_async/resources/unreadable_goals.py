@@ -149,7 +149,7 @@ class _Parts:
         for index in range(first // size, -(-end // size)):
             low, high = max(first, index * size), min(end, (index + 1) * size, self.end)
             known = self.found.keys() | self.failed.keys()
-            if known.issuperset(range(low, high)):  # so it is beyond the end of the list
+            if known.issuperset(range(low, high)):  # or it is empty: beyond the end of the list
                 continue
             if not await self._fetch(index + 1, size) and size > 1:
                 failed.append((low, high))

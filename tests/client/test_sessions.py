@@ -215,6 +215,20 @@ async def test_a_goal_of_another_site(
         await client.goals.sessions.list(1, 999_999)
 
 
+async def test_the_warning_names_what_is_ignored(
+    serve: Serve, connect: Connect, world: World
+) -> None:
+    client = connect(await serve("2.8"))
+    filters = [Filter.equals("country", "US")]
+    for given, name in (
+        ({"segment_id": 7}, "segment_id"),
+        ({"filters": filters}, "filters"),
+        ({"filters": filters, "segment_id": 7}, "filters and segment_id"),
+    ):
+        with pytest.warns(RybbitWarning, match=f"^{name}: the server ignores this"):
+            await client.goals.sessions.list(2, world.second_goal, **given)  # type: ignore[arg-type]
+
+
 @every_release
 async def test_filters_that_the_server_ignores_cause_a_warning(
     serve: Serve, connect: Connect, world: World, release: str

@@ -37,9 +37,17 @@ def store() -> Any:
     with Store() as made:
         made.add_site("one")
         made.add_goal(1, "path", {"pathPattern": "/"})
-        for at in range(50):
-            end = MIDNIGHT - timedelta(seconds=1 + at)
-            made.add_session(1, end=end, session_id=f"s{at:02}", user_id="u")
+        made.add_events(
+            1,
+            [
+                {
+                    "timestamp": MIDNIGHT - timedelta(seconds=1 + at),
+                    "session_id": f"s{at:02}",
+                    "user_id": "u",
+                }
+                for at in range(50)
+            ],
+        )
         yield made
 
 

@@ -42,10 +42,17 @@ def store() -> Any:
             made.add_site(str(site))
             for path in ("/", "/**"):
                 made.add_goal(site, "path", {"pathPattern": path})
-            for at in range(12):
-                made.add_session(
-                    site, end=END.replace(day=20, minute=at), session_id=f"{site}-{at}", user_id="u"
-                )
+            made.add_events(
+                site,
+                [
+                    {
+                        "timestamp": END.replace(day=20, minute=at),
+                        "session_id": f"{site}-{at}",
+                        "user_id": "u",
+                    }
+                    for at in range(12)
+                ],
+            )
         yield made
 
 
