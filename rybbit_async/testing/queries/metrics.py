@@ -45,10 +45,10 @@ class MetricQuery:
     def keys(self) -> list[str]:
         """The keys of a row in their order."""
         if self.parameter == "event_name":
-            return "value count percentage".split()
+            return ["value", "count", "percentage"]
         if self.parameter == "page_title":
-            return "value pathname count percentage bounce_rate".split()
-        keys = "count percentage pageviews pageviews_percentage".split()
+            return ["value", "pathname", "count", "percentage", "bounce_rate"]
+        keys = ["count", "percentage", "pageviews", "pageviews_percentage"]
         if self.parameter not in _PAGES:
             return ["value", *keys, "bounce_rate"]
         hostname = ["hostname"] if self.hostnames else []
