@@ -29,6 +29,7 @@ __all__ = [
     "Event",
     "EventGoal",
     "EventName",
+    "EventOfSite",
     "FormSubmitGoal",
     "Goal",
     "GoalBucket",
@@ -641,6 +642,14 @@ class SessionOfSite:
 
     site: int | str
     session: SiteSession
+
+
+@frozen(weakref_slot=False)
+class EventOfSite:
+    """An event, and its site as the caller passed it; the number for ``sites="all"``."""
+
+    site: int | str
+    event: Event
 
 
 @frozen(weakref_slot=False)

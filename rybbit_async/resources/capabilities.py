@@ -61,6 +61,17 @@ class Capabilities:
         """The date and time of day, by the server's clock as far as it is known."""
         return self._clock.now()
 
+    async def time(self, site: str, options: Options) -> datetime:
+        """The same by the server's clock; asks the server if it has not responded yet.
+
+        Args:
+            site: any site; it need not be one that the key can read.
+        """
+        if not self._clock.is_known:
+            query = {"page": _BEYOND_THE_END, GOALS.size_parameter: "1"}
+            await self._get(GOALS.route, {"site": site}, query, options)
+        return self.now()
+
     # --- exact times --------------------------------------------------------------------------
 
     async def takes_exact_times(self, site: str, options: Options) -> bool | None:

@@ -75,7 +75,7 @@ class ListEndpoint(Generic[T]):
             walks in an order that shuffles equal rows.
         thrifty: see ``WalkOptions``.
         takes_exact_times: whether the list has the window of exact times, where the server takes
-            them; a relative window is then pinned.
+            them; a relative window is then pinned. The others ignore them on every release.
         always_filtered: whether every release applies ``filters``; some ignore them otherwise.
         fails_whole: whether single rows can make a server answer 500 for the whole page.
     """
@@ -143,6 +143,7 @@ NUMBERED_EVENTS: Final = ListEndpoint(
     page_reader(Event, DATA_PAGINATION),
     Unnamed(attrgetter("timestamp")),
     size_parameter="page_size",
+    takes_exact_times=False,
 )
 _read_by_cursor = page_reader(Event, DATA_CURSOR)
 

@@ -20,15 +20,12 @@ from ..walks.walk import PagedWalk, Position, ResizableWalk
 from ..wire.messages import ResponsePage
 from .context import Context
 from .endpoints import EVENTS, NUMBERED_EVENTS
-from .list_source import ListSource
+from .list_source import ListSource, pinned_here
 
 __all__ = ["EventSource"]
 
 # All of time, since servers before 2.4 have no events without dates.
 _ALL: Final = Days(date(1970, 1, 1), date(2100, 1, 1))
-_UNSETTLED: Final = (
-    "the server numbers the pages of events, and the window still changes, so events may be missing"
-)
 
 
 @frozen
@@ -87,7 +84,10 @@ class EventSource:
         if self.agreed is not None:
             return evolve(self, common=await self.agreed())
         window = self.common.window
-        window = window.restore(state) if state else window.pin(self.context.capabilities.now())
+        if state:
+            window = window.restore(state)
+        else:
+            window = await pinned_here(self.context, [self.site], window)
         return evolve(self, common=self.common._replace(window=window))
 
     async def fetch(self, request: CursorPage) -> RawPage[Event]:
@@ -119,11 +119,6 @@ class EventSource:
         self, report: Report, options: WalkOptions, position: Position | None = None
     ) -> ResizableWalk[Event]:
         """See ``CursorSource``."""
-        window = self.common.window
-        now, after = self.context.capabilities.now(), self.context.settled_after
-        settled = window.is_settled(now, after)
-        if not settled:
-            report.doubt(_UNSETTLED)
         source = ListSource(
             self.context,
             NUMBERED_EVENTS,
@@ -133,8 +128,8 @@ class EventSource:
             {},
             self.page_size,
             self.warn,
-            settled=settled,
         )
+        window = self.common.window
         order = Unnamed[Event](_time, lambda event: window.holds(event.timestamp))
         return PagedWalk(source, order, report, options, position)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Unpack
+from functools import partial
+from typing import Literal, TypeVar, Unpack
 
-from ..models import Event, EventName
+from ..errors import RybbitError
+from ..models import Event, EventName, EventOfSite
 from ..pages import Report
 from ..parameters.callers import warning_here
 from ..parameters.checks import check_int, check_site
@@ -15,20 +17,23 @@ from ..parameters.filters import Filter
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
 from ..walks.cursor import Stretches, StretchWalk
-from ..walks.multi_walk import Listing, MultiWalk, SubWalk
+from ..walks.multi_walk import Listing, MultiWalk, SubWalk, raise_it
 from ..walks.paginator import Paginator
 from ..walks.walk import Position, ResizableWalk
 from ..walks.watch import Watch
 from ..wire.page_reader import read_at
 from .endpoints import EVENT_NAMES, EVENTS
 from .event_source import EventSource
-from .resource import Resource, walk_options
+from .many_sites import ManySites, ManySitesResource
+from .resource import walk_options
 from .watching import EventPoller
 
 __all__ = ["Events"]
 
+Row = TypeVar("Row")
 
-class Events(Resource):
+
+class Events(ManySitesResource):
     """The events of a site, newest first: page views, custom events, and what servers record."""
 
     @expand_parameters
@@ -39,7 +44,8 @@ class Events(Resource):
 
         Events have no identity: two that are equal are two events, and both come. The window is
         divided into stretches of whole days, which are read at once. Servers before 2.4 number the
-        pages of events; there, the walk is complete if the window is settled.
+        pages of events; if events arrive there while the walk reads, it is not complete, and the
+        report says so.
 
         Args:
             site: the site's number, or its identifier of 12 hexadecimal characters.
@@ -54,21 +60,49 @@ class Events(Resource):
         ) -> MultiWalk[ResizableWalk[Event], Event, Event]:
             source = EventSource(self._context, key, common, size, warn)
             stretches = Stretches(source, _time, report, options, position)
-
-            def open_walk(one: ResizableWalk[Event]) -> SubWalk[Event, Event]:
-                return SubWalk(
-                    one,
-                    _same,
-                    options.concurrency,
-                    most_pages=2 if isinstance(one, StretchWalk) else options.concurrency,
-                    position=lambda: stretches.position_of(one),
-                )
-
-            listings = iter([Listing(stretches, open_walk)])
-            return MultiWalk(listings, report, options, page_size=size, finish=lambda: None)
+            listing = _listing(stretches, options.concurrency, _same)
+            return MultiWalk(iter([listing]), report, options, page_size=size)
 
         name = EVENTS.name.format_map({"site": key})
         return self._paginator(begin, options, name, common.query())
+
+    @expand_parameters
+    def iter_all(
+        self,
+        sites: int | str | Iterable[int | str],
+        *,
+        page_size: int = 1000,
+        on_error: Literal["raise", "skip"] = "raise",
+        **walk: Unpack[WalkParameters],
+    ) -> Paginator[EventOfSite]:
+        """Every event of many sites, walked together under one window.
+
+        The pages have no positions: to stop and go on, walk site by site.
+
+        Args:
+            sites: a site or several, each by its number or its identifier, and not by both; or
+                ``"all"`` for every site that the key can read.
+            page_size: how many events a request asks for.
+            on_error: see ``Sessions.iter_all``.
+            walk: see ``WalkParameters``. ``concurrency`` counts pages of all sites; ``ordered`` is
+                site by site.
+        """
+        size = check_int("page_size", page_size)
+
+        def begin(many: ManySites) -> MultiWalk[ResizableWalk[Event], Event, EventOfSite]:
+            def listing(key: str) -> Listing[ResizableWalk[Event], Event, EventOfSite]:
+                source = EventSource(self._context, key, many.common, size, many.warn, many.agreed)
+                return _listing(
+                    Stretches(source, _time, many.report, many.options),
+                    many.options.concurrency,
+                    partial(EventOfSite, many.by_key[key]),
+                    partial(many.skip, many.by_key[key], None),
+                )
+
+            listings = (listing(key) for key in many.by_key)
+            return MultiWalk(listings, many.report, many.options, page_size=size)
+
+        return self._walk_many(sites, walk, EVENTS, "events", begin, on_error=on_error)
 
     @expand_parameters
     async def names(self, site: int | str, **common: Unpack[CommonParameters]) -> list[EventName]:
@@ -111,6 +145,27 @@ class Events(Resource):
             f"new {EVENTS.name.format_map({'site': key})}",
             parsed.query(),
         )
+
+
+def _listing(
+    stretches: Stretches[Event],
+    concurrency: int,
+    combine: Callable[[Event], Row],
+    skip: Callable[[RybbitError], bool] = raise_it,
+) -> Listing[ResizableWalk[Event], Event, Row]:
+    """The stretches of one site, as the outer list of a walk over many lists."""
+
+    def open_walk(one: ResizableWalk[Event]) -> SubWalk[Event, Row]:
+        return SubWalk(
+            one,
+            combine,
+            concurrency,
+            skip,
+            most_pages=2 if isinstance(one, StretchWalk) else concurrency,
+            position=lambda: stretches.position_of(one),
+        )
+
+    return Listing(stretches, open_walk, skip)
 
 
 def _time(event: Event) -> datetime:

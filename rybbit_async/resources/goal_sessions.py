@@ -168,8 +168,10 @@ class GoalSessions(ManySitesResource):
         """The sessions that reach a goal as they come, without an end.
 
         Each session comes with ``settled=False`` when it is first seen, and with ``settled=True``
-        once its visitor has been idle for so long that it can no longer grow. A session that is
-        over when it is first seen comes once. Its figures are those of today and yesterday, in UTC.
+        once its visitor has been idle for so long that it can no longer grow. A session that goes
+        on when the watch begins comes only then, and so does one that is over when it is first
+        seen. Its figures are those of today and yesterday, in UTC, and after a position of an
+        earlier day, of the days since the day before that.
 
         Args:
             site: the site's number, or its identifier of 12 hexadecimal characters.

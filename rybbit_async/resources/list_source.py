@@ -24,7 +24,7 @@ from .endpoints import ListEndpoint
 from .goal_owner import owns_goal
 from .unreadable_goals import GoalList, read_in_parts
 
-__all__ = ["ListSource", "applied", "pinned"]
+__all__ = ["ListSource", "applied", "pinned", "pinned_here"]
 
 T = TypeVar("T")
 
@@ -81,6 +81,13 @@ async def pinned(context: Context, sites: Sequence[str], window: Window) -> Wind
             if takes is not None:
                 return window.pin(context.capabilities.now()) if takes else window
     return window
+
+
+async def pinned_here(context: Context, sites: Sequence[str], window: Window) -> Window:
+    """The same for a list in which servers ignore exact times, so that the client cuts its rows."""
+    if not window.is_relative:
+        return window
+    return window.pin(await context.capabilities.time(sites[0], context.options))
 
 
 @frozen

@@ -30,7 +30,7 @@ from ..walks.pending import KnownItems, PendingWalk
 from ..walks.walk import PagedWalk, Position, ResizableWalk, Walk
 from .context import Context
 from .endpoints import ListEndpoint
-from .list_source import applied, pinned
+from .list_source import applied, pinned, pinned_here
 from .resource import NOTHING, Resource, walk_options
 from .sites import all_sites
 
@@ -73,7 +73,8 @@ class ManySites:
         keys = [key for key, site in self.by_key.items() if site not in lost]
         places = [{"site": key} for key in keys]
         ready = await applied(self.context, self.endpoint, places, self.common, self.warn)
-        window = await pinned(self.context, keys, ready.window)
+        pin = pinned if self.endpoint.takes_exact_times else pinned_here
+        window = await pin(self.context, keys, ready.window)
         return ready._replace(window=window)
 
     def skip(self, site: int | str, goal: int | None, error: RybbitError) -> bool:
@@ -178,9 +179,7 @@ class ManySitesResource(Resource):
                 )
 
             listing = Listing(KnownItems([*many.by_key], many.report), open_site)
-            return MultiWalk(
-                iter([listing]), many.report, many.options, page_size=page_size, finish=_nothing
-            )
+            return MultiWalk(iter([listing]), many.report, many.options, page_size=page_size)
 
         return self._walk_many(
             sites, walk, endpoint, name, begin, query, sorting, on_error=on_error
@@ -191,7 +190,3 @@ def _by_key(sites: int | str | Iterable[int | str]) -> dict[str, int | str]:
     """The sites as they were passed, by how they are written in a path, each once."""
     many: list[Any] = check_many("sites", sites) if is_list(sites) else [sites]
     return {check_site(site): plain(site) for site in many}
-
-
-def _nothing() -> None:
-    """There is nothing to say at the end."""

@@ -22,6 +22,7 @@ from ..wire.converter import to_json
 from .context import Context
 from .endpoints import GOAL_SESSIONS, GOALS, ListEndpoint
 from .event_source import EventSource
+from .goal_owner import no_goal
 from .list_source import ListSource, applied
 
 __all__ = ["EventPoller", "SessionPoller"]
@@ -166,13 +167,27 @@ class _GoalState:
     read_at: datetime = _NEVER
     next_floor: datetime | None = None
 
+    @property
+    def growing(self) -> list[datetime]:
+        """When those sessions ended that are to be given once more."""
+        return [end for key, end in self.ends.items() if key not in self.settled]
+
+    def earliest(self, now: datetime) -> datetime:
+        """When a session ended at the earliest that is to be given yet."""
+        return min([self.floor or now, *self.growing])
+
+    def settle_vanished(self, floor: datetime, present: set[Key]) -> None:
+        """Expect no more of sessions that should be there by now, such as deleted ones."""
+        for key, end in self.ends.items():
+            if end >= floor and key not in present:
+                self.settled.add(key)
+
     def advance(self) -> None:
         """Forget what cannot come again, once all rows were given."""
         if self.next_floor is None:
             return
         self.floor, self.next_floor = self.next_floor, None
-        growing = (end for key, end in self.ends.items() if key not in self.settled)
-        first = min([self.floor, *growing])
+        first = self.earliest(self.floor)
         for key in [key for key in self.settled if self.ends[key] < first]:
             self.settled.discard(key)
             del self.ends[key]
@@ -215,29 +230,28 @@ class SessionPoller:
     async def poll(self) -> list[WatchedSession]:
         """See ``Poller``."""
         common = await self._applied()
-        goals = await self._list(common)
+        goals, is_whole = await self._list(common)
+        if is_whole:
+            self._forget_all_but({goal.goal_id for goal in goals})
         now, news = self._context.capabilities.now(), list[WatchedSession]()
         for goal in goals:
             state = self._states.setdefault(goal.goal_id, _GoalState())
             signs = goal.total_conversions, now.date()
-            due = [
-                end
-                for key, end in state.ends.items()
-                if key not in state.settled and now - end >= self._over
-            ]
+            due = [end for end in state.growing if now - end >= self._over]
             if state.signs == signs and not due and now - state.read_at < _REREAD:
                 continue
-            is_new = state.floor is None
-            if state.floor is None:
-                # A goal that was made meanwhile counts what was there before, too.
-                state.floor = now - LATENESS
-            floor = min([state.floor, *due])
+            was_there = state.floor is None and not self._begun
+            # A goal that was made meanwhile counts what was there before, too.
+            start = state.floor or now - LATENESS
+            floor = now - self._over if was_there else min([start, *due])
             sessions = await self._head(goal.goal_id, floor, common)
-            if is_new and not self._begun:
+            state.settle_vanished(floor, {_key(one) for one in sessions})
+            if was_there:
                 state.ends.update({_key(one): _end(one) for one in sessions})
             else:
                 news += self._news(goal, state, sessions, now)
-            state.signs, state.read_at, state.next_floor = signs, now, now - LATENESS
+            state.signs, state.read_at = signs, now
+            state.floor, state.next_floor = start, now - LATENESS
         self._begun = True
         return sorted(news, key=lambda one: _end(one.session))
 
@@ -263,19 +277,29 @@ class SessionPoller:
             params["goal"] = min(self._goals)
         return await applied(self._context, GOAL_SESSIONS, [params], self._common, self._warn)
 
-    async def _list(self, common: Common) -> list[Goal]:
-        """The goals that are watched, with their conversions of the last two days."""
-        goals: list[Goal] = []
+    def _forget_all_but(self, listed: set[int]) -> None:
+        if self._goals is not None and not self._goals & listed:
+            raise no_goal(self._context, min(self._goals), self._key)
+        for deleted in self._states.keys() - listed:
+            del self._states[deleted]
+
+    async def _list(self, common: Common) -> tuple[list[Goal], bool]:
+        """The goals that are watched, with their conversions in the days that are read.
+
+        And whether these are all: the server may fail over some.
+        """
+        goals, is_whole = list[Goal](), True
         number, size = 1, GOALS.max_page_size or 100
         while True:
             source = self._source(GOALS, {}, common, size, GOALS.stable_query)
             page = (await source.fetch(PageRequest(number, size))).decode()
             goals += page.items
+            is_whole = is_whole and not page.skipped
             if page.meta is None or number >= page.meta.total_pages or not page.items:
                 break
             number += 1
         wanted = self._goals
-        return [goal for goal in goals if wanted is None or goal.goal_id in wanted]
+        return [goal for goal in goals if wanted is None or goal.goal_id in wanted], is_whole
 
     async def _head(self, goal: int, floor: datetime, common: Common) -> list[Session]:
         """The sessions of a goal that ended at ``floor`` or later, newest first."""
@@ -296,8 +320,11 @@ class SessionPoller:
         size: int,
         sorting: Mapping[str, str],
     ) -> ListSource[T]:
-        today = self._context.capabilities.now().astimezone(UTC).date()
-        window = Window(Days(today - _DAY, today))
+        now = self._context.capabilities.now().astimezone(UTC)
+        earliest = min((state.earliest(now) for state in self._states.values()), default=now)
+        # The day before as well, for the events before midnight of sessions that go on after it.
+        first = min(earliest, now).astimezone(UTC).date() - _DAY
+        window = Window(Days(first, now.date()))
         return ListSource(
             self._context,
             endpoint,

@@ -102,6 +102,11 @@ class ServerClock:
         self._date: str | None = None
         self._at = 0.0  # when that response arrived
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there was a response with a date."""
+        return self._date is not None
+
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take note of the headers of a response that has just arrived."""
         date = headers.get("Date")

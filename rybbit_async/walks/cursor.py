@@ -163,6 +163,9 @@ class Stretches(Generic[T]):
             whole = Stretch(whole.first, min(self._left.last, whole.last), self._left.before)
         if whole.first > whole.last:
             return None
+        if self._options.has_had_all_requests(self.report):
+            self._options.note_stop(self.report)
+            return None
         self.report.requests += 1
         request = CursorPage(whole, source.page_size, lambda: self.report.pages > 0)
         page = (await self._tasks.run(source.fetch(request))).decode()
@@ -240,7 +243,7 @@ class StretchWalk(Generic[T]):
         """What is left of it: every row that is not part of it was given."""
         self._source = source
         self._time_of = time_of
-        self._max_pages = options.max_pages
+        self._options = options
         self._size = source.page_size
         self._tasks = TaskScope()
         self._page = first
@@ -264,14 +267,12 @@ class StretchWalk(Generic[T]):
             page = await self._next_page()
             if page is None:
                 self.stopped = True
-                self.report.complete = False
-                self.report.note(f"max_pages={self._max_pages} was reached")
+                self._options.note_stop(self.report)
                 return None
             rows = self._take(page)
             if rows or self._at_end:
-                wanted = remaining is None or remaining > len(rows)
-                if self._reads_ahead and wanted and not self._at_end and self._may_request():
-                    self._next = self._tasks.start(self._fetch())
+                if self._reads_ahead and (remaining is None or remaining > len(rows)):
+                    self._read_ahead()
                 return rows
         return None
 
@@ -279,22 +280,24 @@ class StretchWalk(Generic[T]):
         if self._page is not None:
             page, self._page = self._page, None
             return page
-        if self._next is None and not self._may_request():
+        if self._next is None and self._options.has_had_all_requests(self.report):
             return None
-        task = self._next or self._tasks.start(self._fetch())
+        task = self._next or self._request()
         await self._tasks.wait(task)
         self._next = None
         page = self._tasks.result(task).decode()
         self.report.pages += 1
         return page
 
-    def _may_request(self) -> bool:
-        return self._max_pages is None or self.report.requests < self._max_pages
+    def _read_ahead(self) -> None:
+        if not (self._at_end or self._options.has_had_all_requests(self.report)):
+            self._next = self._request()
 
-    async def _fetch(self) -> RawPage[T]:
+    def _request(self) -> asyncio.Task[RawPage[T]]:
+        # Counted before the task runs: others look at the number in the meantime.
         self.report.requests += 1
         request = CursorPage(self.stretch, self._size, lambda: self.report.pages > 0)
-        return await self._source.fetch(request)
+        return self._tasks.start(self._source.fetch(request))
 
     def _take(self, page: Page[T]) -> list[T]:
         """The rows of a page that are complete, and what is left of the stretch after them."""

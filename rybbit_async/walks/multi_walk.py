@@ -22,7 +22,7 @@ from .options import WalkOptions
 from .tasks import TaskScope, close_all
 from .walk import Position, ResizableWalk, Walk
 
-__all__ = ["Listing", "MultiWalk", "SubWalk"]
+__all__ = ["Listing", "MultiWalk", "SubWalk", "raise_it"]
 
 T = TypeVar("T")
 Outer = TypeVar("Outer")
@@ -30,7 +30,7 @@ Inner = TypeVar("Inner")
 Row = TypeVar("Row")
 
 
-def _raise(error: RybbitError) -> bool:
+def raise_it(error: RybbitError) -> bool:
     """Go on after no error."""
     return False
 
@@ -54,7 +54,7 @@ class SubWalk(Generic[Inner, Row]):
     walk: ResizableWalk[Inner]
     combine: Callable[[Inner], Row]
     expected_pages: int
-    skip: Callable[[RybbitError], bool] = _raise
+    skip: Callable[[RybbitError], bool] = raise_it
     most_pages: int = sys.maxsize
     position: Callable[[], Position | None] = lambda: None
     reach: Callable[[], int] | None = None
@@ -85,7 +85,7 @@ class Listing(Generic[Outer, Inner, Row]):
 
     walk: Walk[Outer]
     open: Callable[[Outer], SubWalk[Inner, Row] | None]
-    skip: Callable[[RybbitError], bool] = _raise
+    skip: Callable[[RybbitError], bool] = raise_it
 
 
 class MultiWalk(Generic[Outer, Inner, Row]):
@@ -106,7 +106,7 @@ class MultiWalk(Generic[Outer, Inner, Row]):
         options: WalkOptions,
         *,
         page_size: int,
-        finish: Callable[[], None],
+        finish: Callable[[], None] = lambda: None,
     ) -> None:
         self.report = report
         self.meta: PageMeta | None = None

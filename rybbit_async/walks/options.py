@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from ..pages import Report
+
 __all__ = ["WalkOptions"]
 
 
@@ -30,3 +32,12 @@ class WalkOptions:
     max_pages: int | None = None
     thrifty: bool = False
     is_call: bool = False
+
+    def has_had_all_requests(self, report: Report) -> bool:
+        """Whether the walk with that report has started as many requests as it may."""
+        return self.max_pages is not None and report.requests >= self.max_pages
+
+    def note_stop(self, report: Report) -> None:
+        """Note that a walk has stopped because of that. The caller wished it: it is no doubt."""
+        report.complete = False
+        report.note(f"max_pages={self.max_pages} was reached")

@@ -18,6 +18,7 @@ from .reconcile.positions import (
     TimePosition,
     invalid_position,
     rank_of,
+    total_of,
 )
 from .reconcile.ranked import RankedHead, RankedWalk
 from .reconcile.reconciler import ReadPage, Reconciler
@@ -261,6 +262,8 @@ class Unnamed(Order[T], Generic[T]):
         self, source: Source[T], report: Report, options: WalkOptions, position: Position | None
     ) -> Reconciler[T]:
         """See ``Order``."""
-        start = 0 if position is None else rank_of(position.strategy)
+        start, total = 0, None
+        if position is not None:
+            start, total = rank_of(position.strategy), total_of(position.strategy)
         key = _mirrored(self.key) if self.rising else self.key
-        return UnnamedTimeline(report, key, start, self.holds)
+        return UnnamedTimeline(report, key, start, total, self.holds)

@@ -389,14 +389,11 @@ class PagedWalk(Generic[T]):
     # --- ends ---------------------------------------------------------------------------------
 
     def _no_more_requests(self) -> bool:
-        max_pages = self._options.max_pages
-        return max_pages is not None and self.report.requests >= max_pages
+        return self._options.has_had_all_requests(self.report)
 
     def _stop(self) -> None:
-        # The caller asked for it, so there is nothing to warn about.
         self.stopped = True
-        self.report.complete = False
-        self.report.note(f"max_pages={self._options.max_pages} was reached")
+        self._options.note_stop(self.report)
 
     def _finish(self, decision: Done) -> None:
         if decision.note is not None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from rybbit_async import InvalidParameterError, PermissionDeniedError, RybbitClient
+from rybbit_async import (
+    InvalidParameterError,
+    NotFoundError,
+    PermissionDeniedError,
+    RybbitClient,
+)
 from rybbit_async.models import WatchedSession
 from rybbit_async.testing import RybbitServer, Store, faults
 
@@ -70,14 +76,15 @@ async def test_each_session_comes_once_and_settled_once(
     serve: Serve, connect: Connect, clock: FakeClock, store: Store, goal: int, release: str
 ) -> None:
     """An hour with late events and two restarts."""
-    delays = {n: (n * 7) % 20 + 0.3 for n in range(40)}
+    delays = {n: (n * 7) % 20 + 0.3 for n in range(41)}
     server: RybbitServer = await serve(
         release,
         store=store,
         clock=clock.now,
         store_delay=lambda event: delays[int(event["session_id"][1:])],
     )
-    visit(store, -600, 39)  # before the watch begins: it is not new
+    visit(store, -4_000, 39)  # over before the watch begins
+    visit(store, -600, 40)  # goes on when the watch begins
     for number in range(30):
         visit(store, 20 + number * 40, number, "/landing")
         visit(store, 30 + number * 40, number)
@@ -89,9 +96,10 @@ async def test_each_session_comes_once_and_settled_once(
     seen = await seen_until(client, clock, 3_600 + 600)
     for settled in (False, True):
         names = [one.session.session_id for one in seen if one.settled is settled]
-        assert sorted(names) == sorted({f"s{number}" for number in range(30)})
+        there = ["s40"] if settled else []
+        assert sorted(names) == sorted([*there, *(f"s{number}" for number in range(30))])
     for one in seen:
-        if one.settled:
+        if one.settled and one.session.session_id != "s40":
             assert one.session.pageviews == 3
             assert one.goal.name == "Thanks"
     assert not client_tasks()
@@ -116,6 +124,61 @@ async def test_a_watch_goes_on_in_another_process(
         client.goals.sessions.watch(1, start=position)
     with pytest.raises(InvalidParameterError, match="start must be the position"):
         client.goals.sessions.watch(1, goal, start="x")
+
+
+async def test_a_watch_goes_on_days_later(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store, goal: int
+) -> None:
+    server = await serve(store=store, clock=clock.now)
+    client = connect(server, routes="sites")
+    watch = client.goals.sessions.watch(1)
+    visit(store, -2_000, 0)  # over before the watch began
+    visit(store, 40, 1)
+    assert (await anext(watch)).session.session_id == "s1"
+    days = 86_400.0
+    for number in range(2, 7):
+        visit(store, (number - 1.5) * days, number)
+    clock.move(6 * days)
+    later = client.goals.sessions.watch(1, start=watch.position)
+    seen = [await anext(later) for _ in range(6)]
+    assert [(one.session.session_id, one.settled) for one in seen] == [
+        (f"s{number}", True) for number in range(1, 7)
+    ]
+    # The days that were made up for are not read again.
+    clock.move(120)
+    server.requests.clear()
+    visit(store, clock.time() - 5, 7)
+    assert (await anext(later)).session.session_id == "s7"
+    assert {r.query["start_date"] for r in server.requests} == {"2026-04-05"}
+
+
+async def test_goals_and_sessions_that_are_deleted(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store, goal: int
+) -> None:
+    client = connect(await serve(store=store, clock=clock.now), routes="sites")
+    with pytest.raises(NotFoundError, match="goal 7 is not among the goals of site 1"):
+        await anext(client.goals.sessions.watch(1, 7))
+    other = store.add_goal(1, "path", {"pathPattern": "/other"})
+    clock.at(60, lambda: _run(lambda: visit(store, 50, 1)))
+    clock.at(60, lambda: _run(lambda: visit(store, 50, 2, "/other")))
+    watch = client.goals.sessions.watch(1)
+    assert {(await anext(watch)).goal.goal_id for _ in range(2)} == {goal, other}
+    store.delete_goal(other)
+    store.insert("DELETE FROM events")
+    visit(store, clock.time() + 4_000, 3)
+    clock.move(4_000)
+    one = await anext(watch)
+    assert (one.session.session_id, one.settled) == ("s3", False)
+    assert (await anext(watch)).settled
+    assert '"s1"' not in watch.position
+    watch = client.goals.sessions.watch(1, goal)
+    store.delete_goal(goal)
+    with pytest.raises(NotFoundError, match=f"goal {goal} is not among"):
+        await anext(watch)
+
+
+async def _run(action: Callable[[], None]) -> None:
+    action()
 
 
 async def test_nothing_happens(

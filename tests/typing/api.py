@@ -26,8 +26,10 @@ from rybbit_async import (
     CommonParameters,
     CopyGoal,
     Envelope,
+    Event,
     EventGoal,
     EventName,
+    EventOfSite,
     Filter,
     FormSubmitGoal,
     Goal,
@@ -72,6 +74,8 @@ from rybbit_async import (
     UserDevice,
     UserLocation,
     UserSort,
+    Watch,
+    WatchedSession,
     __version__,
     to_dict,
     to_json,
@@ -317,6 +321,15 @@ async def site_lists(client: RybbitClient) -> None:
         assert_type(row.site, int | str)
         assert_type(row.session, SiteSession)
     assert_type(client.sessions.iter_all("all"), Paginator[SessionOfSite])
+    async for one in client.events.iter_all([1, 2], limit=10, on_error="skip", ordered=False):
+        assert_type(one, EventOfSite)
+    assert_type(client.events.iter(1, page_size=10, strict=True), Paginator[Event])
+    watch = client.events.watch(1, start=None, interval=2, filters=[])
+    assert_type(watch, Watch[Event])
+    assert_type(watch.position, str)
+    async for watched in client.goals.sessions.watch(1, 2, idle=600):
+        assert_type(watched, WatchedSession)
+        assert_type(watched.settled, bool)
     async for goal in client.goals.iter_all("all", page_size=50, concurrency=2):
         assert_type(goal, GoalOfSite)
         assert_type(goal.goal, Goal)

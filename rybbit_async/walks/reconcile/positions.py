@@ -20,6 +20,7 @@ __all__ = [
     "invalid_position",
     "rank_of",
     "time_position",
+    "total_of",
 ]
 
 T = TypeVar("T")
@@ -173,6 +174,12 @@ class KeyPosition:
 def rank_of(stored: Mapping[str, Any]) -> int:
     """The rank that a position stores."""
     return _rank(stored.get("rank"))
+
+
+def total_of(stored: Mapping[str, Any]) -> int | None:
+    """The number of rows of the list that a position stores, if it does."""
+    total = stored.get("total")
+    return None if total is None else _rank(total)
 
 
 def _rank(value: object) -> int:

@@ -49,8 +49,11 @@ class _Group(Generic[T]):
 
 
 class UnnamedTimeline(Reconciler[T], Generic[T]):
-    """For a list that is sorted by a falling time, in which nothing moves, and whose rows have no
-    identity: two that are equal are two rows.
+    """For a list that is sorted by a falling time, to which rows are only ever added.
+
+    Its rows have no identity: two that are equal are two rows.
+
+    While every page tells the same total, no row was added, and so none has moved.
 
     Rows of one time come in another order on each page. So those that lie on both sides of an edge
     between two pages are read again, with one request for a page that holds all of them, and are
@@ -59,6 +62,7 @@ class UnnamedTimeline(Reconciler[T], Generic[T]):
     Args:
         key: the time of a row.
         start: the rank of the first row that is given; a group of equal times begins there.
+        total: how many rows the list had in an earlier walk, for one that goes on from there.
         holds: whether a row is wanted.
     """
 
@@ -67,6 +71,7 @@ class UnnamedTimeline(Reconciler[T], Generic[T]):
         report: Report,
         key: Callable[[T], datetime],
         start: int = 0,
+        total: int | None = None,
         holds: Callable[[T], bool] | None = None,
     ) -> None:
         self._report = report
@@ -77,19 +82,19 @@ class UnnamedTimeline(Reconciler[T], Generic[T]):
         self._queue: deque[_Group[T]] = deque()  # not given yet, in the order of the pages
         self._taken: dict[int, Span] = {}  # the pages that were read, and the ranks on them
         self._first: int | None = None  # the number of the first page
-        self._totals: set[int] = set()
+        self._totals: set[int] = set() if total is None else {total}
         self._rows = start
         self._spans: dict[Span, _Group[T]] = {}
 
     def take(self, page: ReadPage[T]) -> list[T]:
         """See ``Reconciler``."""
+        if page.page.meta is not None:
+            self._totals.add(page.page.meta.total)
         if page.span is not None:
             self._repair(page, page.span)
             return self._ready()
         if self._first is None:
             self._first = page.number
-        if page.page.meta is not None:
-            self._totals.add(page.page.meta.total)
         self._taken[page.number] = Span(page.first, page.first + len(page.rows) - 1)
         self._group(page)
         for group in self._queue:
@@ -162,5 +167,5 @@ class UnnamedTimeline(Reconciler[T], Generic[T]):
         return wrong_total(totals, self._rows) if totals else None
 
     def position(self) -> Mapping[str, Any] | None:
-        """The rank of the first row that was not given."""
-        return {"rank": self._given}
+        """The rank of the first row that was not given, and how many rows the list has."""
+        return {"rank": self._given, "total": max(self._totals, default=None)}
