@@ -1,6 +1,6 @@
 """How often each value of a parameter occurs, such as each country or each page."""
 
-# ruff: noqa: S608, SIM905 - DuckDB on the tester's own data; a list of names reads best as words.
+# ruff: noqa: S608 - DuckDB on the tester's own data; a list of names reads best as words.
 
 from __future__ import annotations
 
