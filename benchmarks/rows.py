@@ -22,7 +22,7 @@ from rybbit_async.wire.page_reader import DATA, page_reader
 from . import baselines
 from .baselines import Fetch
 from .measure import Pair, Row, Timed, Took, milliseconds, pairs, ratios, speeds, timed
-from .servers import PAST, Site, Target, live_window, serving
+from .servers import PAST, Site, Target, live_window, serving, stretches
 
 PAGES: Final = 200
 PAGE: Final = 100
@@ -57,13 +57,17 @@ QUICK: Final = Effort(5, 3, memory=1, imports=5, calls=100, many=100_000)
 
 
 @asynccontextmanager
-async def _both(target: Target) -> AsyncGenerator[tuple[RybbitClient, Fetch], None]:
-    """This package's client, which knows the server's routes by now, and the raw one."""
-    async with (
-        RybbitClient(target.api_key, base_url=target.url) as client,
-        baselines.raw(target) as fetch,
-    ):
+async def _client(target: Target) -> AsyncGenerator[RybbitClient, None]:
+    """This package's client, which knows the server's routes by now."""
+    async with RybbitClient(target.api_key, base_url=target.url) as client:
         await client.goals.list(target.site.site_id)
+        yield client
+
+
+@asynccontextmanager
+async def _both(target: Target) -> AsyncGenerator[tuple[RybbitClient, Fetch], None]:
+    """This package's client, and the raw one."""
+    async with _client(target) as client, baselines.raw(target) as fetch:
         yield client, fetch
 
 
@@ -145,6 +149,31 @@ async def site_lists(effort: Effort) -> AsyncGenerator[Row, None]:
                     note=f"{own:.2f} x by the processor's time; {items.report.requests} requests "
                     f"for {pages} pages",
                 )  # fmt: skip
+
+
+async def events(effort: Effort) -> AsyncGenerator[Row, None]:
+    """The events of a site, whose pages have to be read one after another within a stretch of days.
+
+    By hand there are as many stretches as this package has requests in flight.
+    """
+    with serving([SESSIONS]) as target:
+        url = f"{target.url}/api/sites/{target.site.site_id}/events"
+        (window,) = stretches(1)
+        async with _client(target) as client, baselines.raw_bodies(target) as read:
+            items = client.events.iter(
+                target.site.site_id, page_size=PAGE, concurrency=AT_ONCE, **window
+            )
+            raw = baselines.walk_by_cursor(
+                read, url, query={"page_size": str(PAGE)}, stretches=stretches(AT_ONCE)
+            )
+            measured = await pairs(
+                _giving(SESSIONS, partial(_count, items)), _giving(SESSIONS, raw), effort.walks
+            )
+            yield Row(
+                f"typed walk of {SESSIONS:,} events of a site: items/s against aiohttp + orjson",
+                "x", speeds(measured), 0.6, at_least=True,
+                note=f"{_speeds(measured)}; {items.report.requests} requests for {PAGES} pages",
+            )  # fmt: skip
 
 
 def _speeds(measured: Sequence[Pair]) -> str:
@@ -346,5 +375,5 @@ def _import(module: str) -> Any:
 
 
 COMPARISONS: Final = (
-    typed_walk, site_lists, odd_rows, far_server, first_item, memory, imports, one_call,
+    typed_walk, site_lists, events, odd_rows, far_server, first_item, memory, imports, one_call,
 )  # fmt: skip

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -29,6 +30,20 @@ PAST: Final[dict[str, Any]] = {
 def live_window() -> dict[str, Any]:
     """A window that reaches the present. It holds the same rows as ``PAST``."""
     return {**PAST, "end_date": str(date.today() + timedelta(days=2))}  # noqa: DTZ011  # two days off, in any zone
+
+
+def stretches(number: int) -> list[dict[str, str]]:
+    """The days of the traffic as windows that follow one another, about equally long."""
+    begin = (END - timedelta(days=DAYS)).date()
+    edges = [begin + timedelta(days=DAYS * n // number) for n in range(number + 1)]
+    return [
+        {
+            "start_date": str(first),
+            "end_date": str(until - timedelta(days=1)),
+            "time_zone": "UTC",
+        }
+        for first, until in pairwise(edges)
+    ]
 
 
 @frozen

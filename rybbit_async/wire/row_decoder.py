@@ -9,12 +9,13 @@ The struct is strict at first: it accepts only the types of the model. When a pa
 rows are decoded one by one, and the decoder learns from those that do not fit: from then on it
 accepts a field in the form in which it was sent (a number for text, text for a number), and keeps a
 field that the model does not have. So a check costs time only if some row has needed it. A row that
-still does not fit is structured by cattrs, alone.
+still does not fit is structured by cattrs, alone. The fields beside the rows that nobody reads are
+learned in the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar, cast
@@ -42,8 +43,9 @@ __all__ = ["MAX_UNKNOWN", "PageDecoder"]
 
 T = TypeVar("T")
 
-# How many unknown fields are learned; a row with further ones is structured by cattrs. Since the
-# struct is compiled again for each, this limits what a hostile server can make the client do.
+# How many unknown fields are learned, in rows and as many beside them; a row with further ones is
+# structured by cattrs. Since the struct is compiled again for each, this limits what a hostile
+# server can make the client do.
 MAX_UNKNOWN: Final = 64
 # After so many rows that were structured by cattrs, the unknown fields are forgotten and learned
 # anew: a server that sent nonsense once does not take the place of fields that come later.
@@ -104,7 +106,7 @@ class PageDecoder(Generic[T]):
                 items = shape.build(self._rows_of(page), levels)
             except _MISFITS:
                 page = self._split.decode(body.data)
-                _check_skipped(body, self._envelope)
+                self._shape = shape.with_unread(_unread(body, self._envelope))
                 items = self._row_by_row(self._rows_of(page), levels)
             find = self._find
             return self._envelope.page_of(tuple(items), lambda path: find[path](page))
@@ -137,31 +139,52 @@ class PageDecoder(Generic[T]):
         return structure(row, self._model)
 
 
-def _check_skipped(body: Body, envelope: Envelope) -> None:
-    """Refuse a body whose fields beside the rows are nested too deeply, though nobody reads them.
+def _unread(body: Body, envelope: Envelope) -> list[str]:
+    """The paths of what an envelope holds and nobody reads: text, numbers, booleans and null.
 
     Raises:
-        BadJSONError: they are.
+        BadJSONError: a field beside the rows is nested too deeply.
     """
-    data, levels = body.data, body.max_depth
+    data, levels, at, unread = body.data, body.max_depth, "", list[str]()
     for step in envelope.rows.split("."):
         inside, levels = _FIELDS.decode(data), levels - 1
         data = inside.pop(step)
-        for value in inside.values():
-            Body(bytes(value), levels).json()
+        for name, value in inside.items():
+            unread += _unread_at(f"{at}{name}", Body(bytes(value), levels).json(), envelope)
+        at += f"{step}."
+    return unread
+
+
+def _unread_at(path: str, value: object, envelope: Envelope) -> list[str]:
+    if not path.rpartition(".")[2].isidentifier() or path in envelope.paths:
+        return []
+    if not isinstance(value, (dict, list)):
+        return [path]
+    # A list or an object that is skipped is looked at each time, since it may be nested deeply.
+    if isinstance(value, list) or not any(one.startswith(f"{path}.") for one in envelope.paths):
+        return []
+    inside = cast("dict[str, Any]", value).items()
+    return [one for name, held in inside for one in _unread_at(f"{path}.{name}", held, envelope)]
 
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _page_type(envelope: Envelope, row: Any, *, only_known: bool) -> Any:
+def _page_type(
+    envelope: Envelope, row: Any, unread: tuple[str, ...] = (), *, only_known: bool
+) -> Any:
     """A struct for a body, with ``row`` as the type of a row.
 
     Args:
+        unread: the paths of the fields that may be there besides.
         only_known: refuse fields that the struct lacks; otherwise they are skipped.
     """
     tree: dict[str, Any] = {}
-    types = {envelope.rows: list[row], **dict.fromkeys(envelope.paths, Any)}
+    types = {
+        envelope.rows: list[row],
+        **dict.fromkeys(envelope.paths, Any),
+        **dict.fromkeys(unread, _UNREAD),
+    }
     for path, kind in types.items():
         *steps, last = path.split(".")
         branch = tree
@@ -175,10 +198,17 @@ def _struct_of(tree: Any, only_known: bool) -> Any:
     if not isinstance(tree, dict):
         return tree
     items = cast("dict[str, Any]", tree).items()
-    fields = [(name, _struct_of(kind, only_known)) for name, kind in items]
+    fields = [
+        (name, kind, msgspec.UNSET) if kind is _UNREAD else (name, _struct_of(kind, only_known))
+        for name, kind in items
+    ]
     return msgspec.defstruct(
         "Envelope", fields, forbid_unknown_fields=only_known, kw_only=True, gc=False
     )
+
+
+# A field of an envelope that nobody reads; it may be absent.
+_UNREAD: Final[Any] = str | int | float | bool | None
 
 
 class _Shape(Generic[T]):
@@ -189,6 +219,7 @@ class _Shape(Generic[T]):
     Args:
         loose: the fields that were sent in another form than the model has.
         unknown: the names of fields that the model does not have.
+        unread: the paths of fields of the envelope that nobody reads.
 
     Attributes:
         decode_page, decode_row: from bytes to structs.
@@ -202,20 +233,29 @@ class _Shape(Generic[T]):
         envelope: Envelope,
         loose: frozenset[str] = frozenset(),
         unknown: tuple[str, ...] = (),
+        unread: tuple[str, ...] = (),
     ) -> None:
         self._model = model
         self._envelope = envelope
         self._loose = loose
         self._unknown = unknown
+        self._unread = unread
         struct = _row_struct(model, loose, unknown)
         self.decode_row: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(struct).decode
-        page = _page_type(envelope, struct, only_known=True)
+        page = _page_type(envelope, struct, unread, only_known=True)
         self.decode_page: Callable[[bytes], Any] = msgspec.json.Decoder(page).decode
         self.build: Callable[[list[Any], int], list[T]] = _builder(model, loose, unknown)
 
     def without_unknown(self) -> _Shape[T]:
         """A shape without the fields that the model does not have."""
-        return _Shape(self._model, self._envelope, self._loose)
+        return _Shape(self._model, self._envelope, self._loose, unread=self._unread)
+
+    def with_unread(self, paths: Sequence[str]) -> _Shape[T]:
+        """This shape, or a new one whose envelope may also have the fields at these paths."""
+        unread = tuple(dict.fromkeys((*self._unread, *paths)))[:MAX_UNKNOWN]
+        if unread == self._unread:
+            return self
+        return _Shape(self._model, self._envelope, self._loose, self._unknown, unread)
 
     def grown(self, row: Mapping[str, Any]) -> _Shape[T]:
         """This shape, or a new one that also fits ``row`` if that can be learned."""
@@ -228,7 +268,11 @@ class _Shape(Generic[T]):
         if loose <= self._loose and len(unknown[:MAX_UNKNOWN]) == len(self._unknown):
             return self
         return _Shape(
-            self._model, self._envelope, self._loose | loose, tuple(unknown[:MAX_UNKNOWN])
+            self._model,
+            self._envelope,
+            self._loose | loose,
+            tuple(unknown[:MAX_UNKNOWN]),
+            self._unread,
         )
 
 

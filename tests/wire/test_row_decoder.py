@@ -21,7 +21,14 @@ from rybbit_async import Goal, Page, PathGoal, Session
 from rybbit_async.models import HOLDS_UNKNOWN, JSON_NAME
 from rybbit_async.wire import converter, fields, row_decoder, values
 from rybbit_async.wire.json import BadJSONError, Body
-from rybbit_async.wire.page_reader import DATA, DATA_META, Envelope, page_reader, read_leniently
+from rybbit_async.wire.page_reader import (
+    DATA,
+    DATA_CURSOR,
+    DATA_META,
+    Envelope,
+    page_reader,
+    read_leniently,
+)
 from rybbit_async.wire.row_decoder import MAX_UNKNOWN, PageDecoder
 from rybbit_async.wire.values import MisfitError
 
@@ -492,6 +499,33 @@ def test_depth_of_rows_within_an_object() -> None:
 def test_fields_around_the_rows_are_skipped() -> None:
     sessions.check(body(SESSION, cursor={"a": [1]}, totalCount=5))
     goals.check(body(meta={**META, "cursor": [[]]}, more=None))
+
+
+def test_fields_around_the_rows_are_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the second page on, they do not make a page slow."""
+    decoder = PageDecoder(Session, DATA_CURSOR)
+    slow: list[object] = []
+    by_row = decoder._row_by_row
+    monkeypatch.setattr(decoder, "_row_by_row", lambda *args: slow.append(1) or by_row(*args))
+    for beside, expected in [
+        ({"oldestTimestamp": "2024-01-01 00:00:00"}, 1), ({"class": None}, 1), ({}, 0),
+        ({"n": [0]}, 2),  # what may be nested is looked at each time
+    ]:  # fmt: skip
+        slow.clear()
+        data = body(SESSION, cursor={"hasMore": True, **beside}, took=5)
+        for _ in range(2):
+            page = decoder.decode(Body(data))
+            assert page is not None
+            assert (len(page), page.has_more) == (1, True)
+        assert len(slow) == expected
+
+
+def test_a_server_that_sends_many_fields_around_the_rows() -> None:
+    reader = Reader(Session, DATA_CURSOR)
+    for start in (0, MAX_UNKNOWN):
+        new = {f"new{start + number}": 1 for number in range(MAX_UNKNOWN // 2 + 1)}
+        reader.check(body(SESSION, cursor={"hasMore": False, **new}))
+    assert len(reader.read._decoder._shape._unread) == MAX_UNKNOWN  # type: ignore[attr-defined]
 
 
 def test_the_last_of_two_fields_of_one_name_counts() -> None:
