@@ -20,12 +20,14 @@ from rybbit_async import testing
 from rybbit_async.testing import RybbitServer, Traffic, generate
 
 from .certificate import CERTIFICATE
+from .clock import FakeClock
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 SAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 PROGRAMS = [sample for sample in SAMPLES if "asyncio.run(" in sample]
 TESTS = [sample for sample in SAMPLES if "def test_" in sample]
-FRAGMENTS = [sample for sample in SAMPLES if sample not in PROGRAMS + TESTS]
+WATCHES = [sample for sample in SAMPLES if ".watch(" in sample]
+FRAGMENTS = [sample for sample in SAMPLES if sample not in PROGRAMS + TESTS + WATCHES]
 
 
 def names(server: RybbitServer, traffic: Traffic) -> dict[str, Any]:
@@ -78,6 +80,40 @@ async def test_fragment(sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
             reads = "    client = given\n" if "client." in sample else ""
             exec(f"async def fragment():\n{reads}{body}", scope)
             await scope["fragment"]()
+
+
+async def test_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    clock = FakeClock()
+    async with RybbitServer(clock=clock.now) as server:
+        traffic = generate(server.store, seed=1, sessions=50, end=clock.now())
+        client = rybbit_async.RybbitClient(server.api_key, base_url=server.url)
+        async with clock.drive(client):
+            scope = names(server, traffic) | {"client": client}
+            exec(here(WATCHES[0], server, traffic), scope)
+            follows = [
+                asyncio.create_task(scope[name]()) for name in ("follow_goals", "follow_events")
+            ]
+            started = clock.now()
+
+            async def visit() -> None:
+                server.store.add_session(traffic.site, start=started, pages=["/pricing"] * 3)
+
+            over = asyncio.Event()
+
+            async def end() -> None:
+                over.set()
+
+            clock.at(20, visit)
+            clock.at(3_600, end)  # it is the watches that move the clock
+            stop = asyncio.create_task(over.wait())
+            await asyncio.wait((*follows, stop), return_when=asyncio.FIRST_COMPLETED)
+            for task in (*follows, stop):
+                task.cancel()
+            ends = await asyncio.gather(*follows, return_exceptions=True)
+            assert {type(one) for one in ends} == {asyncio.CancelledError}
+    printed = capsys.readouterr().out
+    assert printed.count("pageview /pricing") == 3
+    assert printed.count("goes on") == printed.count("is over") >= 1
 
 
 async def test_program(capsys: pytest.CaptureFixture[str]) -> None:
