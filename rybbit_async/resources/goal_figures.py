@@ -173,7 +173,7 @@ class GoalFigures(Resource):
                 return SubWalk(walk, lambda row: (key, row), 1, reach=lambda: walk.reach)
 
             listing = Listing(KnownItems([*lists], report), open_list)
-            return MultiWalk(iter([listing]), report, options, page_size=size, finish=_nothing)
+            return MultiWalk(iter([listing]), report, options, page_size=size)
 
         return self._paginator(begin, options, name)
 
@@ -199,7 +199,3 @@ def _of_goals(
 def _change(now: float | None, before: float | None) -> Change:
     now, before = now or 0, before or 0
     return Change(now - before, (now - before) / before if before else None)
-
-
-def _nothing() -> None:
-    """There is nothing to say at the end."""
