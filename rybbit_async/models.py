@@ -576,7 +576,8 @@ class UserDetails:
 class Event:
     """An event of a site: a page view, a custom event, or what servers record by themselves.
 
-    Events have no identity: two that are equal are two events.
+    Events have no identity: two that are equal are two events. Servers do not send those of the
+    type ``"error"`` here.
 
     Attributes:
         timestamp: aware, in UTC, whole seconds.

@@ -203,7 +203,8 @@ def check_site(site: object) -> str:
     """A site as it is written in a path: its numeric id, or its identifier of 12 hex characters."""
     site = plain(site)
     if isinstance(site, bool) or not isinstance(site, (int, str)):
-        raise wrong_type("site", site, f"int or str ({_A_SITE})")
+        hint = ": use its site_id" if hasattr(site, "site_id") else ""
+        raise wrong_type("site", site, f"int or str ({_A_SITE})", hint)
     if isinstance(site, int) and 0 < site <= MAX_INT:
         return str(site)
     if isinstance(site, str) and re.fullmatch(_SITE, site) and len(site) < 20:

@@ -22,7 +22,6 @@ from ..walks.pending import KnownItems
 from ..walks.walk import PagedWalk, Position
 from ..wire.page_reader import DATA, page_reader
 from .buckets import DATED, begin_of, days_of, in_zone
-from .context import Context
 from .endpoints import GOAL_SERIES, GOAL_SESSIONS, GOALS, SESSIONS, ListEndpoint
 from .goal_owner import no_goal
 from .list_source import pinned
@@ -59,7 +58,7 @@ class GoalFigures(Resource):
             missing = error
         else:
             rows = in_zone(page.items, zone_of(common.window), attrgetter("goal_id"))
-            return _of_goals(self._context, site, goals, rows)
+            return await self._of_goals(site, goals, rows)
         if not compute:
             raise with_hint(missing, _COMPUTE)
         days = common.window.value
@@ -88,7 +87,7 @@ class GoalFigures(Resource):
             async for time, goal in self._together(GOALS, lists, f"goals of site {site}")
             if goal.goal_id in goals and goal.total_sessions
         ]
-        return _of_goals(self._context, site, goals, rows)
+        return await self._of_goals(site, goals, rows)
 
     async def _by_sessions(
         self, site: str, goals: Sequence[int], bucket: Bucket, common: Common
@@ -126,6 +125,23 @@ class GoalFigures(Resource):
             for goal in sorted(goals)
         ]
         return rows, sum(len(buckets[one]) > 1 for _, one in reached)
+
+    async def _of_goals(
+        self, site: str, goals: Sequence[int], rows: list[GoalBucket]
+    ) -> list[GoalBucket]:
+        """The rows, in which every goal of the site has one for each bucket.
+
+        Raises:
+            NotFoundError: one of the goals is not of the site.
+        """
+        missing = {*goals} - {row.goal_id for row in rows}
+        if missing and not rows:  # there may have been no sessions
+            lists: Lists[str] = {site: ({"site": site}, Common())}
+            async for _, goal in self._together(GOALS, lists, f"goals of site {site}"):
+                missing.discard(goal.goal_id)
+        if missing:
+            raise no_goal(self._context, min(missing), site)
+        return rows
 
     # --- two windows --------------------------------------------------------------------------
 
@@ -180,20 +196,6 @@ class GoalFigures(Resource):
 
 def _bucket(time: datetime, goal: int, conversions: int, sessions: int) -> GoalBucket:
     return GoalBucket(time, goal, conversions, sessions, conversions / sessions)
-
-
-def _of_goals(
-    context: Context, site: str, goals: Sequence[int], rows: list[GoalBucket]
-) -> list[GoalBucket]:
-    """The rows, in which every goal of the site has one for each bucket.
-
-    Raises:
-        NotFoundError: one of the goals has none.
-    """
-    missing = {*goals} - {row.goal_id for row in rows}
-    if rows and missing:
-        raise no_goal(context, min(missing), site)
-    return rows
 
 
 def _change(now: float | None, before: float | None) -> Change:

@@ -180,7 +180,7 @@ class GoalSessions(ManySitesResource):
             start: the ``position`` of an earlier watch; without it, the watch begins now.
             interval: how many seconds to wait before asking again, more while nothing happens.
             idle: after how long without an event a session has ended, as a ``timedelta`` or in
-                seconds.
+                seconds. It comes 30 seconds after that, for events that are stored late.
             filters, segment_id: see ``CommonParameters``.
         """
         parsed, key, warn = check_conditions(filters, segment_id), check_site(site), warning_here()

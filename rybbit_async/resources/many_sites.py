@@ -12,6 +12,7 @@ from ..errors import (
     APIConnectionError,
     APIResponseError,
     APIStatusError,
+    InvalidParameterError,
     RateLimitError,
     RybbitError,
     without_traceback,
@@ -189,4 +190,8 @@ class ManySitesResource(Resource):
 def _by_key(sites: int | str | Iterable[int | str]) -> dict[str, int | str]:
     """The sites as they were passed, by how they are written in a path, each once."""
     many: list[Any] = check_many("sites", sites) if is_list(sites) else [sites]
-    return {check_site(site): plain(site) for site in many}
+    try:
+        return {check_site(site): plain(site) for site in many}
+    except InvalidParameterError as error:
+        text = str(error)
+    raise InvalidParameterError(f'{text}; sites must be a site, a list of sites, or "all"')

@@ -130,10 +130,12 @@ class EventPoller:
         for key in [key for key in self._seen if key[0] < floor]:
             del self._seen[key]
 
-    def position(self) -> Mapping[str, Any]:
+    def position(self) -> Mapping[str, Any] | None:
         """See ``Poller``."""
-        floor = None if self._floor is None else self._floor.isoformat()
-        return {"floor": floor, "seen": [[*key, n] for key, n in sorted(self._seen.items())]}
+        if self._floor is None:
+            return None
+        seen = [[*key, n] for key, n in sorted(self._seen.items())]
+        return {"floor": self._floor.isoformat(), "seen": seen}
 
 
 def _fingerprint(event: Event) -> tuple[str, str]:
@@ -348,8 +350,10 @@ class SessionPoller:
         for state in self._states.values():
             state.advance()
 
-    def position(self) -> Mapping[str, Any]:
+    def position(self) -> Mapping[str, Any] | None:
         """See ``Poller``."""
+        if not self._begun:
+            return None
         return {
             "goals": {
                 str(goal): {
@@ -386,9 +390,9 @@ def _moment(value: object) -> datetime | None:
     try:
         moment = datetime.fromisoformat(cast("str", value))
     except (TypeError, ValueError):
-        raise invalid_position() from None
+        raise invalid_position("a watch") from None
     if moment.tzinfo is None:
-        raise invalid_position()
+        raise invalid_position("a watch")
     return moment
 
 
@@ -396,7 +400,7 @@ def _counts(value: object) -> dict[tuple[str, str], int]:
     try:
         return {(str(time), str(name)): int(n) for time, name, n in cast("list[Any]", value)}
     except (TypeError, ValueError):
-        raise invalid_position() from None
+        raise invalid_position("a watch") from None
 
 
 def _goal_states(value: object) -> dict[int, _GoalState]:
@@ -414,4 +418,4 @@ def _goal_states(value: object) -> dict[int, _GoalState]:
                     state.settled.add(key)
         return states
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise invalid_position() from None
+        raise invalid_position("a watch") from None

@@ -45,8 +45,8 @@ class Poller(Protocol[T]):
         """Take note that all rows of the last poll were given."""
         ...
 
-    def position(self) -> Mapping[str, Any]:
-        """What another poller needs in order to go on, as JSON."""
+    def position(self) -> Mapping[str, Any] | None:
+        """What another poller needs in order to go on, as JSON; ``None`` before the first poll."""
         ...
 
 
@@ -55,7 +55,8 @@ class Watch(Generic[T]):
 
     It asks again and again, less often while nothing happens, and as often as the rate limit bears.
     While the server is away, or refuses because of its rate limit, it waits. Breaking out of the
-    loop or cancelling the task ends it; nothing runs in the background.
+    loop or cancelling the task ends it; nothing runs in the background. It begins when the first
+    row is asked for.
     """
 
     def __init__(
@@ -83,13 +84,16 @@ class Watch(Generic[T]):
         return f"<Watch: {self._name}>"
 
     @property
-    def position(self) -> str:
+    def position(self) -> str | None:
         """Where another watch of the same list can go on, in this or in another process.
 
         Pass it as ``start``: that watch gives every row that was not given yet, also those that
-        came in the meantime.
+        came in the meantime. ``None`` until the server has answered for the first time.
         """
-        stored = {"query": self._query, "watch": self._poller.position()}
+        position = self._poller.position()
+        if position is None:
+            return None
+        stored = {"query": self._query, "watch": position}
         return json.dumps(stored, separators=(",", ":"))
 
     def _parsed(self, start: object) -> Mapping[str, Any]:
@@ -97,7 +101,7 @@ class Watch(Generic[T]):
             stored = json.loads(cast("str", start))
             query, position = stored["query"], stored["watch"]
         except (KeyError, RecursionError, TypeError, ValueError):
-            raise invalid_position() from None
+            raise invalid_position("a watch") from None
         if query != self._query or not isinstance(position, dict):
             raise InvalidParameterError(
                 f"start must be a position of {self._name} with the same parameters, got one of "

@@ -21,7 +21,7 @@ from rybbit_async.testing import RybbitServer, Store
 
 from ..clock import START, FakeClock
 from .conftest import Connect, Serve
-from .helpers import END, client_tasks
+from .helpers import END, client_tasks, until
 
 MARCH: dict[str, Any] = {"start_date": "2026-03-20", "end_date": "2026-03-30"}
 BUSY = datetime(2026, 3, 27, 8, 30, tzinfo=UTC)
@@ -262,8 +262,14 @@ def _setting(event: asyncio.Event) -> Any:
 async def test_a_watch_of_other_events(serve: Serve, connect: Connect, store: Store) -> None:
     client = connect(await serve(store=store))
     watch = client.events.watch(1)
+    assert watch.position is None
+    later = asyncio.create_task(anext(watch))
+    await until(lambda: watch.position)
+    later.cancel()
     assert repr(watch) == "<Watch: new events of site 1>"
     with pytest.raises(InvalidParameterError, match="start must be a position of new events of si"):
         client.events.watch(2, start=watch.position)
+    with pytest.raises(InvalidParameterError, match="start must be the position of a watch"):
+        client.events.watch(1, start="x")
     with pytest.raises(InvalidParameterError, match="interval must be"):
         client.events.watch(1, interval=-1)

@@ -80,9 +80,12 @@ async def test_a_goal_of_another_site(
     serve: Serve, connect: Connect, world: World, release: str
 ) -> None:
     client = connect(await serve(release))
-    goals = [world.goal(None), world.second_goal]
-    with pytest.raises(NotFoundError, match=f"goal {world.second_goal} is not among"):
-        await client.goals.series(1, goals, bucket="month", compute=True, **WEEKS)
+    early: Any = {"start_date": "2001-01-01", "end_date": "2001-01-31"}
+    own, other = world.goal(None), world.second_goal
+    for goals, window in (([own, other], WEEKS), ([other], WEEKS), ([own, other], early)):
+        with pytest.raises(NotFoundError, match=f"goal {other} is not among"):
+            await client.goals.series(1, goals, bucket="month", compute=True, **window)
+    assert await client.goals.series(1, own, bucket="month", compute=True, **early) == []
 
 
 @pytest.mark.parametrize("release", OLD)

@@ -146,7 +146,7 @@ async def test_a_site_that_cannot_be_read(serve: Serve, connect: Connect, five: 
     assert [row.site for row in goals] == [2]
     with pytest.raises(InvalidParameterError, match="on_error must be 'raise' or 'skip'"):
         client.goals.iter_all([1], on_error="ignore")  # type: ignore[arg-type]
-    for sites in (None, ["here"], [True], 0):
-        with pytest.raises(InvalidParameterError, match=r"^sites?\b"):
+    for sites in (None, ["here"], [True], 0, "al", ["all"], five.sites()):
+        with pytest.raises(InvalidParameterError, match=r"^sites?\b.*, a list of sites, or .all"):
             client.sessions.iter_all(sites)  # type: ignore[arg-type]
     assert await client.goals.iter_all([]).collect() == []

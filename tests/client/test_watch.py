@@ -122,7 +122,7 @@ async def test_a_watch_goes_on_in_another_process(
     assert sorted(seen) == sorted((f"s{n}", settled) for n in range(12) for settled in (0, 1))
     with pytest.raises(InvalidParameterError, match="start must be a position of new sessions"):
         client.goals.sessions.watch(1, start=position)
-    with pytest.raises(InvalidParameterError, match="start must be the position"):
+    with pytest.raises(InvalidParameterError, match="start must be the position of a watch"):
         client.goals.sessions.watch(1, goal, start="x")
 
 

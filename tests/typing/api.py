@@ -326,7 +326,7 @@ async def site_lists(client: RybbitClient) -> None:
     assert_type(client.events.iter(1, page_size=10, strict=True), Paginator[Event])
     watch = client.events.watch(1, start=None, interval=2, filters=[])
     assert_type(watch, Watch[Event])
-    assert_type(watch.position, str)
+    assert_type(watch.position, str | None)
     async for watched in client.goals.sessions.watch(1, 2, idle=600):
         assert_type(watched, WatchedSession)
         assert_type(watched.settled, bool)

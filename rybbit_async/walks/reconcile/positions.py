@@ -26,9 +26,9 @@ __all__ = [
 T = TypeVar("T")
 
 
-def invalid_position() -> InvalidParameterError:
-    """The error for a position that no walk of this list can have stored."""
-    return InvalidParameterError("start must be the position of a page of the same walk")
+def invalid_position(of: str = "a page of the same walk") -> InvalidParameterError:
+    """The error for a position that no walk of this list, or no watch, can have stored."""
+    return InvalidParameterError(f"start must be the position of {of}")
 
 
 # --- lists sorted by time ----------------------------------------------------------------------
