@@ -26,6 +26,9 @@ __all__ = ["EventSource"]
 
 # All of time, since servers before 2.4 have no events without dates.
 _ALL: Final = Days(date(1970, 1, 1), date(2100, 1, 1))
+_UNSETTLED: Final = (
+    "the window was not settled, so events that were stored during the walk may be missing"
+)
 
 
 @frozen
@@ -69,6 +72,12 @@ class EventSource:
         return self.common.window.state()
 
     @property
+    def note(self) -> str | None:
+        """See ``CursorSource``."""
+        now, after = self.context.capabilities.now(), self.context.settled_after
+        return None if self.common.window.is_settled(now, after) else _UNSETTLED
+
+    @property
     def _exact(self) -> ExactTimes | None:
         value = self.common.window.value
         return value if isinstance(value, ExactTimes) else None
@@ -76,8 +85,10 @@ class EventSource:
     def _days(self) -> Days:
         value = self.common.window.value
         if isinstance(value, ExactTimes):
-            return Days(value.start.date(), (value.end - timedelta(seconds=1)).date())
-        return value if isinstance(value, Days) else _ALL
+            days = Days(value.start.date(), (value.end - timedelta(seconds=1)).date())
+        else:
+            days = value if isinstance(value, Days) else _ALL
+        return Days(max(days.first, _ALL.first), min(days.last, _ALL.last))
 
     async def prepare(self, state: Mapping[str, str] | None) -> EventSource:
         """See ``CursorSource``."""

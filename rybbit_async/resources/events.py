@@ -42,10 +42,12 @@ class Events(ManySitesResource):
     ) -> Paginator[Event]:
         """Every event of a site.
 
-        Events have no identity: two that are equal are two events, and both come. The window is
-        divided into stretches of whole days, which are read at once. Servers before 2.4 number the
-        pages of events; if events arrive there while the walk reads, it is not complete, and the
-        report says so.
+        Events have no identity: two that are equal are two events, and both come. Those that are
+        stored during the walk, or before a walk that goes on from one of its positions, may be
+        missing, which the report says of every window that is not settled. The window is divided
+        into stretches of whole days, which are read at once. Servers before 2.4 number the pages of
+        events; if events arrive there while the walk reads, it is not complete, and the report says
+        so.
 
         Args:
             site: the site's number, or its identifier of 12 hexadecimal characters.
@@ -83,7 +85,10 @@ class Events(ManySitesResource):
             sites: a site or several, each by its number or its identifier, and not by both; or
                 ``"all"`` for every site that the key can read.
             page_size: how many events a request asks for.
-            on_error: see ``Sessions.iter_all``.
+            on_error: ``"skip"`` goes on without the sites, and the days of a site, that cannot be
+                read. ``report.skipped`` says which, and with what error; the walk is then not
+                complete, and doubtful. Errors that would not spare the others are raised all the
+                same, such as ``RateLimitError``.
             walk: see ``WalkParameters``. ``concurrency`` counts pages of all sites; ``ordered`` is
                 site by site.
         """

@@ -13,10 +13,10 @@ from ..models import Event, Goal, Session, WatchedSession
 from ..pages import Report
 from ..parameters.common import Common
 from ..parameters.window import LATENESS, Days, ExactTimes, Window
-from ..walks.cursor import CursorPage, StretchWalk
+from ..walks.cursor import CursorPage, StretchWalk, too_small
 from ..walks.options import WalkOptions
 from ..walks.reconcile.fingerprints import mark
-from ..walks.reconcile.positions import invalid_position
+from ..walks.reconcile.positions import invalid_position, is_sane
 from ..walks.walk import PageRequest
 from ..wire.converter import to_json
 from .context import Context
@@ -82,20 +82,15 @@ class EventPoller:
 
     async def _begin(self) -> None:
         """Take everything that is there as seen."""
-        capabilities = self._context.capabilities
-        floor = _whole(capabilities.now() - LATENESS)
+        now = await self._context.capabilities.time(self._source.site, self._context.options)
+        floor = _whole(now - LATENESS)
         events, _ = await self._read(floor)
-        # The first answer tells what time it is on the server.
-        theirs = _whole(capabilities.now() - LATENESS)
-        if theirs < floor:
-            floor = theirs
-            events, _ = await self._read(floor)
         self._floor = floor
         self._seen.update(_fingerprint(event) for event in events)
 
     async def _read(self, floor: datetime) -> tuple[list[Event], datetime]:
         """Every event since ``floor``, newest first, and the time at which reading began."""
-        now = self._context.capabilities.now()
+        now = await self._context.capabilities.time(self._source.site, self._context.options)
         window = Window(ExactTimes(floor, _whole(now + _DAY)))
         source = evolve(self._source, common=self._source.common._replace(window=window))
         report, size = Report(), source.page_size
@@ -107,6 +102,8 @@ class EventPoller:
             total = 0 if page.meta is None else page.meta.total
             if len(page) >= total or page.items[-1].timestamp < floor:
                 return [event for event in page if event.timestamp >= floor], now
+            if len(page) < size:
+                raise too_small(len(page))
             size *= _LARGER  # pages that are numbered shift while they are read, so one has to do
         events: list[Event] = []
         walk = StretchWalk(source, source.stretch, _time, report, WalkOptions(1), page)
@@ -120,14 +117,22 @@ class EventPoller:
     def given(self, row: Event) -> None:
         """See ``Poller``."""
         self._seen[_fingerprint(row)] += 1
+        if self._next_floor is not None:  # all rows from before this one were given
+            self._advance(min(row.timestamp, self._next_floor))
 
     def done(self) -> None:
         """See ``Poller``."""
-        if self._next_floor is None:
+        if self._next_floor is not None:
+            self._advance(self._next_floor)
+            self._next_floor = None
+
+    def _advance(self, to: datetime) -> None:
+        """Forget the events from before a moment, since no further ones will be given."""
+        floor = _whole(to)
+        if self._floor is None or floor <= self._floor:
             return
-        self._floor, self._next_floor = _whole(self._next_floor), None
-        floor = self._floor.isoformat()
-        for key in [key for key in self._seen if key[0] < floor]:
+        self._floor, text = floor, floor.isoformat()
+        for key in [key for key in self._seen if key[0] < text]:
             del self._seen[key]
 
     def position(self) -> Mapping[str, Any] | None:
@@ -139,7 +144,8 @@ class EventPoller:
 
 
 def _fingerprint(event: Event) -> tuple[str, str]:
-    return event.timestamp.isoformat(), mark(to_json(event))
+    # The traits of a user may become known when the event was given already.
+    return event.timestamp.isoformat(), mark(to_json(evolve(event, traits=None)))
 
 
 def _time(event: Event) -> datetime:
@@ -391,16 +397,19 @@ def _moment(value: object) -> datetime | None:
         moment = datetime.fromisoformat(cast("str", value))
     except (TypeError, ValueError):
         raise invalid_position("a watch") from None
-    if moment.tzinfo is None:
+    if not is_sane(moment):
         raise invalid_position("a watch")
     return moment
 
 
 def _counts(value: object) -> dict[tuple[str, str], int]:
     try:
-        return {(str(time), str(name)): int(n) for time, name, n in cast("list[Any]", value)}
+        counts = {(str(time), str(name)): n for time, name, n in cast("list[Any]", value)}
     except (TypeError, ValueError):
         raise invalid_position("a watch") from None
+    if not all(type(n) is int and n > 0 for n in counts.values()):
+        raise invalid_position("a watch")
+    return counts
 
 
 def _goal_states(value: object) -> dict[int, _GoalState]:

@@ -22,11 +22,19 @@ from attrs import frozen
 from ..errors import APIResponseError, RybbitError
 from ..pages import Page, PageMeta, RawPage, Report
 from .options import WalkOptions
-from .reconcile.positions import invalid_position
+from .reconcile.positions import invalid_position, is_sane
 from .tasks import TaskScope
 from .walk import Position, ResizableWalk
 
-__all__ = ["CursorPage", "CursorSource", "Stretch", "StretchWalk", "Stretches", "stretch_of"]
+__all__ = [
+    "CursorPage",
+    "CursorSource",
+    "Stretch",
+    "StretchWalk",
+    "Stretches",
+    "stretch_of",
+    "too_small",
+]
 
 T = TypeVar("T")
 
@@ -87,6 +95,11 @@ class CursorSource(Protocol[T]):
     @property
     def earliest(self) -> datetime | None:
         """Rows from before this moment are not wanted, though the server sends them."""
+        ...
+
+    @property
+    def note(self) -> str | None:
+        """What a report should say of this list, as far as its first page shows it."""
         ...
 
     @property
@@ -170,7 +183,11 @@ class Stretches(Generic[T]):
         request = CursorPage(whole, source.page_size, lambda: self.report.pages > 0)
         page = (await self._tasks.run(source.fetch(request))).decode()
         if page.has_more is None:
+            if self._left is not None:
+                raise invalid_position()  # of a server of another release
             return [source.numbered(self.report, self._options)]
+        if source.note is not None:
+            self.report.note(source.note)
         self.report.pages += 1
         head, *others = self._divided(whole, page)
         return [self._walk(head, page), *(self._walk(stretch) for stretch in others)]
@@ -316,6 +333,8 @@ class StretchWalk(Generic[T]):
             return self._wanted(rows)
         complete = [row for row in rows if self._time_of(row) != oldest]
         kept_back = len(rows) - len(complete)
+        if not complete and len(rows) < self._size:
+            raise too_small(len(rows))
         # The next page has those that are kept back once more, and as many others as this one.
         self._size = self._source.page_size + kept_back if complete else kept_back * _LARGER
         self.stretch = Stretch(self.stretch.first, self.stretch.last, oldest + _SECOND)
@@ -349,11 +368,20 @@ def stretch_of(stored: Mapping[str, Any]) -> Stretch:
     try:
         last, before = date.fromisoformat(stored["last"]), stored["before"]
         moment = None if before is None else datetime.fromisoformat(before)
-        if moment is not None and moment.tzinfo is None:
+        if moment is not None and not is_sane(moment):
             raise ValueError(before)
     except (KeyError, TypeError, ValueError):
         raise invalid_position() from None
     return Stretch(date.min, last, moment)
+
+
+def too_small(rows: int) -> APIResponseError:
+    """The error for a server whose largest page, which has so many rows, does not hold a second."""
+    return APIResponseError(
+        f"data: a page must hold all rows of one second, got no more than {rows} rows, which the "
+        "server has as its limit",
+        path="data",
+    )
 
 
 def _no_end(problem: str) -> APIResponseError:

@@ -79,6 +79,7 @@ class Watch(Generic[T]):
         self._rows: deque[T] = deque()
         self._wait = 0.0  # seconds until the next poll; the first one is at once
         self._failures = 0
+        self._is_asked = False
 
     def __repr__(self) -> str:
         return f"<Watch: {self._name}>"
@@ -116,9 +117,15 @@ class Watch(Generic[T]):
         raise TypeError("a Watch is asynchronous: use 'async for'")
 
     async def __anext__(self) -> T:
-        while not self._rows:
-            await self._sleep(max(self._wait, self._least_wait()) if self._wait else 0.0)
-            await self._poll()
+        if self._is_asked:
+            raise RuntimeError("a Watch gives one row at a time: wait until it has given the last")
+        self._is_asked = True
+        try:
+            while not self._rows:
+                await self._sleep(max(self._wait, self._least_wait()) if self._wait else 0.0)
+                await self._poll()
+        finally:
+            self._is_asked = False
         row = self._rows.popleft()
         self._poller.given(row)
         if not self._rows:

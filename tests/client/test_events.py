@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from rybbit_async import (
     InvalidParameterError,
     PermissionDeniedError,
     RybbitWarning,
+    Watch,
 )
 from rybbit_async.testing import RybbitServer, Store
 
@@ -150,6 +152,26 @@ async def test_an_event_that_comes_meanwhile_shifts_numbered_pages(
     assert walk.report.doubtful
 
 
+async def test_windows_and_positions_of_any_kind(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    times = [END - timedelta(minutes=n) for n in range(60)]
+    add(store, 1, times)
+    client = connect(await serve("2.4", store))
+    for first, last in (("0001-01-01", "2026-12-31"), ("2026-03-01", "9999-12-31")):
+        walk = client.events.iter(1, page_size=20, start_date=first, end_date=last)
+        assert known(await walk.collect()) == of(times)
+        assert "the window was not settled" in (walk.report.reason or "")
+    page = await anext(walk.pages())
+    older = connect(await serve("2.2", store))
+    with pytest.raises(InvalidParameterError, match="start must be the position of a page"):
+        await anext(
+            older.events.iter(1, page_size=20, start_date=first, end_date=last).pages(
+                start=page.position
+            )
+        )
+
+
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("release", ["2.2", "2.8"])
 async def test_the_events_of_many_sites(
@@ -252,6 +274,13 @@ async def test_a_watch_gives_each_event_once(
     assert not client_tasks()
 
 
+def _store(store: Store, times: list[datetime]) -> Any:
+    async def add_them() -> None:
+        add(store, 1, times)
+
+    return add_them
+
+
 def _setting(event: asyncio.Event) -> Any:
     async def set_it() -> None:
         event.set()
@@ -259,13 +288,87 @@ def _setting(event: asyncio.Event) -> Any:
     return set_it
 
 
+async def begin(watch: Watch[Event]) -> None:
+    """Take what is there as seen."""
+    task = asyncio.create_task(anext(watch))
+    await until(lambda: watch.position)
+    task.cancel()
+    await asyncio.wait((task,))
+
+
+async def test_a_watch_with_another_clock(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store
+) -> None:
+    """What has come and may still come is judged by the clock of the server."""
+    behind = timedelta(minutes=10)
+    server = await serve(store=store, clock=lambda: clock.now() - behind)
+    first = connect(server).events.watch(1)
+    add(store, 1, [START - behind + timedelta(seconds=5)])
+    clock.at(5, _store(store, [START - behind + timedelta(seconds=4)]))
+    await anext(first)
+    later = connect(server).events.watch(1, start=first.position)
+    add(store, 1, [START - behind + timedelta(seconds=7)])
+    assert (await anext(later)).timestamp == START - behind + timedelta(seconds=7)
+
+
+async def test_traits_that_become_known_are_no_event(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store
+) -> None:
+    client = connect(await serve(store=store, clock=clock.now), routes="sites")
+    row = {"timestamp": START, "session_id": "s", "user_id": "u", "identified_user_id": "bob"}
+    watch = client.events.watch(1)
+    await begin(watch)
+    store.add_events(1, [row])
+    assert (await anext(watch)).traits is None
+    store.set_traits(1, "bob", {"plan": "pro"})
+    store.add_events(1, [{**row, "timestamp": START + timedelta(seconds=9)}])
+    second = asyncio.create_task(anext(watch))
+    with pytest.raises(RuntimeError, match="one row at a time"):
+        await asyncio.gather(anext(watch))
+    assert (await second).timestamp == START + timedelta(seconds=9)
+
+
+async def test_a_position_in_the_middle_of_many_events(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store
+) -> None:
+    """It holds what may still change, and not all that was given."""
+    server = await serve(store=store, clock=clock.now)
+    watch = connect(server).events.watch(1)
+    await begin(watch)
+    clock.move(3_600)
+    coming = [START + timedelta(seconds=n // 2) for n in range(1_000)]
+    add(store, 1, coming)
+    seen = [(await anext(watch)).timestamp for _ in range(501)]
+    assert watch.position
+    assert len(watch.position) < 500
+    later = connect(server).events.watch(1, start=watch.position)
+    seen += [(await anext(later)).timestamp for _ in range(499)]
+    assert seen == coming
+
+
+@pytest.mark.parametrize(
+    "floor", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2026-03-31T12:00:00", 5]
+)
+async def test_positions_that_no_watch_has(
+    serve: Serve, connect: Connect, store: Store, floor: Any
+) -> None:
+    client = connect(await serve(store=store))
+    watch = client.events.watch(1)
+    await begin(watch)
+    held = json.loads(watch.position or "")
+    held["watch"]["floor"] = floor
+    with pytest.raises(InvalidParameterError, match="start must be the position of a watch"):
+        client.events.watch(1, start=json.dumps(held))
+    held["watch"] = {"floor": None, "seen": [["x", "y", -1]]}
+    with pytest.raises(InvalidParameterError, match="start must be the position of a watch"):
+        client.events.watch(1, start=json.dumps(held))
+
+
 async def test_a_watch_of_other_events(serve: Serve, connect: Connect, store: Store) -> None:
     client = connect(await serve(store=store))
     watch = client.events.watch(1)
     assert watch.position is None
-    later = asyncio.create_task(anext(watch))
-    await until(lambda: watch.position)
-    later.cancel()
+    await begin(watch)
     assert repr(watch) == "<Watch: new events of site 1>"
     with pytest.raises(InvalidParameterError, match="start must be a position of new events of si"):
         client.events.watch(2, start=watch.position)

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -225,6 +225,18 @@ async def test_a_page_that_would_never_end(page: Page[Row]) -> None:
 
     source.fetch = fetch  # type: ignore[method-assign]  # for this test
     with pytest.raises(APIResponseError, match="never end"):
+        await walk_over(source).collect()
+
+
+async def test_a_server_whose_largest_page_does_not_hold_a_second() -> None:
+    source = Events([Row(START, "a")] * 30, 20)
+    fetch = source.fetch
+
+    async def capped(request: Any) -> Answer:
+        return await fetch(evolve(request, size=min(request.size, 20)))
+
+    source.fetch = capped  # type: ignore[method-assign]  # for this test
+    with pytest.raises(APIResponseError, match="got no more than 20 rows"):
         await walk_over(source).collect()
 
 

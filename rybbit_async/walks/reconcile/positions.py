@@ -18,6 +18,7 @@ __all__ = [
     "KeyPosition",
     "TimePosition",
     "invalid_position",
+    "is_sane",
     "rank_of",
     "time_position",
     "total_of",
@@ -180,6 +181,11 @@ def total_of(stored: Mapping[str, Any]) -> int | None:
     """The number of rows of the list that a position stores, if it does."""
     total = stored.get("total")
     return None if total is None else _rank(total)
+
+
+def is_sane(moment: datetime) -> bool:
+    """Whether a moment of a position is aware, whole seconds, and one that servers can have."""
+    return moment.tzinfo is not None and not moment.microsecond and 1970 <= moment.year <= 2100
 
 
 def _rank(value: object) -> int:
