@@ -33,9 +33,17 @@ PAST: dict[str, Any] = {"start_date": "2024-01-01", "end_date": "2024-01-31"}
 def busy_second(store: Store) -> int:
     """A goal whose sessions end in three seconds, so that ties straddle every page."""
     goal = store.add_goal(1, "path", {"pathPattern": "/"})
-    for at in range(30):
-        end = datetime(2024, 1, 10, 12, 0, at // 12, tzinfo=UTC)
-        store.add_session(1, end=end, session_id=f"s{at:02}", user_id="u")
+    store.add_events(
+        1,
+        [
+            {
+                "timestamp": datetime(2024, 1, 10, 12, 0, at // 12, tzinfo=UTC),
+                "session_id": f"s{at:02}",
+                "user_id": "u",
+            }
+            for at in range(30)
+        ],
+    )
     return goal
 
 
@@ -60,7 +68,8 @@ async def test_pages_respect_a_limit_and_can_be_resumed(
 ) -> None:
     goal = busy_second(store)
     client = connect(await serve("2.8", store), routes="sites")
-    for limit in range(1, 31):
+    # Within a page and at its end, and where the ties begin and end: after 6, 18 and 30 rows.
+    for limit in sorted({1, size, size + 1, 6, 7, 12, 17, 18, 19, 29, 30}):
         whole = client.goals.sessions.iter(1, goal, page_size=size, limit=limit, **PAST)
         limited = [s.session_id async for page in whole.pages() for s in page]
         assert len(limited) == len(set(limited)) == limit

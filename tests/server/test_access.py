@@ -48,8 +48,7 @@ async def test_a_session_cookie_reads_and_writes(rig: Rig) -> None:
     assert (await rig.send("POST", rig.goals(), json=GOAL, headers=cookie)).status == 201
 
 
-@pytest.mark.parametrize("case", ["none", "bad", "expired", "disabled", "foreign", "other site"])
-async def test_no_valid_key_is_forbidden(rig: Rig, case: str) -> None:
+async def test_no_valid_key_is_forbidden(rig: Rig) -> None:
     server = rig.server
     other = rig.store.add_site("second")
     keys = {
@@ -60,14 +59,16 @@ async def test_no_valid_key_is_forbidden(rig: Rig, case: str) -> None:
         "foreign": server.add_key(organisation="elsewhere"),
         "other site": server.add_key(sites=[other]),
     }
-    rig.key = keys[case]
-    if case in {"expired", "disabled"}:
-        assert (await rig.get(rig.goals())).status == 200
+    for case in ("expired", "disabled"):
+        rig.key = keys[case]
+        assert (await rig.get(rig.goals())).status == 200, case
     rig.clock.move(seconds=5)
     server.disable_key(str(keys["disabled"]))
-    for method, path in (("GET", rig.goals()), ("POST", rig.goals()), ("DELETE", rig.goal(101))):
-        reply = await rig.send(method, path)
-        assert (reply.status, reply.json) == forbidden(rig)
+    requests = (("GET", rig.goals()), ("POST", rig.goals()), ("DELETE", rig.goal(101)))
+    for case, rig.key in keys.items():
+        for method, path in requests:
+            reply = await rig.send(method, path)
+            assert (reply.status, reply.json) == forbidden(rig), (case, method)
 
 
 async def test_an_unknown_numeric_site_is_forbidden(rig: Rig) -> None:

@@ -140,14 +140,22 @@ NUMERIC = [
 ]
 
 
-@pytest.mark.parametrize(("text", "wire"), NUMERIC)
-async def test_text_that_looks_numeric_arrives_as_a_number(
-    rig: Rig, text: str, wire: bytes
-) -> None:
+async def test_text_that_looks_numeric_arrives_as_a_number(rig: Rig) -> None:
     goal = everything(rig)
-    rig.store.add_session(rig.site, start=NOW, page_title=text)
-    reply = await rig.get(rig.sessions(goal), {"page": 1})
-    assert b'"page_title":' + wire + b"," in reply.body
+    rows = [
+        {
+            "timestamp": NOW - timedelta(seconds=at),
+            "session_id": f"s{at}",
+            "user_id": "u",
+            "page_title": text,
+        }
+        for at, (text, _) in enumerate(NUMERIC)
+    ]
+    rig.store.add_events(rig.site, rows)
+    reply = await rig.get(rig.sessions(goal), {"page": 1, "limit": 100})
+    sent = reply.body.split(b'{"session_id":')[1:]
+    for (text, wire), row in zip(NUMERIC, sent, strict=True):
+        assert b'"page_title":' + wire + b"," in row, text
 
 
 async def test_every_text_field_but_two_is_coerced(rig: Rig) -> None:
@@ -207,11 +215,11 @@ async def test_rows_are_per_session_and_user(rig: Rig) -> None:
     assert (listed["total_conversions"], listed["total_sessions"]) == (1, 1)
 
 
-@pytest.mark.parametrize("filters", ['[{"parameter":"country"}]', "not JSON", "["])
-async def test_filters_are_ignored_altogether(rig: Rig, filters: str) -> None:
+async def test_filters_are_ignored_altogether(rig: Rig) -> None:
     goal = everything(rig)
     rig.store.add_session(rig.site, start=NOW)
-    assert len(await read(rig, goal, filters=filters)) == 1
+    for filters in ('[{"parameter":"country"}]', "not JSON", "["):
+        assert len(await read(rig, goal, filters=filters)) == 1, filters
 
 
 async def test_sorted_by_session_end_newest_first(rig: Rig) -> None:
@@ -243,40 +251,40 @@ async def walked(rig: Rig, goal: int, limit: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def busy(serve: Serve) -> tuple[Rig, int]:
-    """600 sessions, of which 200 end in one second and 150 in another."""
+    """400 sessions, of which 130 end in one second and 100 in another."""
     rig = await serve("2.8")
     rows = []
-    for at in range(600):
-        second = 100 if at < 200 else 300 if at < 350 else 1000 + at
+    for at in range(400):
+        second = 100 if at < 130 else 300 if at < 230 else 1000 + at
         moment = NOW - timedelta(seconds=second)
         rows.append({"timestamp": moment, "session_id": f"s{at}", "user_id": f"u{at}"})
     rig.store.add_events(rig.site, rows)
     return rig, everything(rig)
 
 
-@pytest.mark.parametrize("limit", [25, 100, 7])
+@pytest.mark.parametrize("limit", [25, 100])
 async def test_a_walk_loses_and_doubles_rows_where_ties_straddle_pages(
     busy: tuple[Rig, int], limit: int
 ) -> None:
     rig, goal = busy
     rows = await walked(rig, goal, limit)
     counts = Counter(row["session_id"] for row in rows)
-    assert len(rows) == 600
-    assert len(counts) < 600
+    assert len(rows) == 400
+    assert len(counts) < 400
     # Each place has the session_end that it must have,
     (reply,) = [await read(rig, goal, limit=1000)]
     assert [row["session_end"] for row in rows] == [row["session_end"] for row in reply]
-    assert len({row["session_id"] for row in reply}) == 600
+    assert len({row["session_id"] for row in reply}) == 400
     # and only rows of groups that cross the end of a page are lost.
     lost = {row["session_id"] for row in reply} - counts.keys()
-    assert {int(name[1:]) for name in lost} <= set(range(350))
+    assert {int(name[1:]) for name in lost} <= set(range(230))
 
 
 async def test_one_request_that_holds_the_whole_group_is_complete(busy: tuple[Rig, int]) -> None:
     rig, goal = busy
-    for limit in (200, 350, 600):
-        group = (await read(rig, goal, limit=limit))[:200]
-        assert {row["session_id"] for row in group} == {f"s{at}" for at in range(200)}
+    for limit in (130, 230, 400):
+        group = (await read(rig, goal, limit=limit))[:130]
+        assert {row["session_id"] for row in group} == {f"s{at}" for at in range(130)}
 
 
 async def test_the_same_request_gives_the_same_order(busy: tuple[Rig, int]) -> None:
@@ -291,9 +299,8 @@ async def test_the_same_request_gives_the_same_order(busy: tuple[Rig, int]) -> N
 async def test_without_ties_shuffled_a_walk_is_whole(busy: tuple[Rig, int]) -> None:
     rig, goal = busy
     rig.server.shuffle_ties = False
-    for limit in (25, 7):
-        rows = await walked(rig, goal, limit)
-        assert len(rows) == len({row["session_id"] for row in rows}) == 600
+    rows = await walked(rig, goal, 25)
+    assert len(rows) == len({row["session_id"] for row in rows}) == 400
 
 
 # Paging
@@ -325,27 +332,26 @@ async def test_limits_are_as_asked_and_25_by_default(rig: Rig) -> None:
     assert (await read(rig, goal, limit=1000, page=2))[0]["session_id"] == "s50"
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+async def test_an_invalid_page_or_limit_is_500(rig: Rig) -> None:
+    goal = everything(rig)
+    for query in (
         "page=1&limit=x",
         "page=x",
         "page=1.5",
         "page=1&page=2",
         "page=1&limit=1.5",
         "page=1&limit=1&limit=2",
-    ],
-)
-async def test_an_invalid_page_or_limit_is_500(rig: Rig, query: str) -> None:
-    goal = everything(rig)
-    assert (await rig.get(rig.sessions(goal), query)).status == 500
+    ):
+        assert (await rig.get(rig.sessions(goal), query)).status == 500, query
 
 
 async def test_unusual_pages(rig: Rig) -> None:
     goal = everything(rig)
-    for at in range(30):
-        end = NOW - timedelta(seconds=at)
-        rig.store.add_session(rig.site, end=end, session_id=f"s{at}")
+    rows = [
+        {"timestamp": NOW - timedelta(seconds=at), "session_id": f"s{at}", "user_id": "u"}
+        for at in range(30)
+    ]
+    rig.store.add_events(rig.site, rows)
 
     async def ranks(query: str) -> list[int]:
         reply = await rig.get(rig.sessions(goal), query)
