@@ -78,10 +78,10 @@ async def test_each_session_comes_once_and_settled_once(
         store_delay=lambda event: delays[int(event["session_id"][1:])],
     )
     visit(store, -600, 39)  # before the watch begins: it is not new
-    for number in range(30):
-        visit(store, 20 + number * 40, number, "/landing")
-        visit(store, 30 + number * 40, number)
-        visit(store, 300 + number * 40, number, "/more")
+    for number in range(15):
+        visit(store, 20 + number * 80, number, "/landing")
+        visit(store, 30 + number * 80, number)
+        visit(store, 300 + number * 80, number, "/more")
     client = connect(server)
     for down, up in ((400, 425), (900, 950)):
         clock.at(down, server.stop)
@@ -89,7 +89,7 @@ async def test_each_session_comes_once_and_settled_once(
     seen = await seen_until(client, clock, 3_600 + 600)
     for settled in (False, True):
         names = [one.session.session_id for one in seen if one.settled is settled]
-        assert sorted(names) == sorted({f"s{number}" for number in range(30)})
+        assert sorted(names) == sorted({f"s{number}" for number in range(15)})
     for one in seen:
         if one.settled:
             assert one.session.pageviews == 3
