@@ -72,7 +72,7 @@ async def test_fragment(sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ca.pem").write_text(CERTIFICATE)
     async with RybbitServer() as server:
-        traffic = generate(server.store, seed=1, sessions=500)
+        traffic = generate(server.store, seed=1, sessions=100)
         monkeypatch.setenv("RYBBIT_BASE_URL", server.url)
         async with rybbit_async.RybbitClient(server.api_key, base_url=server.url) as client:
             scope = names(server, traffic) | {"given": client}

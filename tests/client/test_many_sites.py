@@ -31,9 +31,17 @@ def five() -> Iterator[Store]:
     with Store() as made:
         for number, sessions in enumerate(SIZES, 1):
             site = made.add_site(f"site {number}")
-            for at in range(sessions):
-                end = END - timedelta(days=2, seconds=at // 3)
-                made.add_session(site, end=end, session_id=f"{number}-{at:03}", user_id=f"u{at}")
+            made.add_events(
+                site,
+                [
+                    {
+                        "timestamp": END - timedelta(days=2, seconds=at // 3),
+                        "session_id": f"{number}-{at:03}",
+                        "user_id": f"u{at}",
+                    }
+                    for at in range(sessions)
+                ],
+            )
             for _ in range(number - 1):
                 made.add_goal(site, "path", {"pathPattern": "/"}, created_at=END)
         yield made

@@ -65,24 +65,26 @@ def goal(store: Store) -> int:
     return store.add_goal(1, "path", {"pathPattern": "/**"}, name="Any page")
 
 
-@pytest.mark.parametrize(("stored", "wire", "given"), TEXTS, ids=[repr(t[0]) for t in TEXTS])
 async def test_text_that_is_sent_as_a_number_becomes_text_again(
-    serve: Serve,
-    connect: Connect,
-    store: Store,
-    goal: int,
-    stored: str,
-    wire: Any,
-    given: str | None,
+    serve: Serve, connect: Connect, store: Store, goal: int
 ) -> None:
     fields = [*TEXT_FIELDS, "tag"]
-    columns: dict[str, Any] = dict.fromkeys(fields, stored)
-    store.add_session(1, end=END, **columns)
+    rows: list[dict[str, Any]] = [
+        {
+            "timestamp": END - timedelta(seconds=at),
+            "session_id": f"s{at}",
+            "user_id": "u",
+            **dict.fromkeys(fields, stored),
+        }
+        for at, (stored, _, _) in enumerate(TEXTS)
+    ]
+    store.add_events(1, rows)
     client = connect(await serve("2.8", store))
-    (row,) = (await raw(client, raw_path("2.8", 1, goal), page=1))["data"]
-    assert [row[field] for field in fields] == [wire] * len(fields)
-    (session,) = await client.goals.sessions.list(1, goal)
-    assert [getattr(session, field) for field in fields] == [given] * len(fields)
+    sent = (await raw(client, raw_path("2.8", 1, goal), page=1))["data"]
+    sessions = await client.goals.sessions.list(1, goal)
+    for (stored, wire, given), row, session in zip(TEXTS, sent, sessions, strict=True):
+        assert [row[field] for field in fields] == [wire] * len(fields), stored
+        assert [getattr(session, field) for field in fields] == [given] * len(fields), stored
 
 
 @every_release
@@ -351,7 +353,7 @@ async def test_a_session_is_cut_off_at_the_edge_of_the_window(
 
 @pytest.mark.parametrize(
     ("release", "page_size"),
-    [("2.2", 7), ("2.8", 7), *((release, 100) for release in RELEASES), ("2.4", 1_000)],
+    [("2.2", 20), ("2.8", 20), ("2025.06", 100), ("2.4", 100)],
 )
 async def test_a_walk_yields_the_sessions_of_the_store(
     serve: Serve, connect: Connect, world: World, release: str, page_size: int
@@ -371,7 +373,7 @@ async def test_a_walk_yields_the_sessions_of_the_store(
             assert ends == sorted(ends, reverse=True)
         else:
             requests += walk.report.requests
-    assert (requests > 0) is (page_size == 7), "some ties straddle two pages"
+    assert (requests > 0) is (page_size == 20), "some ties straddle two pages"
 
 
 def _truth(store: Store, goal: StoredGoal) -> list[tuple[str, str]]:

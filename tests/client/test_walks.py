@@ -113,19 +113,18 @@ async def test_requests_in_flight_with_a_known_total(
     assert len(server.requests) == walk.report.requests == walk.report.pages == 23
 
 
-@pytest.mark.parametrize("ordered", [True, False])
-@pytest.mark.parametrize("concurrency", [1, 3, 8])
+@pytest.mark.parametrize(("concurrency", "ordered"), [(1, True), (3, False), (8, True), (8, False)])
 async def test_requests_in_flight_without_a_known_total(
     server: RybbitServer, client: RybbitClient, concurrency: int, ordered: bool
 ) -> None:
     walk = client.goals.sessions.iter(
-        1, GOAL, page_size=2, concurrency=concurrency, ordered=ordered, **PAST
+        1, GOAL, page_size=4, concurrency=concurrency, ordered=ordered, **PAST
     )
     found = [session.session_id for session in await walk.collect()]
     assert sorted(found) == ALL
     assert server.peak_in_flight <= concurrency
-    # 48 pages, the last of them short, and at most the pages requested ahead of it.
-    assert 48 <= len(server.requests) <= 48 + concurrency - 1
+    # 24 pages, the last of them short, and at most the pages requested ahead of it.
+    assert 24 <= len(server.requests) <= 24 + concurrency - 1
     assert walk.report.complete is True
 
 
@@ -220,7 +219,7 @@ async def test_number_of_requests_without_a_known_total_one_at_a_time(
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-@pytest.mark.parametrize("page_size", [1000, 96, 95, 94, 32, 31, 20, 2, 1])
+@pytest.mark.parametrize("page_size", [96, 95, 94, 31, 30, 7])
 async def test_the_head_of_a_window_that_reaches_the_present_is_read_again(
     server: RybbitServer, client: RybbitClient, page_size: int, concurrency: int
 ) -> None:
@@ -254,7 +253,7 @@ async def test_a_list_of_one_page_is_one_request(
     assert server.requests[0].query["limit"] == "1000"
 
 
-@pytest.mark.parametrize("page_size", [10, 12, 30, 50, 94, 96, 1000])
+@pytest.mark.parametrize("page_size", [10, 30, 94, 96])
 async def test_the_total_of_a_goal_saves_requests(
     server: RybbitServer, client: RybbitClient, page_size: int
 ) -> None:
@@ -303,7 +302,7 @@ async def test_a_wrong_total_of_a_goal_loses_nothing(
     server: RybbitServer, client: RybbitClient, hint: int, concurrency: int
 ) -> None:
     goal = attrs.evolve(await client.goals.get(1, GOAL), total_conversions=hint)
-    walk = client.goals.sessions.iter(1, goal, page_size=10, concurrency=concurrency)
+    walk = client.goals.sessions.iter(1, goal, page_size=20, concurrency=concurrency)
     assert [session.session_id for session in await walk.collect()] == ALL
     assert walk.report.complete is True
 
@@ -378,14 +377,14 @@ async def test_a_paginator_is_a_value(server: RybbitServer, client: RybbitClient
 # --- ordered and unordered ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("concurrency", [1, 3, 8, 32])
+@pytest.mark.parametrize("concurrency", [1, 8, 32])
 async def test_ordered_and_unordered_yield_the_same_items(
     client: RybbitClient, concurrency: int
 ) -> None:
     found = {}
     for ordered in (True, False):
         walk = client.goals.sessions.iter(
-            1, GOAL, page_size=3, ordered=ordered, concurrency=concurrency
+            1, GOAL, page_size=6, ordered=ordered, concurrency=concurrency
         )
         found[ordered] = [session.session_id for session in await walk.collect()]
     assert found[True] == ALL

@@ -85,10 +85,10 @@ async def test_each_session_comes_once_and_settled_once(
     )
     visit(store, -4_000, 39)  # over before the watch begins
     visit(store, -600, 40)  # goes on when the watch begins
-    for number in range(30):
-        visit(store, 20 + number * 40, number, "/landing")
-        visit(store, 30 + number * 40, number)
-        visit(store, 300 + number * 40, number, "/more")
+    for number in range(15):
+        visit(store, 20 + number * 80, number, "/landing")
+        visit(store, 30 + number * 80, number)
+        visit(store, 300 + number * 80, number, "/more")
     client = connect(server)
     for down, up in ((400, 425), (900, 950)):
         clock.at(down, server.stop)
@@ -97,7 +97,7 @@ async def test_each_session_comes_once_and_settled_once(
     for settled in (False, True):
         names = [one.session.session_id for one in seen if one.settled is settled]
         there = ["s40"] if settled else []
-        assert sorted(names) == sorted([*there, *(f"s{number}" for number in range(30))])
+        assert sorted(names) == sorted([*there, *(f"s{number}" for number in range(15))])
     for one in seen:
         if one.settled and one.session.session_id != "s40":
             assert one.session.pageviews == 3
