@@ -331,8 +331,10 @@ class StretchWalk(Generic[T]):
         if earliest is not None and oldest < earliest:
             self._end()
             return self._wanted(rows)
-        complete = [row for row in rows if self._time_of(row) != oldest]
-        kept_back = len(rows) - len(complete)
+        kept_back = 1
+        while kept_back < len(rows) and self._time_of(rows[-kept_back - 1]) == oldest:
+            kept_back += 1
+        complete = rows[:-kept_back]
         if not complete and len(rows) < self._size:
             raise too_small(len(rows))
         # The next page has those that are kept back once more, and as many others as this one.
