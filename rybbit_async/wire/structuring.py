@@ -14,7 +14,6 @@ from typing import Any, cast
 import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError
 from cattrs.cols import (
-    homogenous_tuple_structure_factory,
     is_mapping,
     is_sequence,
     list_structure_factory,
@@ -47,7 +46,7 @@ def make_converter() -> Converter:
     kinds: list[tuple[Any, Any, Callable[[object], Any]]] = [
         (is_sequence, list_structure_factory, to_list),
         (is_mapping, mapping_structure_factory, to_mapping),
-        (is_tuple, homogenous_tuple_structure_factory, to_list),
+        (is_tuple, _tuple_factory, to_list),
     ]
     for fits, factory, check in kinds:
         converter.register_structure_hook_factory(fits, _checked(factory, check))
@@ -62,6 +61,13 @@ def make_converter() -> Converter:
 
 def _ignoring_type(convert: Callable[[object], Any]) -> Hook:
     return lambda value, _: convert(value)
+
+
+def _tuple_factory(kind: Any, converter: Converter) -> Hook:
+    # The lowest cattrs that is allowed has no factory for tuples of any length.
+    items = list[kind.__args__[0]]
+    as_list: Any = list_structure_factory(items, converter)
+    return lambda value, _: tuple(as_list(value, items))
 
 
 def _checked(factory: Any, check: Callable[[object], Any]) -> Any:
