@@ -19,7 +19,14 @@ from ..transport.routing import Router
 from ..transport.single_flight import SingleFlight
 from ..wire.messages import Response, decode
 from .alternatives import Alternatives
-from .endpoints import GOAL_SESSIONS, GOALS, OVERVIEW_BUCKETED, OVERVIEW_SERIES, USERS
+from .endpoints import (
+    GOAL_SESSIONS,
+    GOALS,
+    NO_GOALS,
+    OVERVIEW_BUCKETED,
+    OVERVIEW_SERIES,
+    USERS,
+)
 
 __all__ = ["Capabilities"]
 
@@ -33,7 +40,6 @@ _FIRST_DAY: Final = {
 _NO_TIME: Final = {"start_datetime": "x"}
 _NO_FILTERS: Final = {"filters": "x"}
 _NOBODY: Final = {"search": "nobody-9c1b7e52d84f4a0fa6e3"}
-_BEYOND_THE_END: Final = str(10**6)
 # The server is overloaded or down, so it would not answer the request in question, either.
 _UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 
@@ -68,8 +74,7 @@ class Capabilities:
             site: any site; it need not be one that the key can read.
         """
         if not self._clock.is_known:
-            query = {"page": _BEYOND_THE_END, GOALS.size_parameter: "1"}
-            await self._get(GOALS.route, {"site": site}, query, options)
+            await self._get(GOALS.route, {"site": site}, NO_GOALS, options)
         return self.now()
 
     # --- exact times --------------------------------------------------------------------------
@@ -107,9 +112,8 @@ class Capabilities:
         return await self._typed_values.get(site, lambda: self._ask_typed_values(site, options))
 
     async def _ask_typed_values(self, site: str, options: Options) -> bool | None:
-        # A page beyond the end has no goal on it that the server could fail over.
-        query = {"page": _BEYOND_THE_END, GOALS.size_parameter: "1", **_NO_TIME}
-        answer = await self._get(GOALS.route, {"site": site}, query, options)
+        # That page has no goal on it that the server could fail over.
+        answer = await self._get(GOALS.route, {"site": site}, {**NO_GOALS, **_NO_TIME}, options)
         if isinstance(answer, Response):
             return False
         refuses = isinstance(answer, BadRequestError) and "start_datetime" in answer.message

@@ -40,6 +40,7 @@ __all__ = [
     "GOAL_SESSIONS",
     "LIVE_USERS",
     "METRIC",
+    "NO_GOALS",
     "NUMBERED_EVENTS",
     "ORGANIZATIONS",
     "ORGANIZATION_SITES",
@@ -188,5 +189,7 @@ ORGANIZATIONS: Final = Route("/api/organizations", "/api/organizations")
 ORGANIZATION_SITES: Final = Route(
     "/api/organizations/{organization}/sites", "/api/organizations/{organization}/sites"
 )
+# A page beyond the end of the goals: a small question, for which the server computes nothing.
+NO_GOALS: Final[Mapping[str, str]] = {"page": str(10**6), GOALS.size_parameter: "1"}
 # Every release has the list of goals, so it can tell which layout a server has.
 PROBE: Final = GOALS.route

@@ -22,7 +22,7 @@ from .context import Context
 from .endpoints import EVENTS, NUMBERED_EVENTS
 from .list_source import ListSource, pinned_here
 
-__all__ = ["EventSource"]
+__all__ = ["EventSource", "time_of"]
 
 # All of time, since servers before 2.4 have no events without dates.
 _ALL: Final = Days(date(1970, 1, 1), date(2100, 1, 1))
@@ -141,9 +141,10 @@ class EventSource:
             self.warn,
         )
         window = self.common.window
-        order = Unnamed[Event](_time, lambda event: window.holds(event.timestamp))
+        order = Unnamed[Event](time_of, lambda event: window.holds(event.timestamp))
         return PagedWalk(source, order, report, options, position)
 
 
-def _time(event: Event) -> datetime:
+def time_of(event: Event) -> datetime:
+    """By what events are sorted."""
     return event.timestamp

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Literal, TypeVar, Unpack
 
@@ -23,7 +22,7 @@ from ..walks.walk import Position, ResizableWalk
 from ..walks.watch import Watch
 from ..wire.page_reader import read_at
 from .endpoints import EVENT_NAMES, EVENTS
-from .event_source import EventSource
+from .event_source import EventSource, time_of
 from .many_sites import ManySites, ManySitesResource
 from .resource import walk_options
 from .watching import EventPoller
@@ -61,7 +60,7 @@ class Events(ManySitesResource):
             report: Report, position: Position | None
         ) -> MultiWalk[ResizableWalk[Event], Event, Event]:
             source = EventSource(self._context, key, common, size, warn)
-            stretches = Stretches(source, _time, report, options, position)
+            stretches = Stretches(source, time_of, report, options, position)
             listing = _listing(stretches, options.concurrency, _same)
             return MultiWalk(iter([listing]), report, options, page_size=size)
 
@@ -98,7 +97,7 @@ class Events(ManySitesResource):
             def listing(key: str) -> Listing[ResizableWalk[Event], Event, EventOfSite]:
                 source = EventSource(self._context, key, many.common, size, many.warn, many.agreed)
                 return _listing(
-                    Stretches(source, _time, many.report, many.options),
+                    Stretches(source, time_of, many.report, many.options),
                     many.options.concurrency,
                     partial(EventOfSite, many.by_key[key]),
                     partial(many.skip, many.by_key[key], None),
@@ -171,10 +170,6 @@ def _listing(
         )
 
     return Listing(stretches, open_walk, skip)
-
-
-def _time(event: Event) -> datetime:
-    return event.timestamp
 
 
 def _same(event: Event) -> Event:

@@ -8,6 +8,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Final, TypeVar
 
+from attrs import evolve
+
 from ..errors import EndpointNotFoundError
 from ..models import Change, Goal, GoalBucket, GoalComparison
 from ..pages import Report
@@ -78,7 +80,7 @@ class GoalFigures(Resource):
         lists = {
             datetime(begin.year, begin.month, begin.day, tzinfo=zone): (
                 {"site": site},
-                common._replace(window=type(window)(part, window.zone)),
+                common._replace(window=evolve(window, value=part)),
             )
             for begin, part in days_of(bucket, days, today)
         }

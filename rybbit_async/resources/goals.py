@@ -64,7 +64,7 @@ Sort = Literal["goalId", "name", "goalType", "createdAt"]
 Order = Literal["asc", "desc"]
 
 _SORTS: Final = ("goalId", "name", "goalType", "createdAt")
-_ORDERS: Final = ("asc", "desc")
+ORDERS: Final = ("asc", "desc")
 
 
 class NotGiven:
@@ -492,7 +492,7 @@ def _sorting(sort: object, order: object) -> dict[str, str]:
     if sort is not None:
         query["sort"] = str(check_choice("sort", sort, _SORTS))
     if order is not None:
-        query["order"] = str(check_choice("order", order, _ORDERS))
+        query["order"] = str(check_choice("order", order, ORDERS))
     return query
 
 

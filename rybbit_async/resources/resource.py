@@ -109,10 +109,8 @@ class Resource:
         options, common = walk_options(self._context, walk)
         page_size = check_int("page_size", page_size, maximum=endpoint.max_page_size)
         source = self._source(
-            endpoint, params, page_size, common, sorting, query, expected, before=before
+            endpoint, params, page_size, common, sorting, query, expected, before=before, body=body
         )
-
-        source = source if body is None else evolve(source, body=body)
         options = evolve(options, thrifty=endpoint.thrifty, is_call=is_call)
 
         def begin(report: Report, position: Position | None) -> Walk[T]:
@@ -134,6 +132,7 @@ class Resource:
         expected: int | None = None,
         agreed: Callable[[], Awaitable[Common]] | None = None,
         before: Callable[[], Awaitable[None]] | None = None,
+        body: bytes | None = None,
     ) -> ListSource[T]:
         return ListSource(
             self._context,
@@ -147,6 +146,7 @@ class Resource:
             expected,
             agreed,
             before,
+            body,
         )
 
     def _paginator(

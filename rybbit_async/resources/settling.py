@@ -12,14 +12,13 @@ from ..parameters.checks import query_string
 from ..parameters.window import Window
 from ..transport.clock import Timer
 from .context import Context
-from .endpoints import GOALS
+from .endpoints import GOALS, NO_GOALS
 
 __all__ = ["wait_until_settled"]
 
 log = logging.getLogger("rybbit_async")
 
-# A page beyond the end, for which the server computes nothing.
-_QUERY: Final = query_string({"page": str(10**6), GOALS.size_parameter: "1"})
+_QUERY: Final = query_string(NO_GOALS)
 
 
 async def wait_until_settled(context: Context, timer: Timer, site: str, window: Window) -> None:

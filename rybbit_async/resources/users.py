@@ -20,7 +20,7 @@ from ..walks.paginator import Paginator
 from ..wire.messages import decode
 from ..wire.page_reader import read_at
 from .endpoints import BY_LAST_SEEN, USER, USERS
-from .goals import Order
+from .goals import ORDERS, Order
 from .resource import Resource
 
 __all__ = ["UserSort", "Users"]
@@ -147,7 +147,7 @@ def _sorting(sort: UserSort | None, order: Order | None) -> dict[str, str]:
     if sort is not None:
         query["sort_by"] = check_choice("sort", sort, _SORTS)
     if order is not None:
-        query["sort_order"] = check_choice("order", order, ("asc", "desc"))
+        query["sort_order"] = check_choice("order", order, ORDERS)
     return query
 
 

@@ -17,11 +17,11 @@ from ..walks.cursor import CursorPage, StretchWalk, too_small
 from ..walks.options import WalkOptions
 from ..walks.reconcile.fingerprints import mark
 from ..walks.reconcile.positions import invalid_position, is_sane
-from ..walks.walk import PageRequest
+from ..walks.walk import PagedWalk, PageRequest, Walk
 from ..wire.converter import to_json
 from .context import Context
 from .endpoints import GOAL_SESSIONS, GOALS, ListEndpoint
-from .event_source import EventSource
+from .event_source import EventSource, time_of
 from .goal_owner import no_goal
 from .list_source import ListSource, applied
 
@@ -70,11 +70,11 @@ class EventPoller:
             return []
         events, now = await self._read(self._floor)
         self._next_floor = max(self._floor, now - LATENESS)
-        fresh = Counter(_fingerprint(event) for event in events)
+        keys = [_fingerprint(event) for event in events]
+        fresh = Counter(keys)
         fresh.subtract(self._seen)
         new: list[Event] = []
-        for event in reversed(events):  # they come newest first
-            key = _fingerprint(event)
+        for event, key in zip(reversed(events), reversed(keys), strict=True):  # oldest first
             if fresh[key] > 0:
                 fresh[key] -= 1
                 new.append(event)
@@ -100,19 +100,13 @@ class EventPoller:
             if page.has_more is not None:
                 break
             total = 0 if page.meta is None else page.meta.total
-            if len(page) >= total or page.items[-1].timestamp < floor:
+            if len(page) >= total or (page.items and page.items[-1].timestamp < floor):
                 return [event for event in page if event.timestamp >= floor], now
             if len(page) < size:
                 raise too_small(len(page))
             size *= _LARGER  # pages that are numbered shift while they are read, so one has to do
-        events: list[Event] = []
-        walk = StretchWalk(source, source.stretch, _time, report, WalkOptions(1), page)
-        try:
-            while (rows := await walk.step()) is not None:
-                events += rows
-        finally:
-            await walk.close()
-        return events, now
+        walk = StretchWalk(source, source.stretch, time_of, report, WalkOptions(1), page)
+        return await _all_rows(walk), now
 
     def given(self, row: Event) -> None:
         """See ``Poller``."""
@@ -146,10 +140,6 @@ class EventPoller:
 def _fingerprint(event: Event) -> tuple[str, str]:
     # The traits of a user may become known when the event was given already.
     return event.timestamp.isoformat(), mark(to_json(evolve(event, traits=None)))
-
-
-def _time(event: Event) -> datetime:
-    return event.timestamp
 
 
 # --- sessions that reach goals -------------------------------------------------------------------
@@ -296,18 +286,11 @@ class SessionPoller:
 
         And whether these are all: the server may fail over some.
         """
-        goals, is_whole = list[Goal](), True
-        number, size = 1, GOALS.max_page_size or 100
-        while True:
-            source = self._source(GOALS, {}, common, size, GOALS.stable_query)
-            page = (await source.fetch(PageRequest(number, size))).decode()
-            goals += page.items
-            is_whole = is_whole and not page.skipped
-            if page.meta is None or number >= page.meta.total_pages or not page.items:
-                break
-            number += 1
-        wanted = self._goals
-        return [goal for goal in goals if wanted is None or goal.goal_id in wanted], is_whole
+        report, wanted = Report(), self._goals
+        source = self._source(GOALS, {}, common, GOALS.max_page_size or 100, GOALS.stable_query)
+        goals = await _all_rows(PagedWalk(source, GOALS.order, report, WalkOptions(1)))
+        whole = not (report.doubtful or report.skipped)
+        return [goal for goal in goals if wanted is None or goal.goal_id in wanted], whole
 
     async def _head(self, goal: int, floor: datetime, common: Common) -> list[Session]:
         """The sessions of a goal that ended at ``floor`` or later, newest first."""
@@ -381,6 +364,16 @@ def _key(session: Session) -> Key:
 def _end(session: Session) -> datetime:
     assert session.session_end is not None
     return session.session_end
+
+
+async def _all_rows(walk: Walk[T]) -> list[T]:
+    found: list[T] = []
+    try:
+        while (rows := await walk.step()) is not None:
+            found += rows
+    finally:
+        await walk.close()
+    return found
 
 
 # --- positions, which come from outside ----------------------------------------------------------

@@ -36,9 +36,7 @@ class Extent:
     ) -> None:
         self.size = size  # rows of a full page: as requested, until the server sends fewer
         self.last: int | None = None  # the last page, once it is known
-        self.ahead = (
-            sys.maxsize
-        )  # how many pages to have in flight or buffered, not the present one
+        self.ahead = sys.maxsize  # pages to have in flight or buffered, not the present one
         self._thrifty = thrifty
         self._first = first
         self._expected = expected or 0
