@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from rybbit_async import RybbitClient
 from rybbit_async.transport.clock import Clock
@@ -30,11 +32,29 @@ class FakeClock:
         self._start = start
         self._micros = 0
         self._moved = asyncio.Event()
-        self._planned: list[tuple[float, Callable[[], Awaitable[None]]]] = []
+        self._planned: list[tuple[float, Callable[[], object]]] = []
 
-    def at(self, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
-        """Run an action when a sleep has reached this time."""
+    def at(self, seconds: float, action: Callable[[], object]) -> None:
+        """Run an action, asynchronous or not, when a sleep has reached this time."""
         self._planned.append((seconds, action))
+
+    async def run_until(self, seconds: float, *jobs: Coroutine[Any, Any, object]) -> None:
+        """Run jobs without an end until a sleep of theirs has reached this time, and cancel them.
+
+        What one of them raises before that is raised.
+        """
+        reached = asyncio.Event()
+        self.at(seconds, reached.set)
+        tasks = [asyncio.create_task(job) for job in jobs]
+        stop = asyncio.create_task(reached.wait())
+        await asyncio.wait((*tasks, stop), return_when=asyncio.FIRST_COMPLETED)
+        ended = [task for task in tasks if task.done()]
+        for task in (*tasks, stop):
+            task.cancel()
+        await asyncio.wait((*tasks, stop))
+        for task in ended:
+            task.result()
+        assert not ended, "a job has ended early"
 
     def time(self) -> float:
         """Seconds since the start."""
@@ -64,7 +84,8 @@ class FakeClock:
                     self.move((due - self._micros) / 1e6)
             for plan in [plan for plan in self._planned if plan[0] <= self.time()]:
                 self._planned.remove(plan)
-                await plan[1]()
+                if inspect.isawaitable(result := plan[1]()):
+                    await result
         finally:
             self.sleeping -= 1
 

@@ -23,7 +23,7 @@ from rybbit_async.testing import RybbitServer, Store
 
 from ..clock import START, FakeClock
 from .conftest import Connect, Serve
-from .helpers import END, client_tasks, until
+from .helpers import END, client_tasks, take, until
 
 MARCH: dict[str, Any] = {"start_date": "2026-03-20", "end_date": "2026-03-30"}
 BUSY = datetime(2026, 3, 27, 8, 30, tzinfo=UTC)
@@ -251,41 +251,13 @@ async def test_a_watch_gives_each_event_once(
     for down, up in ((310, 335), (500, 550)):
         clock.at(down, server.stop)
         clock.at(up, server.start)
-    seen, position = list[datetime](), None
+    seen, position = list[Event](), None
     for end in (400, 600, 3_600):
         watch = connect(server).events.watch(1, start=position)
-        over = asyncio.Event()
-        clock.at(end, _setting(over))
-
-        async def follow(watch: Any = watch) -> None:
-            async for event in watch:
-                seen.append(event.timestamp)
-
-        task = asyncio.create_task(follow())
-        stop = asyncio.create_task(over.wait())
-        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            stop.cancel()
-            task.result()
-        task.cancel()
-        await asyncio.wait((task,))
+        await clock.run_until(end, take(watch, seen))
         position = watch.position
-    assert Counter(seen) == Counter(coming)
+    assert Counter(event.timestamp for event in seen) == Counter(coming)
     assert not client_tasks()
-
-
-def _store(store: Store, times: list[datetime]) -> Any:
-    async def add_them() -> None:
-        add(store, 1, times)
-
-    return add_them
-
-
-def _setting(event: asyncio.Event) -> Any:
-    async def set_it() -> None:
-        event.set()
-
-    return set_it
 
 
 async def begin(watch: Watch[Event]) -> None:
@@ -304,7 +276,7 @@ async def test_a_watch_with_another_clock(
     server = await serve(store=store, clock=lambda: clock.now() - behind)
     first = connect(server).events.watch(1)
     add(store, 1, [START - behind + timedelta(seconds=5)])
-    clock.at(5, _store(store, [START - behind + timedelta(seconds=4)]))
+    clock.at(5, lambda: add(store, 1, [START - behind + timedelta(seconds=4)]))
     await anext(first)
     later = connect(server).events.watch(1, start=first.position)
     add(store, 1, [START - behind + timedelta(seconds=7)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +18,7 @@ from rybbit_async.testing import RybbitServer, Store, faults
 
 from ..clock import START, FakeClock
 from .conftest import Connect, Serve
-from .helpers import RELEASES, client_tasks
+from .helpers import RELEASES, client_tasks, take
 
 
 def visit(store: Store, at: float, number: int, page: str = "/thanks") -> None:
@@ -49,25 +47,7 @@ async def seen_until(
 ) -> list[WatchedSession]:
     """What a watch gives until the clock shows ``end``."""
     seen: list[WatchedSession] = []
-    stop = asyncio.Event()
-
-    async def stop_it() -> None:
-        stop.set()
-
-    clock.at(end, stop_it)
-
-    async def run() -> None:
-        async for one in client.goals.sessions.watch(1, **watch):
-            seen.append(one)  # noqa: PERF401 - what came before a cancellation counts
-
-    task = asyncio.create_task(run())
-    waiting = asyncio.create_task(stop.wait())
-    await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
-    if task.done():
-        waiting.cancel()
-        task.result()
-    task.cancel()
-    await asyncio.wait((task,))
+    await clock.run_until(end, take(client.goals.sessions.watch(1, **watch), seen))
     return seen
 
 
@@ -159,8 +139,8 @@ async def test_goals_and_sessions_that_are_deleted(
     with pytest.raises(NotFoundError, match="goal 7 is not among the goals of site 1"):
         await anext(client.goals.sessions.watch(1, 7))
     other = store.add_goal(1, "path", {"pathPattern": "/other"})
-    clock.at(60, lambda: _run(lambda: visit(store, 50, 1)))
-    clock.at(60, lambda: _run(lambda: visit(store, 50, 2, "/other")))
+    clock.at(60, lambda: visit(store, 50, 1))
+    clock.at(60, lambda: visit(store, 50, 2, "/other"))
     watch = client.goals.sessions.watch(1)
     assert {(await anext(watch)).goal.goal_id for _ in range(2)} == {goal, other}
     store.delete_goal(other)
@@ -175,10 +155,6 @@ async def test_goals_and_sessions_that_are_deleted(
     store.delete_goal(goal)
     with pytest.raises(NotFoundError, match=f"goal {goal} is not among"):
         await anext(watch)
-
-
-async def _run(action: Callable[[], None]) -> None:
-    action()
 
 
 async def test_nothing_happens(
@@ -199,11 +175,7 @@ async def test_a_refusal_ends_it(
     server = await serve(store=store, clock=clock.now)
     client = connect(server, routes="sites")
     server.inject(faults.Status(429, None, {"Retry-After": "600"}))
-    clock.at(1_000, lambda: _disable(server))
+    clock.at(1_000, lambda: server.disable_key(server.api_key))
     with pytest.raises(PermissionDeniedError):
         await seen_until(client, clock, 5_000)
     assert 1_000 <= clock.time() < 1_100
-
-
-async def _disable(server: RybbitServer) -> None:
-    server.disable_key(server.api_key)
