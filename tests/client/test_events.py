@@ -279,8 +279,10 @@ async def test_a_watch_with_another_clock(
     clock.at(5, lambda: add(store, 1, [START - behind + timedelta(seconds=4)]))
     await anext(first)
     later = connect(server).events.watch(1, start=first.position)
-    add(store, 1, [START - behind + timedelta(seconds=7)])
-    assert (await anext(later)).timestamp == START - behind + timedelta(seconds=7)
+    for seconds in (clock.time() + 1, clock.time() + 40):
+        coming = START - behind + timedelta(seconds=seconds)
+        clock.at(seconds, lambda coming=coming: add(store, 1, [coming]))
+        assert (await anext(later)).timestamp == coming
 
 
 async def test_traits_that_become_known_are_no_event(
