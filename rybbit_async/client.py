@@ -244,6 +244,22 @@ class RybbitClient:
         return self._transport.rate_limit
 
     @property
+    def settled_after(self) -> timedelta:
+        """How far back the end of a window must lie for nothing in it to change any more."""
+        return self._context.settled_after
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The date and time of day at the server in UTC; ``None`` before its first answer."""
+        clock = self._transport.server_clock
+        return clock.now() if clock.is_known else None
+
+    @property
+    def concurrency(self) -> int:
+        """How many pages one walk may have in flight or buffered, unless it says so itself."""
+        return self._context.concurrency
+
+    @property
     def stats(self) -> Stats:
         """What this client has done so far, views and all."""
         return self._transport.stats
