@@ -1,10 +1,10 @@
-"""Exporting many units at once, in this process."""
+"""Exporting many units at once, wherever each of them is exported."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from attrs import define, evolve, field
@@ -22,12 +22,14 @@ from .errors import ExportError
 from .manifest import UnitRecord
 from .progress import UnitEnded
 from .report import Failure
-from .unit_run import Workshop, run_unit
+from .unit_run import Workshop
 from .units import Unit
 
-__all__ = ["Outcome", "Units"]
+__all__ = ["Outcome", "Perform", "Units"]
 
-_AT_ONCE: Final = 4  # units
+Perform = Callable[[Unit, int], Awaitable[UnitRecord]]
+"""Exports a unit, with so many of the places for units taken by others."""
+
 # So many units one after another that no connection could be made for: the server is away.
 _AWAY: Final = 3
 # What holds for a site, or for a goal, in every window.
@@ -50,14 +52,17 @@ class Outcome:
 
 
 class Units:
-    """Units that are exported, some of them at once."""
+    """Units that are exported, ``at_once`` of them at once."""
 
-    def __init__(self, shop: Workshop, units: Iterable[Unit], concurrency: int) -> None:
+    def __init__(
+        self, shop: Workshop, units: Iterable[Unit], perform: Perform, at_once: int
+    ) -> None:
         self.outcome = Outcome()
         self._shop = shop
         self._waiting = deque(units)
         self._running = 0
-        self._concurrency = concurrency
+        self._perform = perform
+        self._at_once = at_once
         self._refused: dict[tuple[str, int, int | None], RybbitError] = {}
         self._away = 0
 
@@ -67,7 +72,7 @@ class Units:
         Raises:
             ExportError: the files cannot be written. The units in progress are given up.
         """
-        number = min(_AT_ONCE, self._concurrency, len(self._waiting))
+        number = min(self._at_once, len(self._waiting))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(number):
@@ -89,14 +94,12 @@ class Units:
             shop.tell(UnitEnded(record))
 
     async def _one(self, unit: Unit) -> UnitRecord:
-        # The places that other units will not need go to this one.
-        others = min(_AT_ONCE - 1, self._running - 1 + len(self._waiting))
-        share = max(1, self._concurrency // (1 + others))
+        others = min(self._at_once - 1, self._running - 1 + len(self._waiting))
         scope = (unit.list, unit.site, unit.goal)
         try:
             if scope in self._refused:
                 raise self._refused[scope]
-            record = await run_unit(self._shop, unit, share)
+            record = await self._perform(unit, others)
         except ExportError:
             raise
         except RybbitError as error:

@@ -8,30 +8,31 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final, TypedDict, Unpack
 
 from .. import APIStatusError, Filter, RybbitClient
-from .engine import Units
+from .engine import Perform, Units
 from .errors import ExportError
 from .formats import Compression, Format
-from .manifest import LOCK, Manifest
+from .manifest import LOCK, Manifest, UnitRecord
 from .plan import Plan, SitePlan, estimated, find_sites, make_plan
 from .progress import ExportEnded, ExportEvent, ExportPlanned, PartWritten, UnitEnded
 from .report import ExportReport, Failure
 from .settings import LOOKBACK, Settings, check_settings
 from .store import Store, open_store
-from .unit_run import Workshop
-from .units import LISTS, ListName, Partition
+from .unit_run import Workshop, run_unit
+from .units import LISTS, ListName, Partition, Unit
 
 __all__ = ["Export", "export"]
 
 log = logging.getLogger("rybbit_async")
 
 PART_ROWS: Final = 250_000
+_AT_ONCE: Final = 4  # units in this process
 
 
 class _Optional(TypedDict, total=False):
@@ -225,13 +226,25 @@ class Export:
         plan, _ = await self._plan(manifest)
         shop.tell(ExportPlanned(plan))
         tally.kept, tally.units, tally.failures = plan.kept, len(plan.units), [*plan.failures]
-        units = Units(shop, plan.units, self._client.concurrency)
-        try:
-            await units.run()
-        finally:
-            tally.failures += units.outcome.failures
-            tally.interrupted = units.outcome.stop or self._stopping
-            await asyncio.to_thread(manifest.note_run, plan.first, plan.last, tally.report)
+        async with self._engine(shop) as (perform, at_once):
+            units = Units(shop, plan.units, perform, at_once)
+            try:
+                await units.run()
+            finally:
+                tally.failures += units.outcome.failures
+                tally.interrupted = units.outcome.stop or self._stopping
+                await asyncio.to_thread(manifest.note_run, plan.first, plan.last, tally.report)
+
+    @asynccontextmanager
+    async def _engine(self, shop: Workshop) -> AsyncGenerator[tuple[Perform, int], None]:
+        """What exports a unit, and how many at once."""
+        places = shop.client.concurrency
+
+        def here(unit: Unit, others: int) -> Awaitable[UnitRecord]:
+            # The places that other units will not need go to this one.
+            return run_unit(shop, unit, max(1, places // (1 + others)))
+
+        yield here, min(_AT_ONCE, places)
 
     async def _plan(self, manifest: Manifest) -> tuple[Plan, list[SitePlan]]:
         client, settings = self._client, self._settings
