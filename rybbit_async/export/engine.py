@@ -117,9 +117,8 @@ class Units:
         elif self._away >= _AWAY:
             self.outcome.stop = f"the server is away ({error})"
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        record = self._shop.manifest.of(unit)
-        if record is None or record.state != "failed" or record.error != text:
-            record = UnitRecord(unit, "failed") if record is None else evolve(record, state="failed")
-            record = evolve(record, error=text)
+        record = self._shop.manifest.of(unit) or UnitRecord(unit, "failed")
+        if record.state != "failed" or record.error != text:
+            record = evolve(record, state="failed", error=text)
             await self._shop.blocking(self._shop.manifest.commit, record)
         return record

@@ -8,7 +8,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -22,7 +30,7 @@ from .manifest import LOCK, Manifest, UnitRecord
 from .plan import Plan, SitePlan, estimated, find_sites, make_plan
 from .progress import ExportEnded, ExportEvent, ExportPlanned, PartWritten, UnitEnded
 from .report import ExportReport, Failure
-from .settings import LOOKBACK, Settings, check_settings
+from .settings import LOOKBACK, check_settings
 from .store import Store, open_store
 from .unit_run import Workshop, run_unit
 from .units import LISTS, ListName, Partition, Unit
@@ -44,7 +52,7 @@ class _Optional(TypedDict, total=False):
     time_zone: str | tzinfo
     filters: Sequence[Filter] | None
     segment_id: int | str | None
-    compression: Compression
+    compression: Compression | None
     raw: bool
     lookback: timedelta | float
     part_rows: int
@@ -113,7 +121,7 @@ class Export:
         time_zone: str | tzinfo = "UTC",
         filters: Sequence[Filter] | None = None,
         segment_id: int | str | None = None,
-        compression: Compression = None,
+        compression: Compression | None = None,
         raw: bool = False,
         lookback: timedelta | float = LOOKBACK,
         part_rows: int = PART_ROWS,
@@ -343,9 +351,8 @@ def _is_default(number: int) -> bool:
     """Whether a signal does what it does in every Python program, ``asyncio.run`` included."""
     handler = signal.getsignal(number)
     runner = getattr(getattr(handler, "func", None), "__self__", None)
-    return (
-        handler in (signal.SIG_DFL, signal.default_int_handler)
-        or isinstance(runner, asyncio.Runner)
+    return handler in (signal.SIG_DFL, signal.default_int_handler) or isinstance(
+        runner, asyncio.Runner
     )
 
 

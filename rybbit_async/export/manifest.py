@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any, Final, Literal
 
+import attrs
 from attrs import field, frozen
 from cattrs.preconf.json import JsonConverter, make_converter
 
@@ -28,7 +29,7 @@ LOCK: Final = f"{FOLDER}/lock"
 _EXPORT: Final = f"{FOLDER}/export.json"
 _RUN: Final = f"{FOLDER}/run.json"
 _AT_ONCE: Final = 16  # records that are read at once
-_PART: Final = re.compile(r"\.?part-[0-9]+-[0-9]+\.[a-z.]+")
+_PART: Final = re.compile(r"\.?part-[0-9]+-[0-9]+\.")  # temporary names included
 
 
 @frozen
@@ -117,10 +118,10 @@ class Identity:
 
     def differences(self, other: Identity) -> Iterator[str]:
         """What differs, in words."""
-        for name in self.__attrs_attrs__:  # type: ignore[attr-defined]  # of every attrs class
-            ours, theirs = getattr(self, name.name), getattr(other, name.name)
+        for name in attrs.fields_dict(Identity):
+            ours, theirs = getattr(self, name), getattr(other, name)
             if ours != theirs:
-                yield f"{name.name} is {_plain(theirs)} there, got {_plain(ours)}"
+                yield f"{name} is {_plain(theirs)} there, got {_plain(ours)}"
 
 
 def _plain(value: object) -> str:
@@ -158,6 +159,18 @@ class Manifest:
             ]
         return cls(store, {record.unit.folder: record for record in read})
 
+    def identity(self) -> Identity:
+        """What the folder holds an export of.
+
+        Raises:
+            ExportError: it holds none.
+        """
+        body = self._store.read(_EXPORT)
+        if body is None:
+            raise ExportError(f"{self._store.shown} must hold an export, but has no {_EXPORT}")
+        found: Identity = _read(_EXPORT, body, Identity)
+        return found
+
     def of(self, unit: Unit) -> UnitRecord | None:
         """The record of a unit."""
         return self.records.get(unit.folder)
@@ -189,9 +202,8 @@ class Manifest:
         Raises:
             ExportMismatchError: it holds another one.
         """
-        body = self._store.read(_EXPORT)
-        if body is not None:
-            there = _read(_EXPORT, body, Identity)
+        if self._store.read(_EXPORT) is not None:
+            there = self.identity()
             differences = list(identity.differences(there))
             if not differences:
                 return

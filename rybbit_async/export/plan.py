@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve, field, frozen
 
@@ -196,8 +196,8 @@ async def _look(
             number, start_date=first, end_date=last, time_zone=settings.time_zone, strict=True
         )
         try:
-            async for goal in walk:
-                found.append(goal)
+            async for page in walk.pages():
+                found += page
         except IncompleteWalkError as error:
             failures += [
                 Failure(number, None, one.goal, without_traceback(one.error))
@@ -249,7 +249,7 @@ async def estimated(
     return evolve(plan, rows=rows, requests=requests, limits=client.rate_limit)
 
 
-def _rows(unit: Unit, figures: Any, site: SitePlan, windows: int) -> float:
+def _rows(unit: Unit, figures: Overview | None, site: SitePlan, windows: int) -> float:
     """About how many rows a unit has, if those of the range are spread evenly."""
     if unit.list == "goals":
         return len(site.goals)

@@ -88,8 +88,7 @@ class ExportReport:
     def __str__(self) -> str:
         kept = f" ({self.kept:,} were there)" if self.kept else ""
         lines = [
-            f"{self.done:,} units{kept}, {self.rows:,} rows, {self.requests:,} requests, "
-            f"{self.seconds:,.1f} s: {self.to}",
+            f"{self.to}: {self.done:,} units{kept}, {self.rows:,} rows, {self.requests:,} requests",
             *(f"missing: {failure}" for failure in self.failures),
             *(f"in doubt: {doubt}" for doubt in self.doubts),
         ]

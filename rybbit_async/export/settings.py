@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -35,7 +35,7 @@ class Settings:
     time_zone: str
     partition: Partition
     format: Format
-    compression: Compression
+    compression: Compression | None
     raw: bool
     filters: tuple[Filter, ...] | None
     filters_sent: str | None
@@ -84,9 +84,9 @@ def check_settings(
     since: object,
     until: object,
     time_zone: str | tzinfo | None,
-    partition: object,
-    format: object,
-    compression: object,
+    partition: Partition,
+    format: Format,
+    compression: Compression | None,
     raw: object,
     filters: Sequence[Filter] | None,
     segment_id: int | str | None,
@@ -112,8 +112,8 @@ def check_settings(
         until=last,
         time_zone=common.window.zone or "UTC",
         partition=check_choice("partition", partition, PARTITIONS),
-        format=cast("Format", format),
-        compression=cast("Compression", compression),
+        format=format,
+        compression=compression,
         raw=check_bool("raw", raw),
         filters=None if filters is None else tuple(filters),
         filters_sent=common.filters,

@@ -34,6 +34,7 @@ __all__ = ["Workshop", "is_final", "run_unit"]
 
 T = TypeVar("T")
 
+
 @frozen
 class Workshop:
     """What every unit of a run works with.
@@ -113,7 +114,8 @@ async def run_unit(shop: Workshop, unit: Unit, concurrency: int) -> UnitRecord:
     old = shop.manifest.of(unit)
     if old is not None and old.position is not None and old.settled and old.unit == unit:
         with suppress(_CannotGoOn):
-            return await _UnitRun(shop, evolve(old, state="open", error=None), (), concurrency).run()
+            record = evolve(old, state="open", error=None)
+            return await _UnitRun(shop, record, (), concurrency).run()
     record = UnitRecord(
         unit,
         "open",
@@ -288,7 +290,7 @@ class _UnitRun:
 
     async def _keep(self, state: Any, report: Report, error: str | None) -> UnitRecord:
         """The walk has ended early: keep what a later run can go on from."""
-        told = {"report": _plain(report), "error": error}
+        told: dict[str, Any] = {"report": _plain(report), "error": error}
         if self._keeps and self._position is not None:
             await self._close_part()
             return await self._commit(state, **told)

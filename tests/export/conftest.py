@@ -14,11 +14,12 @@ from ..client.conftest import (
     no_task_is_left,
     serve,
     stack,
+    store,
     world,
 )
 from ..client.helpers import END
 
-__all__ = ["clock", "connect", "no_environment", "no_task_is_left", "serve", "stack", "world"]
+__all__ = ["clock", "connect", "no_environment", "no_task_is_left", "serve", "stack", "store", "world"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Exports into a folder: what is there, what a second run does, and what is left after a failure."""
+"""Exports into a folder: what is there, what a second run does, what is left after a failure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from rybbit_async.export import (
     UnitEnded,
     export,
 )
-from rybbit_async.export.lists import MODELS
 from rybbit_async.export.store import open_store
 from rybbit_async.export.units import LISTS
 from rybbit_async.testing import Store, faults
@@ -35,17 +34,11 @@ from ..client.helpers import END, ONCE
 from ..clock import FakeClock
 from .helpers import RANGE, listed, parts, rows_of, rows_of_walks
 
-pytest.importorskip("pyarrow")
-
-
 async def everything(client: RybbitClient, folder: Path) -> dict[str, Counter[str]]:
     """What the units of the folder's manifest hold, by walks."""
     maker = Export(client, to=folder, **RANGE)
     units = [record.unit for record in Manifest.load(open_store(folder)).records.values()]
-    return {
-        name: await rows_of_walks(client, units, maker._settings, name)  # noqa: SLF001
-        for name in LISTS
-    }
+    return {name: await rows_of_walks(client, units, maker._settings, name) for name in LISTS}
 
 
 @pytest.mark.parametrize("release", ["2.2", "2.8"])
@@ -64,3 +57,116 @@ async def test_every_list_of_every_site(
     for name in LISTS:
         assert rows_of(tmp_path, name) == walked[name], name
     assert report.rows == sum(sum(rows.values()) for rows in walked.values())
+
+
+async def test_a_later_run_adds_what_is_new(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    server = await serve(store=small)
+    client = connect(server)
+    options: Any = {"to": tmp_path, "sites": 1, "what": ["sessions"], "since": "2026-02-01"}
+    first = await export(client, until="2026-03-10", **options)
+    assert (first.done, first.kept, first.complete) == (2, 0, True)
+    before = parts(tmp_path)
+    again = await export(client, until="2026-03-10", **options)
+    assert (again.done, again.kept, again.rows, parts(tmp_path)) == (0, 2, 0, before)
+    # The window of March was cut; the days that both ranges have are not lost.
+    later = await export(client, **options | {"since": "2026-03-05", "until": "2026-03-20"})
+    assert (later.done, later.kept) == (1, 0)
+    march = next(
+        record
+        for record in Manifest.load(open_store(tmp_path)).records.values()
+        if record.unit.window == "2026-03"
+    )
+    assert (march.unit.first.day, march.unit.last.day, march.generation) == (1, 20, 2)
+    assert parts(tmp_path) == listed(tmp_path)
+    assert rows_of(tmp_path, "sessions") == (await everything(client, tmp_path))["sessions"]
+
+
+async def test_windows_that_ended_lately_are_read_again(
+    serve: Serve, connect: Connect, store: Store, tmp_path: Path, clock: FakeClock
+) -> None:
+    server = await serve(store=store, clock=clock.now)
+    client = connect(server)
+    store.add_session(1, end=END - timedelta(hours=14), session_id="yesterday")
+    options: Any = {"to": tmp_path, "since": "2026-03-20", "what": "sessions", "partition": "day"}
+    report = await export(client, until="today", **options)
+    assert report.done == 12
+    store.add_session(1, end=END - timedelta(hours=15), session_id="late")
+    store.add_session(1, end=END - timedelta(days=5), session_id="too late")
+    clock.move(3 * 3600)
+    report = await export(client, until="today", **options)
+    # Today is not over, and yesterday and the day before have ended within two days.
+    assert (report.done, report.kept) == (3, 9)
+    assert parts(tmp_path) == listed(tmp_path)
+    found = str(rows_of(tmp_path, "sessions"))
+    assert ("late" in found, "too late" in found) == (True, False)
+    report = await export(client, until="today", lookback=timedelta(days=9), **options)
+    assert "too late" in str(rows_of(tmp_path, "sessions"))
+
+
+async def test_another_export_is_refused(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    options: Any = {"to": tmp_path, "sites": 1, **RANGE}
+    await export(client, what=["sessions", "goals"], **options)
+    before = parts(tmp_path)
+    changed = Export(client, what="goals", partition="day", **options)
+    for attempt in (changed.finish, changed.plan):
+        with pytest.raises(ExportMismatchError) as caught:
+            await attempt()
+        assert "partition is 'month' there, got 'day'" in str(caught.value)
+        assert "lists is goals, sessions there, got goals" in str(caught.value)
+        assert "force=True" in str(caught.value)
+    assert parts(tmp_path) == before
+    (tmp_path / "sessions" / "mine.txt").write_text("kept")
+    report = await export(client, what="goals", partition="day", force=True, **options)
+    assert report.complete
+    assert parts(tmp_path) - {"sessions/mine.txt"} == listed(tmp_path)
+    assert (tmp_path / "sessions" / "mine.txt").exists()
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+async def test_an_export_that_was_stopped_goes_on(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path, format: Any
+) -> None:
+    server = await serve(store=small)
+    client = connect(server)
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    options: Any = {"sites": [1, 2], "format": format, "part_rows": 20, **RANGE}
+    await export(client, to=whole, **options)
+    stops = 0
+    while True:
+        work = Export(client, to=halves, **options)
+        async for event in work.run():
+            if isinstance(event, RowsWritten):
+                work.stop()
+        stops += 1
+        if work.report.complete:
+            break
+        assert "run the same export again" in str(work.report.interrupted)
+        assert work.report.left
+        assert parts(halves) == listed(halves)
+    assert stops > 3
+    assert sizes(halves) == sizes(whole)
+
+
+def sizes(folder: Path) -> dict[str, tuple[int, int]]:
+    """For each unit, its rows and what they are, in order, however they are divided into parts."""
+    import pyarrow.json
+    import pyarrow.parquet as pq
+
+    found: dict[str, tuple[int, int]] = {}
+    for record in Manifest.load(open_store(folder)).records.values():
+        rows: list[str] = []
+        for part in record.parts:
+            path = folder / part.path
+            assert path.stat().st_size == part.bytes
+            if path.suffix == ".parquet":
+                rows += map(repr, pq.read_table(path).to_pylist())
+            else:
+                rows += path.read_text("utf-8").splitlines()
+            assert part.rows <= len(rows)
+        found[record.unit.folder] = (len(rows), hash(tuple(rows)))
+    return found
