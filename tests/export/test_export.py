@@ -170,3 +170,133 @@ def sizes(folder: Path) -> dict[str, tuple[int, int]]:
             assert part.rows <= len(rows)
         found[record.unit.folder] = (len(rows), hash(tuple(rows)))
     return found
+
+
+async def test_what_fails_does_not_stop_the_rest(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    server = await serve(store=small)
+    client = connect(server, retry=ONCE)
+    whole = tmp_path / "whole"
+    await export(client, to=whole, sites=[1, 2], **RANGE)
+    one_site = server.inject(
+        faults.Status(403), times=None, when=lambda request: "/sites/2/" in request.path
+    )
+    one_goal = server.inject(
+        faults.Status(500), times=None, when=lambda request: "/goals/1/sessions" in request.path
+    )
+    events = [event async for event in Export(client, to=tmp_path, sites=[1, 2], **RANGE).run()]
+    assert isinstance(events[-1], ExportEnded)
+    report = events[-1].report
+    assert not report.complete
+    assert report.exit_status == 1
+    site, *goals = report.failures
+    assert (site.site, site.unit, type(site.error)) == ("2", None, PermissionDeniedError)
+    assert [(one.site, one.goal, type(one.error)) for one in goals] == [(1, 1, ServerError)] * 2
+    assert "missing: sessions of goal 1 of site 1 in 2026-02: ServerError" in str(report)
+    failed = [one for one in events if isinstance(one, UnitEnded) and one.record.state == "failed"]
+    assert len(failed) == 2
+    assert "ServerError" in str(failed[0].record.error)
+    assert "site 2" in (tmp_path / "_manifest" / "run.json").read_text()
+    one_site.remove()
+    one_goal.remove()
+    mended = await export(client, to=tmp_path, sites=[1, 2], **RANGE)
+    assert (mended.complete, mended.failures) == (True, ())
+    assert mended.kept == report.done
+    assert sizes(tmp_path) == sizes(whole)
+
+
+async def test_one_run_at_a_time(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    options: Any = {"to": tmp_path, "sites": 1, "what": "sessions", **RANGE}
+    async for event in Export(client, **options).run():
+        if isinstance(event, PartWritten):
+            with pytest.raises(ExportLockedError, match="one export at a time"):
+                await export(client, **options)
+    assert (await export(client, **options)).kept == 2
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+async def test_signals_stop_a_run(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path, name: str
+) -> None:
+    client = connect(await serve(store=small))
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    work = Export(client, to=tmp_path, sites=1, **RANGE)
+    async for event in work.run():
+        if isinstance(event, RowsWritten):
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0)
+    assert f"{name} stopped the export; run the same export again" in str(work.report)
+    assert signal.getsignal(number) == before
+    assert parts(tmp_path) == listed(tmp_path)
+    assert (await export(client, to=tmp_path, sites=1, **RANGE)).complete
+
+
+async def test_a_run_that_is_left_or_cancelled_leaves_nothing_half_written(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    options: Any = {"to": tmp_path, "sites": 1, "part_rows": 20, **RANGE}
+    run = Export(client, **options).run()
+    async for event in run:
+        if isinstance(event, RowsWritten):
+            break
+    await run.aclose()
+    assert not [path for path in tmp_path.glob("**/*") if path.name.endswith(".tmp")]
+    assert parts(tmp_path) == listed(tmp_path)
+    task = asyncio.create_task(export(client, **options))
+    while not parts(tmp_path):  # noqa: ASYNC110  # there is no event to wait for
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not [path for path in tmp_path.glob("**/*") if path.name.endswith(".tmp")]
+    assert (await export(client, **options)).complete
+    assert rows_of(tmp_path, "sessions") == (await everything(client, tmp_path))["sessions"]
+
+
+async def test_the_plan(serve: Serve, connect: Connect, small: Store, tmp_path: Path) -> None:
+    server = await serve(store=small, rate_limit=(50, 60.0))
+    client = connect(server)
+    work = Export(client, to=tmp_path, sites="all", **RANGE)
+    plan = await work.plan()
+    assert not list(tmp_path.iterdir())
+    report = await work.finish()
+    assert len(plan.units) == report.done
+    assert plan.rows is not None
+    assert plan.requests is not None
+    print(plan, report)
+    assert 0.7 < plan.rows / report.rows < 1.4
+    assert 0.7 < plan.requests / report.requests < 1.4
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"since": "2024-02-30"}, "since must be a day that exists"),
+        ({"since": "2024-03-01", "until": "2024-02-01"}, "since must not be after until"),
+        ({"until": "tomorrow"}, 'until must be a date such as "2024-01-31", got \'tomorrow\'; or'),
+        ({"what": ["session"]}, "what must be"),
+        ({"what": []}, "name at least one list"),
+        ({"sites": []}, "name at least one site"),
+        ({"sites": "every"}, "site must be"),
+        ({"format": "xlsx"}, "format must be"),
+        ({"partition": "year"}, "partition must be"),
+        ({"time_zone": "Berlin"}, "time_zone must be"),
+        ({"part_rows": 0}, "part_rows must be 1 or more, got 0"),
+        ({"lookback": -1}, "lookback must be"),
+        ({"to": ""}, "to must"),
+    ],
+)
+async def test_bad_input_is_refused_at_once(
+    tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    async with RybbitClient("rb_x", base_url="http://localhost:1") as client:
+        with pytest.raises(InvalidParameterError) as caught:
+            Export(client, **{"to": tmp_path / "new", "since": "2024-01-01", **changes})
+    assert says in str(caught.value)
+    assert not list(tmp_path.iterdir())
