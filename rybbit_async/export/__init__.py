@@ -1,0 +1,1 @@
+"""Exports of the lists of one or many sites to files."""
