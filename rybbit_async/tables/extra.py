@@ -1,0 +1,37 @@
+"""The packages that tables are made of, imported when they are first needed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["import_pyarrow", "import_table_library"]
+
+
+def import_pyarrow() -> Any:
+    """The module ``pyarrow``.
+
+    Raises:
+        ModuleNotFoundError: it is not installed; the message has the line to install it.
+    """
+    return _imported("pyarrow", '"rybbit_async[arrow]"')
+
+
+def import_table_library(name: str) -> Any:
+    """The module ``pandas`` or ``polars``.
+
+    Raises:
+        ModuleNotFoundError: it is not installed; the message has the line to install it.
+    """
+    return _imported(name, f'"rybbit_async[arrow]" {name}')
+
+
+def _imported(name: str, packages: str) -> Any:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+    raise ModuleNotFoundError(
+        f"tables need {name}, which is not installed: pip install {packages}", name=name
+    )
