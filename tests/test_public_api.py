@@ -36,6 +36,8 @@ ROOMS = [
     "resources",
     "client",
     "__init__",
+    "tables",
+    "export",
     "demo",
 ]
 # Walks know no HTTP, and HTTP knows no walks.

@@ -1,0 +1,137 @@
+"""JSON Lines and CSV, plain or compressed."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from ...tables import flat_rows, schema
+from .choices import Compression
+from .part import PartFile, PartWriter
+
+__all__ = ["CsvPart", "JsonLinesPart"]
+
+
+class _Stream(Protocol):
+    def write(self, data: bytes, /) -> Any: ...
+    def close(self) -> None: ...
+
+
+def _compressed(file: PartFile, compression: Compression) -> _Stream:
+    if compression == "gzip":
+        # Without a time, so that the same rows give the same bytes.
+        return gzip.GzipFile("", "wb", 6, file, mtime=0)
+    if compression == "zstd":
+        import pyarrow as pa
+
+        return pa.CompressedOutputStream(pa.PythonFile(file, "w"), "zstd")
+    return file
+
+
+class _TextPart(PartWriter):
+    """A file of text in UTF-8."""
+
+    def __init__(self, model: type[Any], path: Path, compression: Compression) -> None:
+        self._compression: Compression = compression
+        self._stream: _Stream | None = None
+        super().__init__(model, path)
+
+    def _begin(self) -> None:
+        self._stream = _compressed(self._file, self._compression)
+        self._stream.write(self._head())
+
+    def _write(self, rows: Sequence[Any]) -> None:
+        assert self._stream is not None
+        self._stream.write(self._lines(flat_rows(self._model, rows, times="text")))
+
+    def _finish(self) -> None:
+        assert self._stream is not None
+        self._stream.close()
+
+    def _drop(self) -> None:
+        if self._stream is not None:
+            with suppress(Exception):  # after an error of its own it cannot write its end
+                self._stream.close()
+
+    def _head(self) -> bytes:
+        return b""
+
+    @abstractmethod
+    def _lines(self, rows: Sequence[Mapping[str, Any]]) -> bytes: ...
+
+
+class JsonLinesPart(_TextPart):
+    """A file of one JSON object for each row and line; unknown values are ``null``."""
+
+    _encode = staticmethod(msgspec.json.Encoder().encode_lines)
+
+    def _lines(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
+        return self._encode(rows)
+
+
+class CsvPart(_TextPart):
+    r"""A CSV file (RFC 4180) in UTF-8: a line of names, then one for each row.
+
+    Text is in quotes and nothing else is, so that a program can tell text from numbers, and empty
+    text (``""``) from an unknown value (nothing). Unless ``raw`` is set, the file begins with a
+    byte order mark, by which spreadsheets know UTF-8, and text that begins with a character of
+    ``= + - @``, with blanks before it or not, or with a tab, a line break or ``'``, has one ``'``
+    more at its beginning, so that a spreadsheet shows it and does not run it. To undo this, remove
+    one ``'`` from each text that begins with it.
+    """
+
+    def __init__(
+        self, model: type[Any], path: Path, compression: Compression, *, raw: bool
+    ) -> None:
+        self._raw = raw
+        super().__init__(model, path, compression)
+
+    def _head(self) -> bytes:
+        names = ",".join(f'"{name}"' for name in schema(self._model).names)
+        return f"{'' if self._raw else _MARK}{names}\r\n".encode()
+
+    def _lines(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
+        cell = _raw_cell if self._raw else _safe_cell
+        lines = [",".join([cell(value) for value in row.values()]) for row in rows]
+        return ("\r\n".join(lines) + "\r\n" if lines else "").encode()
+
+
+_MARK: Final = "\ufeff"
+# What spreadsheets take for the beginning of a formula; the wide characters are those of East
+# Asian keyboards.
+_RISKY: Final = re.compile(r"['\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+
+
+def _safe_cell(value: object) -> str:
+    if isinstance(value, str) and _RISKY.match(value):
+        value = f"'{value}"
+    return _raw_cell(value)
+
+
+def _raw_cell(value: object) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace('"', '""') + '"'
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return _number(value)
+    return str(value)
+
+
+def _number(value: float) -> str:
+    """A float without an exponent, which some spreadsheets read as text."""
+    if not isfinite(value):
+        return ""
+    text = repr(value)
+    return format(Decimal(text), "f") if "e" in text else text
