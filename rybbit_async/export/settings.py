@@ -118,7 +118,7 @@ def check_settings(
         filters=None if filters is None else tuple(filters),
         filters_sent=common.filters,
         segment_id=common.segment_id,
-        lookback=check_settled_after(lookback, LOOKBACK),
+        lookback=check_settled_after(lookback, LOOKBACK, "lookback"),
         part_rows=check_int("part_rows", part_rows),
     )
     assert settings.suffix  # checks the format and the compression

@@ -168,6 +168,7 @@ class _UnitRun:
         self._part: _OpenPart | None = None
         # The parts of a new generation stand where readers look only when all of them are whole.
         self._unpublished: list[tuple[Path, Part]] = []
+        self._uncommitted: list[str] = []  # published, and in no record yet
         self._position = record.position  # after the last row that was written
 
     @property
@@ -206,20 +207,21 @@ class _UnitRun:
         page: Page[Any]
         try:
             async for page in pages:
-                if self._part is None:
-                    self._part = await shop.blocking(self._open)
+                part = self._part
+                if part is None:
+                    part = await shop.blocking(self._open)
                 if writing is not None:
                     await _finished(writing)
                 # The next page is decoded while this one is written.
                 writing = asyncio.get_running_loop().run_in_executor(
-                    shop.threads, self._part.writer.write, page.items
+                    shop.threads, part.writer.write, page.items
                 )
-                self._part.rows += len(page)
+                part.rows += len(page)
                 shop.tell(RowsWritten(self._record.unit, len(page)))
                 self._position = page.position
                 if self._position is None:
                     continue
-                is_full = self._part.rows >= shop.settings.part_rows
+                is_full = part.rows >= shop.settings.part_rows
                 if is_full or shop.stopping():
                     await _finished(writing)
                     writing = None
@@ -235,18 +237,24 @@ class _UnitRun:
             await pages.aclose()
 
     def _open(self) -> _OpenPart:
+        """Open a part. It is noted here, in the thread, since the task may have been cancelled."""
         shop, record = self._shop, self._record
         number = len(record.parts) + len(self._unpublished) + 1
         path = record.part_path(number, shop.settings.suffix)
         file = shop.store.new_part(path)
-        writer = open_part(
-            MODELS[record.unit.list],
-            file,
-            format=shop.settings.format,
-            compression=shop.settings.compression,
-            raw=shop.settings.raw,
-        )
-        return _OpenPart(writer, file, path)
+        try:
+            writer = open_part(
+                MODELS[record.unit.list],
+                file,
+                format=shop.settings.format,
+                compression=shop.settings.compression,
+                raw=shop.settings.raw,
+            )
+        except BaseException:
+            shop.store.discard(file)
+            raise
+        self._part = _OpenPart(writer, file, path)
+        return self._part
 
     async def _close_part(self) -> None:
         """Make the open part whole; publish it, unless it waits for the others of its unit."""
@@ -267,6 +275,7 @@ class _UnitRun:
     async def _publish(self) -> None:
         while self._unpublished:
             file, part = self._unpublished[0]
+            self._uncommitted.append(part.path)
             await self._shop.blocking(self._shop.store.publish, file, part.path, part.bytes)
             del self._unpublished[0]
             self._record = evolve(self._record, parts=(*self._record.parts, part))
@@ -274,6 +283,7 @@ class _UnitRun:
 
     async def _commit(self, state: Any, **changes: Any) -> UnitRecord:
         self._record = evolve(self._record, state=state, position=self._position, **changes)
+        self._uncommitted.clear()  # if this fails, nobody knows whether it was written
         await self._shop.blocking(self._shop.manifest.commit, self._record)
         return self._record
 
@@ -318,6 +328,9 @@ class _UnitRun:
         for file in files:
             with suppress(Exception):
                 await self._shop.blocking(self._shop.store.discard, file)
+        if self._uncommitted:
+            with suppress(Exception):
+                await self._shop.blocking(self._shop.store.remove, self._uncommitted)
 
 
 def _line(error: BaseException) -> str:

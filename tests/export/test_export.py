@@ -27,7 +27,7 @@ from rybbit_async.export import (
 )
 from rybbit_async.export.store import open_store
 from rybbit_async.export.units import LISTS
-from rybbit_async.testing import Store, faults
+from rybbit_async.testing import BucketLimit, Store, faults
 
 from ..client.conftest import Connect, Serve
 from ..client.helpers import END, ONCE
@@ -177,13 +177,14 @@ async def test_what_fails_does_not_stop_the_rest(
 ) -> None:
     server = await serve(store=small)
     client = connect(server, retry=ONCE)
+    goal = small.goals(1)[0].goal_id
     whole = tmp_path / "whole"
     await export(client, to=whole, sites=[1, 2], **RANGE)
     one_site = server.inject(
         faults.Status(403), times=None, when=lambda request: "/sites/2/" in request.path
     )
     one_goal = server.inject(
-        faults.Status(500), times=None, when=lambda request: "/goals/1/sessions" in request.path
+        faults.Status(500), times=None, when=lambda request: f"/goals/{goal}/sessions" in request.path
     )
     events = [event async for event in Export(client, to=tmp_path, sites=[1, 2], **RANGE).run()]
     assert isinstance(events[-1], ExportEnded)
@@ -192,8 +193,8 @@ async def test_what_fails_does_not_stop_the_rest(
     assert report.exit_status == 1
     site, *goals = report.failures
     assert (site.site, site.unit, type(site.error)) == ("2", None, PermissionDeniedError)
-    assert [(one.site, one.goal, type(one.error)) for one in goals] == [(1, 1, ServerError)] * 2
-    assert "missing: sessions of goal 1 of site 1 in 2026-02: ServerError" in str(report)
+    assert [(one.site, one.goal, type(one.error)) for one in goals] == [(1, goal, ServerError)] * 2
+    assert f"missing: sessions of goal {goal} of site 1 in 2026-02: ServerError" in str(report)
     failed = [one for one in events if isinstance(one, UnitEnded) and one.record.state == "failed"]
     assert len(failed) == 2
     assert "ServerError" in str(failed[0].record.error)
@@ -260,7 +261,7 @@ async def test_a_run_that_is_left_or_cancelled_leaves_nothing_half_written(
 
 
 async def test_the_plan(serve: Serve, connect: Connect, small: Store, tmp_path: Path) -> None:
-    server = await serve(store=small, rate_limit=(50, 60.0))
+    server = await serve(store=small, rate_limit=BucketLimit(burst=50, refill=5, daily=60))
     client = connect(server)
     work = Export(client, to=tmp_path, sites="all", **RANGE)
     plan = await work.plan()
