@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from ..errors import RybbitError
 from .columns import SCHEMA_VERSION, Column, columns
@@ -37,11 +37,12 @@ def schema(model: type) -> pa.Schema:
             has a type that no column can hold.
         ModuleNotFoundError: pyarrow is not installed.
     """
-    return _schema(model)
+    found: pa.Schema = _schema_of(model)
+    return found
 
 
 @cache
-def _schema(model: type[Any]) -> pa.Schema:
+def _schema_of(model: type) -> Any:
     arrow = import_pyarrow()
     types = {
         "text": arrow.string(),
@@ -74,14 +75,11 @@ def record_batch(model: type[T], rows: Sequence[T]) -> pa.RecordBatch:
         InvalidParameterError, ModuleNotFoundError: see ``schema``.
         RybbitError: a whole number does not fit 64 bits.
     """
-    arrow, wanted = import_pyarrow(), _schema(model)
-    arrays = [
-        _array(arrow, column, values, field.type)
-        for column, values, field in zip(
-            columns(model), values_of(model, rows), wanted, strict=True
-        )
-    ]
-    return arrow.RecordBatch.from_arrays(arrays, schema=wanted)
+    arrow, wanted = import_pyarrow(), _schema_of(cast("type", model))
+    triples = zip(columns(model), values_of(model, rows), wanted.types, strict=True)
+    arrays = [_array(arrow, column, values, kind) for column, values, kind in triples]
+    batch: pa.RecordBatch = arrow.RecordBatch.from_arrays(arrays, schema=wanted)
+    return batch
 
 
 def _array(arrow: Any, column: Column, values: list[Any], kind: Any) -> Any:

@@ -70,18 +70,22 @@ class Column:
     owner: tuple[str, str]
 
 
-@cache
-def columns(model: type[Any]) -> tuple[Column, ...]:
+def columns(model: type) -> tuple[Column, ...]:
     """The columns of the rows of a class, in order.
 
     Raises:
         InvalidParameterError: the class does not say what its rows have, or a field has a type that
             no column can hold.
     """
+    return _of_row(model)
+
+
+@cache
+def _of_row(model: Any) -> tuple[Column, ...]:
     if not _has_fields(model):
         raise InvalidParameterError(
             "model must be a class whose annotations say what a row has (an attrs class, a "
-            f"dataclass or a TypedDict), got {getattr(model, '__name__', model)}: pass model=... "
+            f"dataclass or a TypedDict), got {_shown(model)}: pass model=... "
             "to client.iter"
         )
     found = _columns(model, "r")
@@ -114,9 +118,7 @@ def _columns(model: Any, row: str) -> list[Column]:
                 names = {(kind.__name__, field): renamed for field, renamed in part.items()}
                 inside = [evolve(c, name=names[c.owner]) for c in inside if c.owner in names]
             if optional or as_key:
-                inside = [
-                    evolve(c, value=f"(None if {value} is None else {c.value})") for c in inside
-                ]
+                inside = [_optional(column, value) for column in inside]
             inner.append((name, inside))
         else:
             column = _column(model, name, value, kind, HOLDS_UNKNOWN in metadata)
@@ -131,6 +133,10 @@ def _columns(model: Any, row: str) -> list[Column]:
         holder, inside = inner[one]
         result += [_prefixed(c, holder) if times[c.name] > 1 else c for c in inside]
     return result
+
+
+def _optional(column: Column, holder: str) -> Column:
+    return evolve(column, value=f"(None if {holder} is None else {column.value})")
 
 
 def _prefixed(column: Column, holder: str) -> Column:
@@ -181,11 +187,9 @@ def _column(model: Any, name: str, value: str, kind: Any, unknown: bool) -> Colu
     if _is_datetime(kind):
         return Column(name, "time", value, owner)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        members = {type(member.value) for member in kind}
-        found = cast(
-            "Kind", _SCALARS.get(next(iter(members)), "text") if len(members) == 1 else "text"
-        )
-        return Column(name, found, f"enum_value({value})", owner)
+        values: Any = {type(member.value) for member in kind}
+        only: Any = values.pop() if len(values) == 1 else str
+        return Column(name, cast("Kind", _SCALARS.get(only, "text")), f"enum_value({value})", owner)
     options: Sequence[Any] = typing.get_args(kind) if _is_union(kind) else ()
     if typing.get_origin(kind) is Literal:
         options = [type(option) for option in typing.get_args(kind)]
@@ -197,8 +201,12 @@ def _column(model: Any, name: str, value: str, kind: Any, unknown: bool) -> Colu
         return Column(name, found, value if same else f"scalar_text({value})", owner)
     raise InvalidParameterError(
         f"model must have fields of types that a column can hold ({_HELD}), got "
-        f"{model.__name__}.{name}: {getattr(kind, '__name__', kind)}"
+        f"{model.__name__}.{name}: {_shown(kind)}"
     )
+
+
+def _shown(kind: Any) -> str:
+    return str(getattr(kind, "__name__", kind))
 
 
 _HELD: Final = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
@@ -42,16 +42,18 @@ def flat_rows(
     """
     if times not in ("datetime", "text"):
         raise InvalidParameterError(f'times must be "datetime" or "text", got {times!r}')
-    return _dict_maker(model, times)(rows)
+    made: list[dict[str, Any]] = _dict_maker(cast("type", model), times)(rows)
+    return made
 
 
 def values_of(model: type[T], rows: Sequence[T]) -> list[list[Any]]:
     """The values of each column of ``schema(model)``; times as the rows have them."""
-    return _list_maker(model)(rows)
+    made: list[list[Any]] = _list_maker(cast("type", model))(rows)
+    return made
 
 
 @cache
-def _dict_maker(model: type[Any], times: Times) -> Callable[[Sequence[Any]], list[dict[str, Any]]]:
+def _dict_maker(model: type, times: Times) -> Any:
     of_time = "in_utc" if times == "datetime" else "time_text"
     items = (
         f"{c.name!r}: {f'{of_time}({c.value})' if c.kind == 'time' else c.value}"
@@ -61,10 +63,9 @@ def _dict_maker(model: type[Any], times: Times) -> Callable[[Sequence[Any]], lis
 
 
 @cache
-def _list_maker(model: type[Any]) -> Callable[[Sequence[Any]], list[list[Any]]]:
-    return _made(
-        f"lambda rows: [{', '.join(f'[{c.value} for r in rows]' for c in columns(model))}]"
-    )
+def _list_maker(model: type) -> Any:
+    lists = (f"[{column.value} for r in rows]" for column in columns(model))
+    return _made(f"lambda rows: [{', '.join(lists)}]")
 
 
 def _made(source: str) -> Any:
@@ -137,7 +138,7 @@ def _sent(value: Any) -> Any:
         return time_text(value)
     if isinstance(value, Enum):
         return value.value
-    cls: Any = type(value)
+    cls = value.__class__
     if not attrs.has(cls):
         return value
     sent: dict[str, Any] = {}
@@ -154,5 +155,5 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_finite(item) for item in cast("list[Any]", value)]
+        return [_finite(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # JSON
     return None if isinstance(value, float) and not math.isfinite(value) else value
