@@ -36,7 +36,6 @@ ROOMS = [
     "resources",
     "client",
     "__init__",
-    "tables",
     "export",
     "demo",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,10 @@ class JsonLinesPart(_TextPart):
     _encode = staticmethod(msgspec.json.Encoder().encode_lines)
 
     def _lines(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
-        return self._encode(rows)
+        try:
+            return self._encode(rows)
+        except (UnicodeEncodeError, OverflowError):  # see `_utf8`; or more than 64 bits
+            return b"".join(map(_json_line, rows))
 
 
 class CsvPart(_TextPart):
@@ -102,7 +106,23 @@ class CsvPart(_TextPart):
     def _lines(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
         cell = _raw_cell if self._raw else _safe_cell
         lines = [",".join([cell(value) for value in row.values()]) for row in rows]
-        return ("\r\n".join(lines) + "\r\n" if lines else "").encode()
+        return _utf8("\r\n".join(lines) + "\r\n" if lines else "")
+
+
+def _utf8(text: str) -> bytes:
+    """Text in UTF-8, with U+FFFD for halves of characters, which only JSON can have."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def _json_line(row: Mapping[str, Any]) -> bytes:
+    known = {
+        name: None if isinstance(value, float) and not isfinite(value) else value
+        for name, value in row.items()
+    }
+    return _utf8(json.dumps(known, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
 _MARK: Final = "\ufeff"

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -35,6 +35,8 @@ class Store(ABC):
     """
 
     shown: str
+    filesystem: Any = None
+    """The file system of fsspec that has the files; ``None`` for a folder of this computer."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.shown!r})"
@@ -79,6 +81,10 @@ class Store(ABC):
     @abstractmethod
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files, and local folders that become empty. What is missing does not matter."""
+
+    @abstractmethod
+    def address(self, path: str) -> str:
+        """What other programs call a file: an absolute path, or a URL of ``filesystem``."""
 
     @abstractmethod
     def lock(self, path: str) -> AbstractContextManager[Lock]:

@@ -17,6 +17,7 @@ from attrs import asdict
 from .. import disk
 from ..errors import ExportLockedError, ExportStoreError, disk_error
 from .base import Lock, Owner, Store, check_path, part_name
+from .extra import import_filelock
 
 __all__ = ["LocalStore"]
 
@@ -86,11 +87,14 @@ class LocalStore(Store):
             file = self._at(path)
             self._guard("remove", file, partial(self._remove, file))
 
+    def address(self, path: str) -> str:
+        """The absolute path of a file."""
+        return str(self._at(path))
+
     @contextmanager
     def lock(self, path: str) -> Generator[Lock]:
         """Hold a lock of the system, which ends with this process, however it ends."""
-        import filelock
-
+        filelock = import_filelock()
         file, owner = self._at(path), f"{path}.owner"
         # Not only for the thread that takes it: threads of a pool take turns.
         lock = filelock.FileLock(file, thread_local=False)

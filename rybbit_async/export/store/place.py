@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from attrs import field, frozen
 
 from ...errors import InvalidParameterError
 from ...parameters.checks import did_you_mean, invalid, wrong_type
+from .extra import import_fsspec
 from .redact import redacted, shown_url
 
 __all__ = ["LocalPlace", "RemotePlace", "find_place"]
@@ -92,19 +92,12 @@ def _remote(url: str, scheme: str, options: dict[str, Any]) -> RemotePlace:
     shown = shown_url(url)
     if "::" in url.partition("://")[0] or "::" in shown:
         raise InvalidParameterError(f"to must be a single URL, without '::', got {shown!r}")
-    try:
-        core = importlib.import_module("fsspec.core")
-    except ModuleNotFoundError as error:
-        if error.name != "fsspec":
-            raise
-        raise ModuleNotFoundError(
-            'exports to a URL need fsspec: pip install "rybbit_async[export]"', name="fsspec"
-        ) from None
+    fsspec = import_fsspec()
     # Not from the cache of instances: it would be shared with whatever else the program does with
     # these options, and keep the options for as long as the program runs.
     options = {"skip_instance_cache": True, **options}
     try:
-        system, folder = core.url_to_fs(url, **options)
+        system, folder = fsspec.url_to_fs(url, **options)
     except ImportError:
         raise _needs_package(scheme, shown) from None
     except Exception as error:
@@ -122,12 +115,12 @@ def _remote(url: str, scheme: str, options: dict[str, Any]) -> RemotePlace:
 
 
 def _known() -> frozenset[str]:
-    registry = importlib.import_module("fsspec.registry")
-    return frozenset(registry.known_implementations) | frozenset(registry.registry)
+    fsspec = import_fsspec()
+    return frozenset(fsspec.available_protocols())
 
 
 def _needs_package(scheme: str, shown: str) -> InvalidParameterError:
-    registry = importlib.import_module("fsspec.registry")
+    registry = import_fsspec().registry
     # "Install s3fs to access S3"
     advice = registry.known_implementations.get(scheme, {}).get("err", "install it")
     return InvalidParameterError(f"to: {shown!r} needs a package that is missing. {advice}")
