@@ -17,6 +17,7 @@ from .progress import (
     UnitBegun,
     UnitEnded,
 )
+from .reading import open_duckdb
 from .report import ExportReport, Failure
 from .units import Unit
 
@@ -42,4 +43,5 @@ __all__ = [
     "UnitEnded",
     "UnitRecord",
     "export",
+    "open_duckdb",
 ]

@@ -75,7 +75,7 @@ def _view(name: ListName, kind: str, paths: Iterable[str]) -> str:
             options = f"columns = {_struct(columns, text=True)}, format = 'newline_delimited'"
             source = f"read_json([{files}], {options}, {hive})"
         case _:
-            options = f"columns = {_struct(columns, text=True)}, header = true, nullstr = ''"
+            options = f"columns = {_struct(columns, text=True)}, header = true, allow_quoted_nulls = false"
             source = f"read_csv([{files}], {options}, {hive})"
     return f"CREATE VIEW {name} AS SELECT * FROM {source}"
 
