@@ -85,11 +85,16 @@ class UnitRecord:
     @property
     def path(self) -> str:
         """Where the record itself is."""
-        return f"{FOLDER}/{self.unit.folder}.json"
+        return _path_of(self.unit)
 
     def part_path(self, number: int, suffix: str) -> str:
         """The name of a part, which follows from its unit."""
         return f"{self.unit.folder}/part-{self.generation}-{number:05d}{suffix}"
+
+
+def _path_of(unit: Unit) -> str:
+    """Where the record of a unit is."""
+    return f"{FOLDER}/{unit.folder}.json"
 
 
 @frozen
@@ -137,12 +142,16 @@ class Manifest:
         """The record of each unit that was begun, by the folder of the unit."""
 
     @classmethod
-    def load(cls, store: Store) -> Manifest:
-        """Read every record.
+    def load(cls, store: Store, unit: Unit | None = None) -> Manifest:
+        """Read every record, or only that of a unit.
 
         Raises:
             ExportError: a record cannot be read.
         """
+        if unit is not None:
+            path = _path_of(unit)
+            body = store.read(path)
+            return cls(store, {} if body is None else {unit.folder: _read(path, body, UnitRecord)})
         paths = [
             path
             for path in store.list(FOLDER)
