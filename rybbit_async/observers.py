@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from traceback import walk_tb
+from types import MethodType
 from typing import Final
 from weakref import WeakSet
 
@@ -78,9 +79,9 @@ class Observers:
 
     def also(self, on_event: OnEvent | None) -> Observers:
         """These observers and another one."""
-        if on_event is None or on_event in self.calls:
+        if on_event is None:
             return self
-        return Observers(self.shared, (*self.calls, on_event))
+        return Observers(self.shared, _with(self.calls, on_event))
 
     def __bool__(self) -> bool:
         return bool(self.calls)
@@ -96,12 +97,13 @@ class Observers:
 
     def tell_all(self, activity: Activity) -> None:
         """Call every observer, and also those of all walks that are under way."""
-        calls = [*self.calls]
+        calls = self.calls
         for walk in [*self.shared.walks_under_way]:
-            calls += [call for call in walk.observers.calls if call not in calls]
+            for call in walk.observers.calls:
+                calls = _with(calls, call)
         self._tell(activity, calls)
 
-    def _tell(self, activity: Activity, calls: tuple[OnEvent, ...] | list[OnEvent]) -> None:
+    def _tell(self, activity: Activity, calls: tuple[OnEvent, ...]) -> None:
         with _within(None):  # the tasks that an observer may start do not belong to the walk
             for call in calls:
                 try:
@@ -146,6 +148,17 @@ class Observers:
         """The walk that the running task works for, if it is one of the same client."""
         walk = _walk.get()
         return walk if walk is not None and walk.observers.shared is self.shared else None
+
+
+def _with(calls: tuple[OnEvent, ...], one: OnEvent) -> tuple[OnEvent, ...]:
+    """``calls`` and another one, unless it is among them."""
+    # Whether two objects are equal says nothing. A method is another object each time it is read.
+    for call in calls:
+        if call is one or (
+            isinstance(one, MethodType) and type(call) is MethodType and call == one
+        ):
+            return calls
+    return (*calls, one)
 
 
 @frozen(eq=False)
