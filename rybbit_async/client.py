@@ -15,8 +15,10 @@ import aiohttp
 from attrs import evolve
 from yarl import URL
 
+from .activity import Activity, RateLimitStatus
 from .errors import ClientClosedError, InvalidParameterError, NotFoundError
 from .models import MetricRow, RawResponse
+from .observers import Observers, Shared, check_on_event
 from .parameters.checks import (
     check_bool,
     check_choice,
@@ -57,7 +59,7 @@ from .transport.connection_settings import (
 from .transport.http import HttpOptions
 from .transport.not_found import endpoint_not_found, is_unknown_route
 from .transport.options import Options, Timeout
-from .transport.pacing import RateLimit, RateLimitStatus
+from .transport.pacing import RateLimit
 from .transport.paths import check_template, fill_path, parameters_of
 from .transport.retry import Retry
 from .transport.routing import Router
@@ -130,6 +132,11 @@ class RybbitClient:
             header only once it was sent, and its repr hides the key.
         allow_http: allow plain ``http://`` to other hosts than this one; the key is then readable
             on the way.
+        on_event: called with an ``Activity`` for each thing that happens: requests, attempts,
+            retries, pauses, walks and their pages. It is called in the event loop of the client, in
+            the order in which things happen, so it must not be asynchronous, and should return at
+            once. An exception of it disturbs nothing: the first one of a client is logged at
+            ERROR, by its type. What is no ``Exception``, such as ``KeyboardInterrupt``, is raised.
 
     Raises:
         InvalidParameterError: for what cannot work, before anything is sent.
@@ -165,10 +172,11 @@ class RybbitClient:
         ssl: str | os.PathLike[str] | SSLContext | bool | aiohttp.Fingerprint = True,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_http: bool = False,
+        on_event: Callable[[Activity], object] | None = None,
     ) -> None:
         api_key = hidden(api_key)  # what fails below has it in the locals of its traceback
         base_url = check_base_url(base_url, check_bool("allow_http", allow_http))
-        tracing = check_trace_configs(trace_configs)
+        tracing, on_event = check_trace_configs(trace_configs), check_on_event(on_event)
         proxy, unused_proxy = _proxy(proxy, check_bool("trust_env", trust_env), base_url)
         self._transport = Transport(
             base_url,
@@ -194,7 +202,11 @@ class RybbitClient:
             Capabilities(router, self._transport.server_clock),
             WalkRegistry(router.check_usable),
             self._transport.timer,
-            Options(check_timeout(timeout, Timeout()), check_retry(retry, Retry())),
+            Options(
+                check_timeout(timeout, Timeout()),
+                check_retry(retry, Retry()),
+                Observers(Shared(self._transport.redact)).also(on_event),
+            ),
             check_settled_after(settled_after, SETTLED_AFTER),
             check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
         )
@@ -216,10 +228,12 @@ class RybbitClient:
         retry: Retry | None = None,
         concurrency: int | None = None,
         settled_after: timedelta | float | None = None,
+        on_event: Callable[[Activity], object] | None = None,
     ) -> RybbitClient:
         """A view of the same client, same connections, with other options.
 
         ``client.with_options(retry=Retry(attempts=1)).goals.list(site)`` sets them for one call.
+        ``on_event`` is called for what happens by way of the view, besides the client's own.
         Closing the view closes the client.
         """
         old = self._context
@@ -228,7 +242,9 @@ class RybbitClient:
         view._context = evolve(
             old,
             options=Options(
-                check_timeout(timeout, old.options.timeout), check_retry(retry, old.options.retry)
+                check_timeout(timeout, old.options.timeout),
+                check_retry(retry, old.options.retry),
+                old.options.observers.also(check_on_event(on_event)),
             ),
             settled_after=check_settled_after(settled_after, old.settled_after),
             concurrency=old.concurrency
@@ -355,6 +371,7 @@ class RybbitClient:
             fill_path(route, _path_params(route, path_params)),
             query_string(_params(params or {})),
             None if json is None else dump(json, "json"),
+            route=route,
         )
         response = await self._send(request, route)
         if cast_to is RawResponse:
