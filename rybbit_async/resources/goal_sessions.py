@@ -152,7 +152,13 @@ class GoalSessions(ManySitesResource):
             return MultiWalk(listings, many.report, many.options, page_size=size, finish=finish)
 
         return self._walk_many(
-            sites, walk, GOAL_SESSIONS, "sessions of all goals", begin, on_error=on_error
+            sites,
+            walk,
+            GOAL_SESSIONS,
+            GoalSession,
+            "sessions of all goals",
+            begin,
+            on_error=on_error,
         )
 
     def watch(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
@@ -102,6 +102,7 @@ class ManySitesResource(Resource):
         sites: int | str | Iterable[int | str],
         walk: WalkParameters,
         endpoint: ListEndpoint[Any],
+        model: type[Row],
         name: str,
         begin: Callable[[ManySites], Walk[Row]],
         *query: object,
@@ -112,6 +113,7 @@ class ManySitesResource(Resource):
         Args:
             sites: a site or several, or ``"all"`` for every site that the key can read.
             endpoint: a list that the filters are for.
+            model: the class of the rows of the whole walk.
             name: what is walked, such as ``"goals"``.
             query: what else was asked for.
         """
@@ -134,7 +136,7 @@ class ManySitesResource(Resource):
 
         which = "all" if known is None else [*known]
         name = f"{name} of {'all' if known is None else len(known)} sites"
-        return self._paginator(begin_walk, options, name, which, common.query(), *query)
+        return self._paginator(begin_walk, options, model, name, which, common.query(), *query)
 
     def _walk_sites(
         self,
@@ -143,7 +145,7 @@ class ManySitesResource(Resource):
         walk: WalkParameters,
         endpoint: ListEndpoint[T],
         name: str,
-        combine: Callable[[int | str, T], Row],
+        model: type[Row],
         *,
         on_error: Literal["raise", "skip"],
         sorting: Mapping[str, str] = NOTHING,
@@ -153,8 +155,10 @@ class ManySitesResource(Resource):
         """A walk over one list of each of many sites; see ``_walk_many`` and ``_walk``.
 
         Args:
-            combine: makes a row of the whole walk of a site, as the caller passed it, and a row.
+            model: the class of the rows of the whole walk; made of a site, as the caller passed it,
+                and a row.
         """
+        combine: Callable[[int | str, T], Row] = cast("Any", model)
 
         def begin(many: ManySites) -> MultiWalk[str, T, Row]:
             def open_site(key: str) -> SubWalk[T, Row]:
@@ -183,7 +187,7 @@ class ManySitesResource(Resource):
             return MultiWalk(iter([listing]), many.report, many.options, page_size=page_size)
 
         return self._walk_many(
-            sites, walk, endpoint, name, begin, query, sorting, on_error=on_error
+            sites, walk, endpoint, model, name, begin, query, sorting, on_error=on_error
         )
 
 

@@ -120,7 +120,9 @@ class Resource:
 
         name = endpoint.name.format_map(params)
         sent = None if body is None else body.decode()
-        return self._paginator(begin, options, name, common.query(), query, sorting, params, sent)
+        return self._paginator(
+            begin, options, endpoint.model, name, common.query(), query, sorting, params, sent
+        )
 
     def _source(
         self,
@@ -154,12 +156,17 @@ class Resource:
         self,
         begin: Callable[[Report, Position | None], Walk[T]],
         options: WalkOptions,
+        model: type[T],
         name: str,
         *query: object,
     ) -> Paginator[T]:
-        """A paginator over the walks that ``begin`` begins; ``query`` is all that was asked for."""
+        """A paginator over the walks that ``begin`` begins, whose items are a ``model``.
+
+        ``query`` is all that was asked for.
+        """
         return Paginator(
             begin,
+            model=model,
             name=name,
             query=_hash(name, *query),
             walks=self._context.walks,

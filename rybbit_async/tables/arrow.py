@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import RybbitError
 from .columns import SCHEMA_VERSION, Column, columns
@@ -15,7 +15,7 @@ from .flat import values_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["record_batch", "schema"]
+__all__ = ["coded", "record_batch", "schema", "values_batch"]
 
 T = TypeVar("T")
 
@@ -62,6 +62,16 @@ def _schema_of(model: type) -> Any:
     return arrow.schema(fields, metadata=metadata)
 
 
+@cache
+def _plain_schema_of(model: type) -> Any:
+    arrow, wanted = import_pyarrow(), _schema_of(model)
+    fields = [
+        arrow.field(field.name, arrow.string()) if column.kind == "repeated" else field
+        for column, field in zip(columns(model), wanted, strict=True)
+    ]
+    return arrow.schema(fields, metadata=wanted.metadata)
+
+
 def record_batch(model: type[T], rows: Sequence[T]) -> pa.RecordBatch:
     """Rows as a record batch with the columns of ``schema(model)``.
 
@@ -75,11 +85,26 @@ def record_batch(model: type[T], rows: Sequence[T]) -> pa.RecordBatch:
         InvalidParameterError, ModuleNotFoundError: see ``schema``.
         RybbitError: a whole number does not fit 64 bits.
     """
-    arrow, wanted = import_pyarrow(), _schema_of(cast("type", model))
+    return coded(model, values_batch(model, rows))
+
+
+def values_batch(model: type, rows: Sequence[Any]) -> Any:
+    """Rows as a record batch in which no text is coded, so that batches can be put together."""
+    arrow, wanted = import_pyarrow(), _plain_schema_of(model)
     triples = zip(columns(model), values_of(model, rows), wanted.types, strict=True)
     arrays = [_array(arrow, column, values, kind) for column, values, kind in triples]
-    batch: pa.RecordBatch = arrow.RecordBatch.from_arrays(arrays, schema=wanted)
-    return batch
+    return arrow.RecordBatch.from_arrays(arrays, schema=wanted)
+
+
+def coded(model: type, batch: Any) -> pa.RecordBatch:
+    """The same with the columns coded that the schema has so."""
+    arrow, wanted = import_pyarrow(), _schema_of(model)
+    arrays = [
+        array.dictionary_encode() if column.kind == "repeated" else array
+        for column, array in zip(columns(model), batch.columns, strict=True)
+    ]
+    result: pa.RecordBatch = arrow.RecordBatch.from_arrays(arrays, schema=wanted)
+    return result
 
 
 def _array(arrow: Any, column: Column, values: list[Any], kind: Any) -> Any:

@@ -87,7 +87,7 @@ def read_leniently(body: object, model: type[T], envelope: Envelope) -> Page[T]:
         raise MisfitError(*error.parts, *_hint(body), path=error.path) from None
     kind: Any = dict[str, Any] if model is dict else model
     items = structure(rows, cast("type[list[T]]", list[kind]), at=envelope.rows)
-    return envelope.page_of(tuple(items), lambda path: _find(body, path))
+    return envelope.page_of(kind, tuple(items), lambda path: _find(body, path))
 
 
 def read_at(body: Body, path: str, kind: type[T]) -> T:

@@ -109,7 +109,7 @@ class PageDecoder(Generic[T]):
                 self._shape = shape.with_unread(_unread(body, self._envelope))
                 items = self._row_by_row(self._rows_of(page), levels)
             find = self._find
-            return self._envelope.page_of(tuple(items), lambda path: find[path](page))
+            return self._envelope.page_of(self._model, tuple(items), lambda path: find[path](page))
         except _MISFITS:
             return None
 
