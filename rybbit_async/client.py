@@ -48,7 +48,7 @@ from .resources.sessions import Sessions
 from .resources.settling import wait_until_settled
 from .resources.sites import Organizations, Sites
 from .resources.users import Users
-from .transport.auth import PasswordLogin, hidden
+from .transport.auth import PasswordLogin, Secret, hidden
 from .transport.clock import Clock
 from .transport.connection_settings import (
     check_proxy,
@@ -177,6 +177,23 @@ class RybbitClient:
         api_key = hidden(api_key)  # what fails below has it in the locals of its traceback
         base_url = check_base_url(base_url, check_bool("allow_http", allow_http))
         tracing, on_event = check_trace_configs(trace_configs), check_on_event(on_event)
+        self._arguments = {
+            "base_url": base_url,
+            "routes": routes,
+            "timeout": timeout,
+            "retry": retry,
+            "concurrency": concurrency,
+            "settled_after": settled_after,
+            "max_connections": max_connections,
+            "max_response_bytes": max_response_bytes,
+            "max_depth": max_depth,
+            "headers": None if headers is None else {**headers},
+            "proxy": proxy if proxy is None else Secret(proxy),
+            "trust_env": trust_env,
+            "ssl": ssl,
+            "allow_http": allow_http,
+        }
+        self._only_here = {"session": session, "trace_configs": tracing}
         proxy, unused_proxy = _proxy(proxy, check_bool("trust_env", trust_env), base_url)
         self._transport = Transport(
             base_url,
@@ -238,7 +255,17 @@ class RybbitClient:
         """
         old = self._context
         view = object.__new__(type(self))
-        view._transport = self._transport
+        view._transport, view._only_here = self._transport, self._only_here
+        changes = {
+            "timeout": timeout,
+            "retry": retry,
+            "concurrency": concurrency,
+            "settled_after": settled_after,
+        }
+        view._arguments = {
+            **self._arguments,
+            **{name: value for name, value in changes.items() if value is not None},
+        }
         view._context = evolve(
             old,
             options=Options(
@@ -274,6 +301,25 @@ class RybbitClient:
     def concurrency(self) -> int:
         """How many pages one walk may have in flight or buffered, unless it says so itself."""
         return self._context.concurrency
+
+    def arguments(self) -> dict[str, Any]:
+        """What another process has to pass to ``RybbitClient`` for a client like this one.
+
+        Credentials, ``rate_limit`` and ``on_event`` are not in it; a proxy with its password, and
+        the headers, are.
+
+        Raises:
+            InvalidParameterError: the client has a ``session``, ``trace_configs`` or an
+                ``SSLContext``, which belong to this process.
+        """
+        given = {**self._only_here, "ssl": self._arguments["ssl"]}
+        for name, value in given.items():
+            if value and not isinstance(value, (bool, str, os.PathLike)):
+                raise InvalidParameterError(
+                    f"{name} must not be given to a client that is to be made again in another "
+                    f"process, got {type_name(value)}"
+                )
+        return dict(self._arguments)
 
     @property
     def stats(self) -> Stats:

@@ -9,17 +9,19 @@ goes on from what the store says.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import secrets
 import threading
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 from .. import InvalidParameterError, PasswordLogin, RateLimit, RybbitClient
 from ..errors import RybbitError, without_traceback
+from ..parameters.checks import wrong_type
 from .engine import Perform
 from .errors import ExportError
 from .manifest import Manifest, UnitRecord
@@ -28,9 +30,6 @@ from .settings import Settings
 from .store import open_store
 from .unit_run import Workshop, run_unit
 from .units import Unit
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 __all__ = ["Cluster", "Hidden", "Job"]
 
@@ -98,16 +97,13 @@ class Cluster:
         rate_limit: that of all workers together; ``None`` if the server tells its limit.
     """
 
-    address: Any = None
-    auth: str | PasswordLogin | None = field(default=None, repr=False)
+    address: Any
+    auth: Hidden
     rate_limit: RateLimit | None = None
 
     @asynccontextmanager
     async def engine(
-        self,
-        shop: Workshop,
-        to: str,
-        storage_options: Mapping[str, Any] | None,
+        self, shop: Workshop, storage: Hidden
     ) -> AsyncGenerator[tuple[Perform, int], None]:
         """What exports a unit, and how many at once.
 
@@ -120,13 +116,13 @@ class Cluster:
                 "rate_limit must be given with engine='dask', since this server does not tell its "
                 "limit, such as RateLimit(500, per=600); the workers keep to it together"
             )
-        arguments = _arguments(shop.client, self.auth)
+        arguments = _arguments(shop.client, self.auth.value)
         async with _connected(self.address) as client:
             workers = await _workers(client)
             share = _share(self.rate_limit, len(workers))
             job = Job(
                 secrets.token_hex(8),
-                Hidden({"to": to, "storage_options": storage_options}),
+                storage,
                 arguments,
                 share,
                 shop.settings,
@@ -158,31 +154,45 @@ def _share(limit: RateLimit | None, processes: int) -> RateLimit | None:
     return RateLimit(limit.requests // processes, limit.per)
 
 
-@asynccontextmanager
-async def _connected(address: Any) -> AsyncGenerator[Client, None]:
+def _distributed() -> Any:
+    """Dask's ``distributed``, which has few types."""
     try:
-        from distributed import Client, LocalCluster
+        return importlib.import_module("distributed")
     except ImportError:
         raise ExportError(
-            'engine="dask" needs a package that is not installed: '
-            'pip install "rybbit_async[dask]"'
+            'engine="dask" needs a package that is not installed: pip install "rybbit_async[dask]"'
         ) from None
-    if isinstance(address, Client):
-        address = address.scheduler.address
-    if address is not None:
-        async with Client(address, asynchronous=True, set_as_default=False) as client:
+
+
+@asynccontextmanager
+async def _connected(cluster: Any) -> AsyncGenerator[Any, None]:
+    """A client of the cluster."""
+    dask = _distributed()
+    if cluster is None:
+        async with (
+            dask.LocalCluster(
+                asynchronous=True, threads_per_worker=1, dashboard_address=None
+            ) as made,
+            dask.Client(made, asynchronous=True, set_as_default=False) as client,
+        ):
             yield client
         return
-    async with (
-        LocalCluster(
-            asynchronous=True, threads_per_worker=1, dashboard_address=None, processes=True
-        ) as cluster,
-        Client(cluster, asynchronous=True, set_as_default=False) as client,
-    ):
+    scheduler = getattr(cluster, "scheduler", None)
+    address = getattr(cluster, "scheduler_address", None) or getattr(scheduler, "address", cluster)
+    if not isinstance(address, str):
+        raise wrong_type("cluster", cluster, "str (the address of a scheduler) or a Dask cluster")
+    try:
+        client = await dask.Client(address, asynchronous=True, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ExportError(
+            f"cluster must be the address of a Dask scheduler that can be reached, got {address!r} "
+            f"({type(error).__name__})"
+        ) from None
+    async with client:
         yield client
 
 
-async def _workers(client: Client) -> dict[str, int]:
+async def _workers(client: Any) -> dict[str, int]:
     """How many units each worker process can export at once, by its address."""
     await client.wait_for_workers(1)
     known = await client.scheduler.identity(n_workers=-1)
@@ -192,7 +202,7 @@ async def _workers(client: Client) -> dict[str, int]:
 class _Places:
     """The worker processes that take part: never more of them than share the rate limit."""
 
-    def __init__(self, client: Client, job: Job, workers: list[str], shop: Workshop) -> None:
+    def __init__(self, client: Any, job: Job, workers: list[str], shop: Workshop) -> None:
         self._client = client
         self._job = job
         self._workers = workers
@@ -200,8 +210,9 @@ class _Places:
         self._stopped = False
 
     async def perform(self, unit: Unit, others: int) -> UnitRecord:
-        """Export one unit on one of the workers, and another one if that dies."""
-        while True:
+        """Export one unit on one of the workers, and on another one if that dies."""
+        result: UnitRecord | RybbitError | None = None
+        while result is None:
             future: Any = self._client.submit(
                 export_there,
                 self._job,
@@ -210,13 +221,7 @@ class _Places:
                 workers=self._workers,
                 pure=False,
             )
-            try:
-                if await self._wait(future):
-                    result: UnitRecord | RybbitError = await future
-                    break
-            finally:
-                if not future.done():
-                    await future.cancel()
+            result = await self._result(future, unit)
         if isinstance(result, RybbitError):
             raise result
         self._shop.manifest.records[unit.folder] = result
@@ -224,27 +229,44 @@ class _Places:
             self._shop.tell(PartWritten(unit, part))
         return result
 
-    async def _wait(self, future: Any) -> bool:
-        """Wait for a unit. ``False`` if it has to be sent again, since its workers are gone."""
-        waiting = asyncio.ensure_future(future._state.wait())  # noqa: SLF001
+    async def _result(self, future: Any, unit: Unit) -> UnitRecord | RybbitError | None:
+        """What became of a unit; ``None`` if all workers that it was for are gone."""
+
+        async def answer() -> Any:
+            return await future
+
+        waiting = asyncio.create_task(answer())
         try:
             while True:
                 done, _ = await asyncio.wait([waiting], timeout=_LOOK)
                 if done:
-                    return True
+                    result: UnitRecord | RybbitError = waiting.result()
+                    return result
                 if self._shop.stopping() and not self._stopped:
                     self._stopped = True
                     await self._client.run(_stop, self._job.run, on_error="ignore")
-                alive = await _workers(self._client)
-                if not set(self._workers) <= set(alive):
-                    gone = [address for address in self._workers if address not in alive]
-                    new = [address for address in alive if address not in self._workers]
-                    for address, other in zip(gone, new, strict=False):
-                        self._workers[self._workers.index(address)] = other
-                    if not set(self._workers) & set(alive):
-                        return False
+                if not await self._replace_the_dead():
+                    return None
+        except _distributed().KilledWorker:
+            return RybbitError(f"{unit}: one worker process after another died over it")
         finally:
             waiting.cancel()
+            await asyncio.wait([waiting])
+            if not future.done():
+                await future.cancel()
+
+    async def _replace_the_dead(self) -> bool:
+        """Have new workers take the places of those that are gone.
+
+        Returns ``False`` if none of those is left that could have a unit that was sent.
+        """
+        alive = await _workers(self._client)
+        before = set(self._workers)
+        gone = [address for address in self._workers if address not in alive]
+        new = [address for address in alive if address not in before]
+        for address, other in zip(gone, new, strict=False):
+            self._workers[self._workers.index(address)] = other
+        return bool(before & set(alive))
 
 
 # --- in a worker process -------------------------------------------------------------------------
@@ -260,13 +282,9 @@ class _Home:
         )
         self._thread.start()
         self.stopping = False
-        to = job.to.value
-        self._store = open_store(to["to"], to["storage_options"])
+        self._store = open_store(**job.to.value)
         self._settings = job.settings
-        arguments = dict(job.arguments.value)
-        if isinstance(arguments.get("auth"), dict):
-            arguments["auth"] = PasswordLogin(**arguments["auth"])
-        self._client = self._here(_made(arguments, job.rate_limit))
+        self._client = self._here(_made(dict(job.arguments.value), job.rate_limit))
         self._writer = ThreadPoolExecutor(1, "rybbit-export-writer")
 
     def _here(self, work: Any) -> Any:
@@ -295,6 +313,8 @@ class _Home:
 
 
 async def _made(arguments: dict[str, Any], rate_limit: RateLimit | None) -> RybbitClient:
+    if "auth" in arguments:
+        arguments["auth"] = PasswordLogin(**arguments["auth"])
     return RybbitClient(rate_limit=rate_limit, **arguments)
 
 

@@ -18,11 +18,21 @@ from collections.abc import (
     Sequence,
 )
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, Literal, TypedDict, Unpack
 
-from .. import APIStatusError, Filter, RybbitClient
+from .. import (
+    APIStatusError,
+    Filter,
+    InvalidParameterError,
+    PasswordLogin,
+    RateLimit,
+    RybbitClient,
+)
+from ..parameters.checks import check_choice
+from ..transport.settings import check_rate_limit
+from .cluster import Cluster, Hidden
 from .engine import Perform, Units
 from .errors import ExportError
 from .formats import Compression, Format
@@ -58,6 +68,10 @@ class _Optional(TypedDict, total=False):
     part_rows: int
     storage_options: Mapping[str, Any] | None
     force: bool
+    engine: Literal["local", "dask"]
+    cluster: Any
+    rate_limit: RateLimit | None
+    worker_auth: str | PasswordLogin | None
 
 
 class ExportOptions(_Optional):
@@ -102,6 +116,13 @@ class Export:
         part_rows: about how many rows a file has at most.
         storage_options: for fsspec, such as a key for the store. They are kept nowhere.
         force: throw away what another export has written to the folder.
+        engine: ``"local"`` for this process, ``"dask"`` for the workers of a Dask cluster; see
+            ``docs/export.md`` for when that helps.
+        cluster: the address of a Dask scheduler, or a client of ``distributed``; if not given, one
+            worker process for each processor of this machine.
+        rate_limit: that of all workers together; must be given if the server does not tell one.
+        worker_auth: a key, or a ``PasswordLogin``, to pass on to the workers, which is never
+            shown; if not given, each worker takes the key from its own ``RYBBIT_API_KEY``.
 
     Raises:
         InvalidParameterError: for what cannot work, before anything is sent or written.
@@ -127,6 +148,10 @@ class Export:
         part_rows: int = PART_ROWS,
         storage_options: Mapping[str, Any] | None = None,
         force: bool = False,
+        engine: Literal["local", "dask"] = "local",
+        cluster: Any = None,
+        rate_limit: RateLimit | None = None,
+        worker_auth: str | PasswordLogin | None = None,
     ) -> None:
         self._client = client
         self._settings = check_settings(
@@ -145,6 +170,8 @@ class Export:
             part_rows=part_rows,
         )
         self._store = open_store(to, storage_options)
+        self._storage = Hidden({"to": to, "storage_options": storage_options})
+        self._cluster = _check_engine(engine, cluster, rate_limit, worker_auth)
         self._force = force
         self._stopping: str | None = None
         self.report = ExportReport(self._store.shown)
@@ -243,16 +270,20 @@ class Export:
                 tally.interrupted = units.outcome.stop or self._stopping
                 await asyncio.to_thread(manifest.note_run, plan.first, plan.last, tally.report)
 
-    @asynccontextmanager
-    async def _engine(self, shop: Workshop) -> AsyncGenerator[tuple[Perform, int], None]:
+    def _engine(self, shop: Workshop) -> AbstractAsyncContextManager[tuple[Perform, int]]:
         """What exports a unit, and how many at once."""
+        if self._cluster is None:
+            return nullcontext(self._here(shop))
+        return self._cluster.engine(shop, self._storage)
+
+    def _here(self, shop: Workshop) -> tuple[Perform, int]:
         places = shop.client.concurrency
 
         def here(unit: Unit, others: int) -> Awaitable[UnitRecord]:
             # The places that other units will not need go to this one.
             return run_unit(shop, unit, max(1, places // (1 + others)))
 
-        yield here, min(_AT_ONCE, places)
+        return here, min(_AT_ONCE, places)
 
     async def _plan(self, manifest: Manifest) -> tuple[Plan, list[SitePlan]]:
         client, settings = self._client, self._settings
@@ -354,6 +385,24 @@ def _is_default(number: int) -> bool:
     return handler in (signal.SIG_DFL, signal.default_int_handler) or isinstance(
         runner, asyncio.Runner
     )
+
+
+def _check_engine(
+    engine: str,
+    cluster: object,
+    rate_limit: RateLimit | None,
+    auth: str | PasswordLogin | None,
+) -> Cluster | None:
+    if check_choice("engine", engine, ("local", "dask")) == "dask":
+        return Cluster(cluster, Hidden(auth), check_rate_limit(rate_limit))
+    given = {"cluster": cluster, "rate_limit": rate_limit, "worker_auth": auth}
+    for name, value in given.items():
+        if value is not None:
+            raise InvalidParameterError(
+                f"{name} must be given with engine='dask' only"
+                + ("; without it, pass rate_limit to the client" if name == "rate_limit" else "")
+            )
+    return None
 
 
 async def export(client: RybbitClient, **options: Unpack[ExportOptions]) -> ExportReport:

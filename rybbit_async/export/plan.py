@@ -15,7 +15,7 @@ from ..errors import RateLimitError, without_traceback
 from .manifest import Manifest
 from .report import Failure
 from .settings import Settings
-from .unit_run import is_final
+from .settled import is_final
 from .units import LISTS, Span, Unit, spans
 
 __all__ = ["Plan", "SitePlan", "estimated", "find_sites", "make_plan"]

@@ -75,9 +75,10 @@ def _view(name: ListName, kind: str, paths: Iterable[str]) -> str:
             options = f"columns = {_struct(columns, text=True)}, format = 'newline_delimited'"
             source = f"read_json([{files}], {options}, {hive})"
         case _:
-            options = f"columns = {_struct(columns, text=True)}, header = true, allow_quoted_nulls = false"
+            options = f"columns = {_struct(columns, text=True)}, header = true"
+            options += ", allow_quoted_nulls = false"  # "" is empty text, and nothing is null
             source = f"read_csv([{files}], {options}, {hive})"
-    return f"CREATE VIEW {name} AS SELECT * FROM {source}"
+    return f"CREATE VIEW {name} AS SELECT * FROM {source}"  # noqa: S608  # of our own names
 
 
 def _type(kind: Any) -> str:

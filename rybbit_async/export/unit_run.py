@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,16 +21,16 @@ from .. import (
     RybbitClient,
     RybbitError,
 )
-from ..parameters.window import Days, Window
 from .formats import PartWriter, open_part
 from .lists import MODELS, walk_over
 from .manifest import Manifest, Part, UnitRecord
 from .progress import ExportEvent, PartWritten, RowsWritten, UnitBegun
 from .settings import Settings
+from .settled import settles_at
 from .store import Store
 from .units import Unit
 
-__all__ = ["Workshop", "is_final", "run_unit"]
+__all__ = ["Workshop", "run_unit"]
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class Workshop:
 
     def is_settled(self, unit: Unit) -> bool:
         """Whether nothing in the window of a unit can change any more, if it is read now."""
-        settles = _settles_at(unit, self.settings.time_zone, self.client.settled_after)
+        settles = settles_at(unit, self.settings.time_zone, self.client.settled_after)
         return settles is not None and self.now() >= settles
 
     def now(self) -> datetime:
@@ -81,23 +81,6 @@ async def _finished(future: asyncio.Future[T]) -> T:
         with suppress(Exception):
             await future
         raise
-
-
-def _settles_at(unit: Unit, time_zone: str, after: timedelta) -> datetime | None:
-    return Window(Days(unit.first, unit.last), time_zone).settles_at(after)
-
-
-def is_final(record: UnitRecord, settings: Settings) -> bool:
-    """Whether a unit that is done was read so late that it need not be read again."""
-    settles = _settles_at(record.unit, settings.time_zone, settings.lookback)
-    return (
-        record.state == "done"
-        and record.settled
-        and record.error is None
-        and settles is not None
-        and record.began is not None
-        and record.began >= settles
-    )
 
 
 async def run_unit(shop: Workshop, unit: Unit, concurrency: int) -> UnitRecord:

@@ -224,19 +224,18 @@ class Paginator(Generic[T]):
     async def _record_batches(
         self, builder: BatchBuilder, warn: Warn
     ) -> AsyncGenerator[pa.RecordBatch, None]:
-        walk = self._start(self._begin(Report(), None))
-        report = walk.report
-        try:
-            while (rows := await self._step(walk, self._limit)) is not None:
-                report.items += len(rows)
-                for batch in builder.add(rows):
+        async with self._start(self._begin(Report(), None)) as walk:
+            report = walk.report
+            try:
+                while (rows := await walk.step()) is not None:
+                    report.items += len(rows)
+                    for batch in builder.add(rows):
+                        yield batch
+                for batch in builder.rest():
                     yield batch
-            for batch in builder.rest():
-                yield batch
-            self._judge(report, warn)
-        finally:
-            report.items -= builder.held
-            await self._end(walk)
+                self._judge(report, warn)
+            finally:
+                report.items -= builder.held
 
     # --- steps --------------------------------------------------------------------------------
 

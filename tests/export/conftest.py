@@ -19,7 +19,16 @@ from ..client.conftest import (
 )
 from ..client.helpers import END
 
-__all__ = ["clock", "connect", "no_environment", "no_task_is_left", "serve", "stack", "store", "world"]
+__all__ = [
+    "clock",
+    "connect",
+    "no_environment",
+    "no_task_is_left",
+    "serve",
+    "stack",
+    "store",
+    "world",
+]
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,11 @@ def is_part(path: Path) -> bool:
     return "_manifest" not in path.parts and not path.name.startswith(".")
 
 
+def temporary(folder: Path) -> list[Path]:
+    """Files that no reader sees."""
+    return [path for path in folder.glob("**/*") if path.name.endswith(".tmp")]
+
+
 def listed(folder: Path) -> set[str]:
     """The files that the manifest lists."""
     manifest = Manifest.load(open_store(folder))

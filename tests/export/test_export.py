@@ -18,7 +18,6 @@ from rybbit_async.export import (
     ExportEnded,
     ExportLockedError,
     ExportMismatchError,
-    ExportStoreError,
     Manifest,
     PartWritten,
     RowsWritten,
@@ -32,7 +31,8 @@ from rybbit_async.testing import BucketLimit, Store, faults
 from ..client.conftest import Connect, Serve
 from ..client.helpers import END, ONCE
 from ..clock import FakeClock
-from .helpers import RANGE, listed, parts, rows_of, rows_of_walks
+from .helpers import RANGE, listed, parts, rows_of, rows_of_walks, temporary
+
 
 async def everything(client: RybbitClient, folder: Path) -> dict[str, Counter[str]]:
     """What the units of the folder's manifest hold, by walks."""
@@ -154,7 +154,6 @@ async def test_an_export_that_was_stopped_goes_on(
 
 def sizes(folder: Path) -> dict[str, tuple[int, int]]:
     """For each unit, its rows and what they are, in order, however they are divided into parts."""
-    import pyarrow.json
     import pyarrow.parquet as pq
 
     found: dict[str, tuple[int, int]] = {}
@@ -184,7 +183,9 @@ async def test_what_fails_does_not_stop_the_rest(
         faults.Status(403), times=None, when=lambda request: "/sites/2/" in request.path
     )
     one_goal = server.inject(
-        faults.Status(500), times=None, when=lambda request: f"/goals/{goal}/sessions" in request.path
+        faults.Status(500),
+        times=None,
+        when=lambda request: f"/goals/{goal}/sessions" in request.path,
     )
     events = [event async for event in Export(client, to=tmp_path, sites=[1, 2], **RANGE).run()]
     assert isinstance(events[-1], ExportEnded)
@@ -247,7 +248,7 @@ async def test_a_run_that_is_left_or_cancelled_leaves_nothing_half_written(
         if isinstance(event, RowsWritten):
             break
     await run.aclose()
-    assert not [path for path in tmp_path.glob("**/*") if path.name.endswith(".tmp")]
+    assert not temporary(tmp_path)
     assert parts(tmp_path) == listed(tmp_path)
     task = asyncio.create_task(export(client, **options))
     while not parts(tmp_path):  # noqa: ASYNC110  # there is no event to wait for
@@ -255,7 +256,7 @@ async def test_a_run_that_is_left_or_cancelled_leaves_nothing_half_written(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not [path for path in tmp_path.glob("**/*") if path.name.endswith(".tmp")]
+    assert not temporary(tmp_path)
     assert (await export(client, **options)).complete
     assert rows_of(tmp_path, "sessions") == (await everything(client, tmp_path))["sessions"]
 
@@ -265,12 +266,11 @@ async def test_the_plan(serve: Serve, connect: Connect, small: Store, tmp_path: 
     client = connect(server)
     work = Export(client, to=tmp_path, sites="all", **RANGE)
     plan = await work.plan()
-    assert not list(tmp_path.iterdir())
+    assert not parts(tmp_path)
     report = await work.finish()
     assert len(plan.units) == report.done
     assert plan.rows is not None
     assert plan.requests is not None
-    print(plan, report)
     assert 0.7 < plan.rows / report.rows < 1.4
     assert 0.7 < plan.requests / report.requests < 1.4
 
@@ -280,7 +280,7 @@ async def test_the_plan(serve: Serve, connect: Connect, small: Store, tmp_path: 
     [
         ({"since": "2024-02-30"}, "since must be a day that exists"),
         ({"since": "2024-03-01", "until": "2024-02-01"}, "since must not be after until"),
-        ({"until": "tomorrow"}, 'until must be a date such as "2024-01-31", got \'tomorrow\'; or'),
+        ({"until": "tomorrow"}, "until must be a date such as \"2024-01-31\", got 'tomorrow'; or"),
         ({"what": ["session"]}, "what must be"),
         ({"what": []}, "name at least one list"),
         ({"sites": []}, "name at least one site"),
@@ -300,4 +300,4 @@ async def test_bad_input_is_refused_at_once(
         with pytest.raises(InvalidParameterError) as caught:
             Export(client, **{"to": tmp_path / "new", "since": "2024-01-01", **changes})
     assert says in str(caught.value)
-    assert not list(tmp_path.iterdir())
+    assert not parts(tmp_path)

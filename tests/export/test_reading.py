@@ -20,9 +20,9 @@ async def test_every_format_is_read_alike(
 ) -> None:
     client = connect(await serve(store=small))
     found: dict[str, Any] = {}
-    for format, compression in (("parquet", None), ("jsonl", "gzip"), ("csv", "zstd")):
-        folder = tmp_path / format
-        options: Any = {"format": format, "compression": compression, **RANGE}
+    for kind, compression in (("parquet", None), ("jsonl", "gzip"), ("csv", "zstd")):
+        folder = tmp_path / kind
+        options: Any = {"format": kind, "compression": compression, **RANGE}
         report = await export(client, to=folder, sites=[1, 2, 3], **options)
         with open_duckdb(folder) as db:
             for name in LISTS:
