@@ -216,6 +216,9 @@ class AttemptEnded(RequestActivity):
 class RetryPlanned(RequestActivity):
     """An attempt has failed, and there will be another one.
 
+    An attempt with new credentials, after the old ones were refused, follows at once and without
+    this.
+
     Attributes:
         attempt: the number of the attempt that failed.
         wait: how many seconds there are at least until the next one. ``None`` if the request waits
