@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from attrs import field, frozen
 from ...errors import InvalidParameterError
 from ...parameters.checks import did_you_mean, invalid, wrong_type
 from .extra import import_fsspec
-from .redact import redacted, shown_url
+from .redact import redacted, shown_url, user_of
 
 __all__ = ["LocalPlace", "RemotePlace", "find_place"]
 
@@ -58,6 +59,11 @@ def find_place(
         raise wrong_type("to", text, "str or a path of str")
     if not text.strip() or "\0" in text:
         raise invalid("to", text, "be a folder or a URL such as 's3://bucket/folder'")
+    if "::" in text.partition("://")[0] and "://" in text:
+        # They put something between the export and its store, such as a cache or an archive.
+        raise InvalidParameterError(
+            f"to must be a single URL, without '::', got {shown_url(text)!r}"
+        )
     url = _URL.match(text) if isinstance(to, str) else None
     scheme = url[1].lower() if url else ""
     if url and scheme not in ("file", "local"):
@@ -90,8 +96,6 @@ def _folder(text: str) -> Path:
 
 def _remote(url: str, scheme: str, options: dict[str, Any]) -> RemotePlace:
     shown = shown_url(url)
-    if "::" in url.partition("://")[0] or "::" in shown:
-        raise InvalidParameterError(f"to must be a single URL, without '::', got {shown!r}")
     fsspec = import_fsspec()
     # Not from the cache of instances: it would be shared with whatever else the program does with
     # these options, and keep the options for as long as the program runs.
@@ -109,6 +113,13 @@ def _remote(url: str, scheme: str, options: dict[str, Any]) -> RemotePlace:
         raise invalid(
             "to", shown, "be a folder or a URL that fsspec knows", did_you_mean(scheme, _known())
         ) from None
+    if user_of(url) and user_of(url) in folder:
+        raise InvalidParameterError(
+            f"to must have no user and password for {scheme}://, where they would be part of a "
+            f"name, got {shown!r} with them: pass them as storage_options"
+        )
+    if not folder.strip("/") and scheme != "memory":
+        raise invalid("to", shown, "name a bucket or a folder")
     return RemotePlace(
         system, folder.rstrip("/"), shown, partial(redacted, url=url, options=options)
     )
@@ -120,7 +131,7 @@ def _known() -> frozenset[str]:
 
 
 def _needs_package(scheme: str, shown: str) -> InvalidParameterError:
-    registry = import_fsspec().registry
+    registry = import_module("fsspec.registry")
     # "Install s3fs to access S3"
     advice = registry.known_implementations.get(scheme, {}).get("err", "install it")
     return InvalidParameterError(f"to: {shown!r} needs a package that is missing. {advice}")

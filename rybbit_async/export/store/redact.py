@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
-__all__ = ["redacted", "shown_url"]
+__all__ = ["redacted", "shown_url", "user_of"]
 
 # Options of file systems that say where something is, and are needed to understand an error.
 _PLACES: Final = frozenset({"endpoint_url", "host", "region", "region_name", "project", "profile"})
@@ -19,14 +19,20 @@ _MAX: Final = 300
 def shown_url(url: str) -> str:
     """A URL without user, password, query and fragment."""
     scheme, mark, rest = url.partition("://")
-    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
-    server, slash, path = rest.partition("/")
+    rest = _split(rest)[0]
+    return f"{scheme}{mark}{rest[len(user_of(url)) :]}"
+
+
+def user_of(url: str) -> str:
+    """User and password as they stand in a URL, with the ``@``; or nothing."""
+    address = _split(url.partition("://")[2])[0]
+    server, _, path = address.partition("/")
     if "@" in server:
-        server = server.rpartition("@")[2]
-    elif "@" in path and re.search(r":(?!\d*$)", server):
-        # A password with a slash that should have been written as %2F.
-        return f"{scheme}{mark}{path.rpartition('@')[2]}"
-    return f"{scheme}{mark}{server}{slash}{path}"
+        return f"{server.rpartition('@')[0]}@"
+    if "@" in path and re.search(r":(?!\d*$)", server):
+        # A password with a slash, which should have been written as %2F.
+        return f"{address.rpartition('@')[0]}@"
+    return ""
 
 
 def redacted(text: str, url: str, options: Mapping[str, Any]) -> str:
@@ -49,9 +55,13 @@ def _texts(options: Mapping[str, Any]) -> Iterator[str]:
 
 def _credentials(url: str) -> Iterator[str]:
     """What `shown_url` leaves out of a URL, as it is written and decoded."""
-    rest = url.partition("://")[2]
-    address, *query = re.split(r"[?#]", rest, maxsplit=1)
-    user = address[: -len(shown_url(url).partition("://")[2]) or None] if "@" in address else ""
-    for text in (*re.split("[:@]", user), *re.split("[&=#]", "".join(query))):
+    query = _split(url.partition("://")[2])[1]
+    for text in (*re.split("[:@]", user_of(url)), *re.split("[&=#]", query)):
         if len(text) > 2:
             yield from {text, unquote(text)}
+
+
+def _split(rest: str) -> tuple[str, str]:
+    """What stands before the query or fragment of a URL, and these."""
+    address, *after = re.split(r"[?#]", rest, maxsplit=1)
+    return address, "".join(after)

@@ -40,8 +40,8 @@ class RemoteStore(Store):
         self._clean = place.clean
         self._clock = clock or Clock()
         # A file system with folders has a "move" of its own, in place of a copy.
-        own: Any = type(place.system)
-        self._has_folders = own.mv is not import_fsspec().AbstractFileSystem.mv
+        moves: Any = getattr(place.system.mv, "__func__", None)
+        self._has_folders = moves is not import_fsspec().AbstractFileSystem.mv
         self._temporary: Path | None = None
         self._making = threading.Lock()
 
