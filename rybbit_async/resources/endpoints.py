@@ -7,8 +7,9 @@ resource. The facts come from the API's documentation and from what servers were
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -26,6 +27,7 @@ from ..wire.page_reader import (
     DATA_META,
     DATA_PAGINATION,
     DATA_TOTAL_COUNT,
+    PageReader,
     page_reader,
 )
 from ..wire.values import MisfitError
@@ -95,6 +97,25 @@ class ListEndpoint(Generic[T]):
     takes_exact_times: bool = True
     always_filtered: bool = True
     fails_whole: bool = False
+
+    def lean(self) -> ListEndpoint[Any]:
+        """The same list with lean rows, where it can be read so; otherwise itself."""
+        read, order = self.read, self.order
+        if not isinstance(read, PageReader) or not isinstance(order, ByTime):
+            return self
+        if order.rising or order.completed_by is not None:
+            return self
+        return evolve(self, read=read.lean, order=ByTime(_aware(order.key), order.identity))
+
+
+def _aware(key: Callable[[Any], datetime | None]) -> Callable[[Any], datetime | None]:
+    """The time of a row, lean or not."""
+
+    def aware(row: Any) -> datetime | None:
+        time = key(row)
+        return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+    return aware
 
 
 GOALS: Final = ListEndpoint(

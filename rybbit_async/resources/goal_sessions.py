@@ -219,9 +219,9 @@ class GoalSessions(ManySitesResource):
         self, many: ManySites, site: str, goal: Goal, size: int
     ) -> SubWalk[Session, GoalSession]:
         """The walk over the sessions of one goal."""
-        expected = goal.total_conversions or 0
+        expected, over = goal.total_conversions or 0, many.over(GOAL_SESSIONS)
         source = self._source(
-            GOAL_SESSIONS,
+            over,
             _params(site, goal.goal_id),
             size,
             many.common,
@@ -229,7 +229,7 @@ class GoalSessions(ManySitesResource):
             agreed=many.agreed,
         )
         return SubWalk(
-            PagedWalk(source, GOAL_SESSIONS.order, many.report, many.options),
+            PagedWalk(source, over.order, many.report, many.options),
             lambda session: GoalSession(many.by_key[site], goal, session),
             max(1, -(-expected // size)),
             partial(many.skip, many.by_key[site], goal.goal_id),

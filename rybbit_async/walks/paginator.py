@@ -74,10 +74,12 @@ class Paginator(Generic[T]):
         name: str,
         query: str,
         model: type[Any] = dict,
+        begin_lean: Callable[[Report, Position | None], Walk[Any]] | None = None,
         walks: WalkRegistry,
         options: WalkOptions,
     ) -> None:
         self._begin = begin  # makes a walk, which sends nothing before its first step
+        self._begin_lean = begin_lean or begin  # the same with rows that need only have values
         self._name = name
         self._model = model  # the class of the items
         self._query = query  # a hash of what the walk asks for
@@ -224,7 +226,7 @@ class Paginator(Generic[T]):
     async def _record_batches(
         self, builder: BatchBuilder, warn: Warn
     ) -> AsyncGenerator[pa.RecordBatch, None]:
-        async with self._start(self._begin(Report(), None)) as walk:
+        async with self._start(self._begin_lean(Report(), None)) as walk:
             report = walk.report
             try:
                 while (rows := await walk.step()) is not None:
