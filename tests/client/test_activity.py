@@ -223,6 +223,35 @@ async def test_a_pause_of_the_clients_own_limit(
     pause = log.one(Paused)
     assert (pause.scope, pause.seconds, pause.request_id) == ("rate_limit", 600, 3)
     assert log.of(AttemptEnded)[-1].waited == 600
+    clock.stopped = True
+    await client.goals.list(1, page_size=1)
+    calls = [asyncio.create_task(client.goals.list(1, page_size=1)) for _ in range(2)]
+    await until(lambda: len(log.of(Paused)) == 2)
+    calls[0].cancel()
+    await turns()
+    clock.move(600)
+    await asyncio.wait(calls)
+    assert len(log.of(Paused)) == 2  # the second call went on with the same pause
+
+
+async def test_the_wait_after_a_429_is_that_of_the_pause(
+    serve: Serve, connect: Connect, log: Log
+) -> None:
+    server = await serve()
+    client = connect(server, routes="sites", on_event=log)
+    server.inject(faults.Status(429, body=PAUSE | {"retryAfter": 0}), times=1)
+    await client.goals.list(1)
+    assert log.one(RetryPlanned).wait == log.one(Paused).seconds == 0.1
+
+
+async def test_a_sign_in_that_is_sent_again(serve: Serve, connect: Connect, log: Log) -> None:
+    server = await serve()
+    client = connect(server, routes="sites", auth=login(server), on_event=log)
+    server.inject(faults.Status(503), times=1)
+    await client.goals.list(1)
+    begun = [one.route for one in log.of(RequestBegun)]
+    assert begun == ["/api/auth/sign-in/email", "/api/auth/sign-in/email", GOALS]
+    assert log.kinds == " ".join(["RequestBegun AttemptEnded RequestEnded"] * 3)
 
 
 # --- walks --------------------------------------------------------------------------------------
@@ -253,6 +282,7 @@ async def test_a_walk_with_a_retry_and_a_pause(
     assert ended.error is None
     assert ended.report == walk.report
     assert ended.report is not walk.report
+    assert ended.report.skipped is not walk.report.skipped
     assert hash(ended)
 
 
@@ -549,7 +579,6 @@ async def test_what_cannot_be_called_is_refused(wrong: Any) -> None:
 
 async def sends_its_secret(client: RybbitClient, secret: str) -> None:
     """Use a client so that its secret is in a path, a query and a response."""
-    await client.goals.iter(1).collect()
     path = {"x": secret}
     for job in (
         client.request("GET", "/api/none/{x}", path_params=path, params={"q": secret}),
@@ -575,6 +604,8 @@ async def test_no_secret_is_told(serve: Serve, connect: Connect, log: Log, kind:
     routes = {one.route for one in log.of(RequestBegun)}
     assert "/api/none/***" in routes
     assert ("/api/auth/sign-in/email" in routes) == (kind == "password")
+    numbers = [one.request_id for one in log.of(RequestBegun)]
+    assert numbers == [*range(1, len(numbers) + 1)]
     told = repr(log) + pickle.dumps(log, 0).decode("latin1")
     assert secret not in told
     assert "authorization" not in told.lower()
