@@ -422,6 +422,17 @@ async def test_a_call_that_reads_pages_is_a_walk(
     assert {one.walk_id for one in log} == {1}
 
 
+async def test_the_events_of_a_session_are_a_walk(serve: Serve, connect: Connect, log: Log) -> None:
+    client = await connected(serve, connect, on_event=log)
+    session = await client.sessions.iter(1, page_size=1).first()
+    assert session is not None
+    found = await client.sessions.get(1, session.session_id)
+    log.clear()
+    events = await found.events.collect()
+    assert log.kinds == "WalkBegun PageRead WalkEnded"  # the page came with the session
+    assert log.one(PageRead).rows == len(events)
+
+
 async def test_a_watch(serve: Serve, connect: Connect, clock: FakeClock) -> None:
     own, server = Log(), await serve("2.8", clock=clock.now)
     client = connect(server, routes="sites")
@@ -458,6 +469,13 @@ async def test_each_is_told_once(serve: Serve, connect: Connect, log: Log) -> No
     view_log.clear()
     await client.goals.list(1)
     assert not view_log
+
+
+@pytest.mark.parametrize("method", ["append", "__call__"])
+async def test_a_method_is_told_once(serve: Serve, connect: Connect, log: Log, method: str) -> None:
+    client = await connected(serve, connect, on_event=getattr(log, method))
+    await client.goals.iter(1, on_event=getattr(log, method)).collect()
+    assert len(log.of(WalkBegun)) == len(log.of(WalkEnded)) == 1
 
 
 async def test_nothing_is_made_where_nobody_is_told(
