@@ -628,3 +628,15 @@ async def test_no_secret_is_told(serve: Serve, connect: Connect, log: Log, kind:
     assert secret not in told
     assert "authorization" not in told.lower()
     assert "cookie" not in told.lower()
+
+
+async def test_a_request_without_credentials_never_begins(
+    serve: Serve, connect: Connect, log: Log
+) -> None:
+    def key() -> str:
+        raise KeyError
+
+    client = await connected(serve, connect, on_event=log, api_key=key)
+    with pytest.raises(KeyError):
+        await client.goals.list(1)
+    assert not log
