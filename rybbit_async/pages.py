@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol, SupportsIndex, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Protocol, SupportsIndex, TypeVar, overload
 
 from attrs import define, field, frozen
 
 from .errors import RybbitError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
 __all__ = ["Page", "PageMeta", "RawPage", "Report", "Skipped"]
 
@@ -57,6 +62,7 @@ class Page(Sequence[T_co]):
         has_more: whether rows follow, where the server says so (events, from 2.4 on).
         skipped: the goals of the page that the server cannot send, each with the error. A walk
             tells them in its report.
+        model: the class of the rows, which says what columns a table of them has.
     """
 
     items: tuple[T_co, ...]
@@ -64,6 +70,7 @@ class Page(Sequence[T_co]):
     position: str | None = None
     has_more: bool | None = None
     skipped: tuple[Skipped, ...] = ()
+    model: type[Any] | None = field(default=None, kw_only=True, eq=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -77,6 +84,33 @@ class Page(Sequence[T_co]):
     def __getitem__(self, index: slice) -> tuple[T_co, ...]: ...
     def __getitem__(self, index: SupportsIndex | slice) -> T_co | tuple[T_co, ...]:
         return self.items[index]
+
+    def to_arrow(self) -> pa.Table:
+        """The rows as a ``pyarrow.Table``; see ``rybbit_async.tables.schema`` for its columns.
+
+        Raises:
+            InvalidParameterError: the rows are dicts: give ``client.iter`` a ``model``.
+            ModuleNotFoundError: pyarrow is not installed.
+        """
+        from .tables.frames import table_of
+
+        return table_of(self._model(), self.items)
+
+    def to_polars(self) -> pl.DataFrame:
+        """The rows as a ``polars.DataFrame``; see ``to_arrow``."""
+        from .tables.frames import to_polars
+
+        return to_polars(self.to_arrow())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows as a ``pandas.DataFrame`` with types of Arrow; see ``to_arrow``."""
+        from .tables.frames import to_pandas
+
+        return to_pandas(self.to_arrow())
+
+    def _model(self) -> type[Any]:
+        """The class of the rows; of a page that a program made itself, that of the first one."""
+        return self.model or (type(self.items[0]) if self.items else dict)
 
 
 class RawPage(Protocol[T_co]):

@@ -75,6 +75,7 @@ class AnyList(Resource):
         endpoint = ListEndpoint[Any](
             f"rows of {path}",
             Route(path, path),
+            model,
             _Reader(page_reader(model, envelope), order),
             order,
             size_parameter=size_parameter,

@@ -7,8 +7,9 @@ resource. The facts come from the API's documentation and from what servers were
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -26,6 +27,7 @@ from ..wire.page_reader import (
     DATA_META,
     DATA_PAGINATION,
     DATA_TOTAL_COUNT,
+    PageReader,
     page_reader,
 )
 from ..wire.values import MisfitError
@@ -66,6 +68,7 @@ class ListEndpoint(Generic[T]):
     Attributes:
         name: what the list is called in errors and reports; knows the route's parameters.
         route: where it is in each layout of the API's URLs.
+        model: the class of the rows.
         read: makes a page of the body of a response.
         order: how the server orders the rows, and what tells them apart.
         size_parameter: the query parameter that says how many rows a page has.
@@ -83,6 +86,7 @@ class ListEndpoint(Generic[T]):
 
     name: str
     route: Route
+    model: type[T]
     read: Callable[[Body], Page[T]]
     order: Order[T]
     size_parameter: str = "limit"
@@ -94,10 +98,30 @@ class ListEndpoint(Generic[T]):
     always_filtered: bool = True
     fails_whole: bool = False
 
+    def lean(self) -> ListEndpoint[Any]:
+        """The same list with lean rows, where it can be read so; otherwise itself."""
+        read, order = self.read, self.order
+        if not isinstance(read, PageReader) or not isinstance(order, ByTime):
+            return self
+        if order.rising or order.completed_by is not None:
+            return self
+        return evolve(self, read=read.lean, order=ByTime(_aware(order.key), order.identity))
+
+
+def _aware(key: Callable[[Any], datetime | None]) -> Callable[[Any], datetime | None]:
+    """The time of a row, lean or not."""
+
+    def aware(row: Any) -> datetime | None:
+        time = key(row)
+        return time if time is None or time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+    return aware
+
 
 GOALS: Final = ListEndpoint(
     "goals of site {site}",
     Route("/api/goals/{site}", "/api/sites/{site}/goals"),
+    Goal,
     page_reader(Goal, DATA_META),
     ByKey(attrgetter("goal_id"), rising=True, stable=True),
     size_parameter="page_size",
@@ -109,6 +133,7 @@ GOAL: Final = Route("/api/goals/{goal}/{site}", "/api/sites/{site}/goals/{goal}"
 GOAL_SESSIONS: Final = ListEndpoint(
     "sessions of goal {goal} of site {site}",
     Route("/api/goals/{goal}/sessions/{site}", "/api/sites/{site}/goals/{goal}/sessions"),
+    Session,
     page_reader(Session, DATA),
     # A visitor who signs in half-way has two rows with one session_id.
     ByTime(attrgetter("session_end"), attrgetter("session_id", "user_id")),
@@ -117,6 +142,7 @@ GOAL_SESSIONS: Final = ListEndpoint(
 SESSIONS: Final = ListEndpoint(
     "sessions of site {site}",
     Route("/api/sessions/{site}", "/api/sites/{site}/sessions"),
+    SiteSession,
     page_reader(SiteSession, DATA),
     ByTime(attrgetter("session_end"), attrgetter("session_id")),
     thrifty=True,
@@ -124,6 +150,7 @@ SESSIONS: Final = ListEndpoint(
 SESSION: Final = ListEndpoint(
     "events of session {session} of site {site}",
     Route("/api/sessions/{session}/{site}", "/api/sites/{site}/sessions/{session}"),
+    SessionEvent,
     page_reader(SessionEvent, DATA_EVENTS),
     Unnamed(attrgetter("timestamp"), rising=True),
     offset_parameter="offset",
@@ -132,6 +159,7 @@ BY_LAST_SEEN: Final[ByTime[User]] = ByTime(attrgetter("last_seen"), attrgetter("
 USERS: Final = ListEndpoint(
     "users of site {site}",
     Route("/api/users/{site}", "/api/sites/{site}/users"),
+    User,
     page_reader(User, DATA_TOTAL_COUNT),
     BY_LAST_SEEN,
     size_parameter="page_size",
@@ -141,6 +169,7 @@ USER: Final = Route("/api/users/{user}/{site}", "/api/sites/{site}/users/{user}"
 NUMBERED_EVENTS: Final = ListEndpoint(
     "events of site {site}",
     Route("/api/events/{site}", "/api/sites/{site}/events"),
+    Event,
     page_reader(Event, DATA_PAGINATION),
     Unnamed(attrgetter("timestamp")),
     size_parameter="page_size",
@@ -169,6 +198,7 @@ EVENT_NAMES: Final = Route("/api/events/names/{site}", "/api/sites/{site}/events
 METRIC: Final = ListEndpoint(
     "values of {parameter} of site {site}",
     Route("/api/metric/{site}", "/api/sites/{site}/metric"),
+    MetricRow,
     page_reader(MetricRow, DATA_DATA),
     # Servers make numbers of text, so "12" and "012" may both be "12".
     ByCount(

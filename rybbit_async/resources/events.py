@@ -65,7 +65,7 @@ class Events(ManySitesResource):
             return MultiWalk(iter([listing]), report, options, page_size=size)
 
         name = EVENTS.name.format_map({"site": key})
-        return self._paginator(begin, options, name, common.query())
+        return self._paginator(begin, options, Event, name, common.query())
 
     @expand_parameters
     def iter_all(
@@ -106,7 +106,7 @@ class Events(ManySitesResource):
             listings = (listing(key) for key in many.by_key)
             return MultiWalk(listings, many.report, many.options, page_size=size)
 
-        return self._walk_many(sites, walk, EVENTS, "events", begin, on_error=on_error)
+        return self._walk_many(sites, walk, EVENTS, EventOfSite, "events", begin, on_error=on_error)
 
     @expand_parameters
     async def names(self, site: int | str, **common: Unpack[CommonParameters]) -> list[EventName]:

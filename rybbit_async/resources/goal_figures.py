@@ -193,7 +193,7 @@ class GoalFigures(Resource):
             listing = Listing(KnownItems([*lists], report), open_list)
             return MultiWalk(iter([listing]), report, options, page_size=size)
 
-        return self._paginator(begin, options, name)
+        return self._paginator(begin, options, tuple, name)
 
 
 def _bucket(time: datetime, goal: int, conversions: int, sessions: int) -> GoalBucket:

@@ -151,7 +151,13 @@ class GoalSessions(ManySitesResource):
             return MultiWalk(listings, many.report, many.options, page_size=size, finish=finish)
 
         return self._walk_many(
-            sites, walk, GOAL_SESSIONS, "sessions of all goals", begin, on_error=on_error
+            sites,
+            walk,
+            GOAL_SESSIONS,
+            GoalSession,
+            "sessions of all goals",
+            begin,
+            on_error=on_error,
         )
 
     def watch(
@@ -208,9 +214,9 @@ class GoalSessions(ManySitesResource):
         self, many: ManySites, site: str, goal: Goal, size: int
     ) -> SubWalk[Session, GoalSession]:
         """The walk over the sessions of one goal."""
-        expected = goal.total_conversions or 0
+        expected, over = goal.total_conversions or 0, many.over(GOAL_SESSIONS)
         source = self._source(
-            GOAL_SESSIONS,
+            over,
             _params(site, goal.goal_id),
             size,
             many.common,
@@ -218,7 +224,7 @@ class GoalSessions(ManySitesResource):
             agreed=many.agreed,
         )
         return SubWalk(
-            PagedWalk(source, GOAL_SESSIONS.order, many.report, many.options),
+            PagedWalk(source, over.order, many.report, many.options),
             lambda session: GoalSession(many.by_key[site], goal, session),
             max(1, -(-expected // size)),
             partial(many.skip, many.by_key[site], goal.goal_id),

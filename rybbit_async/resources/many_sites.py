@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast
 
 from attrs import evolve, field, frozen
 
@@ -53,6 +53,7 @@ class ManySites:
         endpoint: a list that the filters are for.
         common: the window in time and the filters, as they were passed.
         skips: whether to go on without a list that cannot be read.
+        lean: whether the rows of the lists may be lean; see ``row_decoder``.
     """
 
     context: Context
@@ -63,7 +64,12 @@ class ManySites:
     options: WalkOptions
     warn: Callable[[str], None]
     skips: bool
+    lean: bool = False
     _agreement: SingleFlight[Common] = field(factory=SingleFlight[Common], init=False)
+
+    def over(self, endpoint: ListEndpoint[T]) -> ListEndpoint[T]:
+        """A list of one of the sites."""
+        return endpoint.lean() if self.lean else endpoint
 
     async def agreed(self) -> Common:
         """The window and the filters of all lists: the sites have one server, and one window."""
@@ -102,6 +108,7 @@ class ManySitesResource(Resource):
         sites: int | str | Iterable[int | str],
         walk: WalkParameters,
         endpoint: ListEndpoint[Any],
+        model: type[Row],
         name: str,
         begin: Callable[[ManySites], Walk[Row]],
         *query: object,
@@ -112,6 +119,7 @@ class ManySitesResource(Resource):
         Args:
             sites: a site or several, or ``"all"`` for every site that the key can read.
             endpoint: a list that the filters are for.
+            model: the class of the rows of the whole walk.
             name: what is walked, such as ``"goals"``.
             query: what else was asked for.
         """
@@ -121,10 +129,10 @@ class ManySitesResource(Resource):
         skips = check_choice("on_error", on_error, ("raise", "skip")) == "skip"
         warn = warning_here()
 
-        def begin_walk(report: Report, _: Position | None) -> Walk[Row]:
+        def begin_walk(report: Report, _: Position | None, *, lean: bool = False) -> Walk[Row]:
             def over(by_key: Mapping[str, int | str]) -> Walk[Row]:
                 return begin(
-                    ManySites(context, by_key, endpoint, common, report, options, warn, skips)
+                    ManySites(context, by_key, endpoint, common, report, options, warn, skips, lean)
                 )
 
             async def find() -> Walk[Row]:
@@ -134,7 +142,14 @@ class ManySitesResource(Resource):
 
         which = "all" if known is None else [*known]
         name = f"{name} of {'all' if known is None else len(known)} sites"
-        return self._paginator(begin_walk, options, name, which, common.query(), *query)
+        return self._paginator(
+            begin_walk,
+            options,
+            model,
+            name,
+            *(which, common.query(), *query),
+            begin_lean=partial(begin_walk, lean=True),
+        )
 
     def _walk_sites(
         self,
@@ -143,7 +158,7 @@ class ManySitesResource(Resource):
         walk: WalkParameters,
         endpoint: ListEndpoint[T],
         name: str,
-        combine: Callable[[int | str, T], Row],
+        model: type[Row],
         *,
         on_error: Literal["raise", "skip"],
         sorting: Mapping[str, str] = NOTHING,
@@ -153,13 +168,16 @@ class ManySitesResource(Resource):
         """A walk over one list of each of many sites; see ``_walk_many`` and ``_walk``.
 
         Args:
-            combine: makes a row of the whole walk of a site, as the caller passed it, and a row.
+            model: the class of the rows of the whole walk; made of a site, as the caller passed it,
+                and a row.
         """
+        combine: Callable[[int | str, T], Row] = cast("Any", model)
 
         def begin(many: ManySites) -> MultiWalk[str, T, Row]:
             def open_site(key: str) -> SubWalk[T, Row]:
+                over = many.over(endpoint)
                 source = self._source(
-                    endpoint,
+                    over,
                     {"site": key},
                     page_size,
                     many.common,
@@ -168,7 +186,7 @@ class ManySitesResource(Resource):
                     agreed=many.agreed,
                 )
                 options = evolve(many.options, thrifty=endpoint.thrifty)
-                one = PagedWalk(source, endpoint.order, many.report, options)
+                one = PagedWalk(source, over.order, many.report, options)
                 rows = one if choose is None else choose(one)
                 site = many.by_key[key]
                 return SubWalk(
@@ -183,7 +201,7 @@ class ManySitesResource(Resource):
             return MultiWalk(iter([listing]), many.report, many.options, page_size=page_size)
 
         return self._walk_many(
-            sites, walk, endpoint, name, begin, query, sorting, on_error=on_error
+            sites, walk, endpoint, model, name, begin, query, sorting, on_error=on_error
         )
 
 

@@ -112,14 +112,27 @@ class Resource:
             endpoint, params, page_size, common, sorting, query, expected, before=before, body=body
         )
         options = evolve(options, thrifty=endpoint.thrifty, is_call=is_call)
+        lean = (endpoint if order is None else evolve(endpoint, order=order)).lean()
 
         def begin(report: Report, position: Position | None) -> Walk[T]:
             walk = PagedWalk(source, order or endpoint.order, report, options, position)
             return walk if choose is None else choose(walk)
 
+        def begin_lean(report: Report, position: Position | None) -> Walk[Any]:
+            over = evolve(source, endpoint=lean)
+            walk = PagedWalk(over, lean.order, report, options, position)
+            return walk if choose is None else choose(walk)
+
         name = endpoint.name.format_map(params)
         sent = None if body is None else body.decode()
-        return self._paginator(begin, options, name, common.query(), query, sorting, params, sent)
+        return self._paginator(
+            begin,
+            options,
+            endpoint.model,
+            name,
+            *(common.query(), query, sorting, params, sent),
+            begin_lean=begin_lean,
+        )
 
     def _source(
         self,
@@ -153,12 +166,21 @@ class Resource:
         self,
         begin: Callable[[Report, Position | None], Walk[T]],
         options: WalkOptions,
+        model: type[T],
         name: str,
         *query: object,
+        begin_lean: Callable[[Report, Position | None], Walk[Any]] | None = None,
     ) -> Paginator[T]:
-        """A paginator over the walks that ``begin`` begins; ``query`` is all that was asked for."""
+        """A paginator over the walks that ``begin`` begins, whose items are a ``model``.
+
+        Args:
+            query: all that was asked for.
+            begin_lean: begins the same walk with lean rows, where it can; see ``row_decoder``.
+        """
         return Paginator(
             begin,
+            begin_lean=begin_lean,
+            model=model,
             name=name,
             query=_hash(name, *query),
             walks=self._context.walks,

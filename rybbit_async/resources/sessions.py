@@ -188,7 +188,7 @@ class Sessions(ManySitesResource):
             return PagedWalk(source, SESSION.order, report, options, position)
 
         name = SESSION.name.format_map(params)
-        return SessionWithEvents(session, self._paginator(begin, options, name))
+        return SessionWithEvents(session, self._paginator(begin, options, SessionEvent, name))
 
 
 @frozen

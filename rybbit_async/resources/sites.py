@@ -42,7 +42,7 @@ class Organizations(Resource):
             AuthenticationError, PermissionDeniedError: the key is wrong, or the server does not let
                 a key list them, as 2.2.
         """
-        return Page(await _organizations(self._context))
+        return Page(await _organizations(self._context), model=Organization)
 
 
 class Sites(Resource):
@@ -62,11 +62,11 @@ class Sites(Resource):
         if isinstance(organization, Organization):
             organization = organization.organization_id
         if organization is not None:
-            return Page(await self._of(check_id("organization", organization)))
+            return Page(await self._of(check_id("organization", organization)), model=Site)
         found: dict[int, Site] = {}
         for one in await _organizations(self._context):
             found |= {site.site_id: site for site in await self._of(one.organization_id)}
-        return Page(tuple(found.values()))
+        return Page(tuple(found.values()), model=Site)
 
     async def get(self, site: int | str) -> Site:
         """One site, by its number or its identifier.

@@ -212,6 +212,7 @@ class _Parts:
             skipped=tuple(
                 [await self._skipped(rank, names) for rank in ranks if rank in self.failed]
             ),
+            model=Goal,
         )
 
     async def _skipped(self, rank: int, names: _Names) -> Skipped:

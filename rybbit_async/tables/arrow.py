@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import RybbitError
 from .columns import SCHEMA_VERSION, Column, columns
@@ -15,11 +15,12 @@ from .flat import values_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["record_batch", "schema"]
+__all__ = ["coded", "record_batch", "schema", "values_batch"]
 
 T = TypeVar("T")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 
 
 def schema(model: type) -> pa.Schema:
@@ -62,6 +63,16 @@ def _schema_of(model: type) -> Any:
     return arrow.schema(fields, metadata=metadata)
 
 
+@cache
+def _plain_schema_of(model: type) -> Any:
+    arrow, wanted = import_pyarrow(), _schema_of(model)
+    fields = [
+        arrow.field(field.name, arrow.string()) if column.kind == "repeated" else field
+        for column, field in zip(columns(model), wanted, strict=True)
+    ]
+    return arrow.schema(fields, metadata=wanted.metadata)
+
+
 def record_batch(model: type[T], rows: Sequence[T]) -> pa.RecordBatch:
     """Rows as a record batch with the columns of ``schema(model)``.
 
@@ -75,18 +86,31 @@ def record_batch(model: type[T], rows: Sequence[T]) -> pa.RecordBatch:
         InvalidParameterError, ModuleNotFoundError: see ``schema``.
         RybbitError: a whole number does not fit 64 bits.
     """
-    arrow, wanted = import_pyarrow(), _schema_of(cast("type", model))
+    return coded(model, values_batch(model, rows))
+
+
+def values_batch(model: type, rows: Sequence[Any]) -> Any:
+    """Rows as a record batch in which no text is coded, so that batches can be put together."""
+    arrow, wanted = import_pyarrow(), _plain_schema_of(model)
     triples = zip(columns(model), values_of(model, rows), wanted.types, strict=True)
     arrays = [_array(arrow, column, values, kind) for column, values, kind in triples]
-    batch: pa.RecordBatch = arrow.RecordBatch.from_arrays(arrays, schema=wanted)
-    return batch
+    return arrow.RecordBatch.from_arrays(arrays, schema=wanted)
+
+
+def coded(model: type, batch: Any) -> pa.RecordBatch:
+    """The same with the columns coded that the schema has so."""
+    arrow, wanted = import_pyarrow(), _schema_of(model)
+    arrays = [
+        array.dictionary_encode() if column.kind == "repeated" else array
+        for column, array in zip(columns(model), batch.columns, strict=True)
+    ]
+    result: pa.RecordBatch = arrow.RecordBatch.from_arrays(arrays, schema=wanted)
+    return result
 
 
 def _array(arrow: Any, column: Column, values: list[Any], kind: Any) -> Any:
     if column.kind == "time":
-        # Much faster than to let Arrow ask each time for its zone.
-        since = [None if moment is None else moment - _EPOCH for moment in values]
-        return arrow.array(since, arrow.duration("us")).view(kind)
+        return arrow.array(_since_epoch(values), arrow.duration("us")).view(kind)
     try:
         return arrow.array(values, kind)
     except UnicodeEncodeError:
@@ -96,6 +120,24 @@ def _array(arrow: Any, column: Column, values: list[Any], kind: Any) -> Any:
         least, most = -(2**63), 2**63 - 1
         number = next(n for n in values if n is not None and not least <= n <= most)
     raise RybbitError(f"{column.name} must fit 64 bits to be in a table, got {number}")
+
+
+def _since_epoch(values: list[Any]) -> list[Any]:
+    """Times as durations: much faster than to let Arrow ask each of them for its zone.
+
+    The times of lean rows are naive, in UTC.
+    """
+    is_naive = next((moment.tzinfo is None for moment in values if moment is not None), False)
+    epoch = _NAIVE_EPOCH if is_naive else _EPOCH
+    try:
+        return [None if moment is None else moment - epoch for moment in values]
+    except TypeError:  # some are naive, and some are not
+        return [
+            None
+            if moment is None
+            else (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - _EPOCH
+            for moment in values
+        ]
 
 
 def _whole(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
 from types import TracebackType
-from typing import Any, Generic, NoReturn, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, cast
 
 from ..errors import IncompleteWalkError, InvalidParameterError, RybbitError
 from ..pages import Page, Report
@@ -16,9 +16,17 @@ from .reconcile.positions import invalid_position
 from .tasks import close_all
 from .walk import Position, Walk
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from ..tables.batches import BatchBuilder
+
 __all__ = ["Paginator", "WalkRegistry"]
 
 T = TypeVar("T")
+F = TypeVar("F")
 Warn = Callable[[str], None]
 
 
@@ -64,11 +72,15 @@ class Paginator(Generic[T]):
         *,
         name: str,
         query: str,
+        model: type[Any] = dict,
+        begin_lean: Callable[[Report, Position | None], Walk[Any]] | None = None,
         walks: WalkRegistry,
         options: WalkOptions,
     ) -> None:
         self._begin = begin  # makes a walk, which sends nothing before its first step
+        self._begin_lean = begin_lean or begin  # the same with rows that need only have values
         self._name = name
+        self._model = model  # the class of the items
         self._query = query  # a hash of what the walk asks for
         self._all_walks = walks
         self._own_walks = WalkRegistry()
@@ -157,6 +169,79 @@ class Paginator(Generic[T]):
             raise IncompleteWalkError(f"{self._name}: {walk.repeats}", report=walk.report)
         return self._pages(walk, warn)
 
+    # --- tables -------------------------------------------------------------------------------
+
+    def record_batches(self, rows: int = 50_000) -> AsyncGenerator[pa.RecordBatch, None]:
+        """The items as batches of a table, of which no more than one is in memory.
+
+        If there are no items, there is one batch without rows, which has the schema all the same.
+        Closing the iterator ends the walk. In its report, ``items`` are those of the batches.
+
+        Args:
+            rows: how many each batch has, but for the last one, which may have fewer.
+
+        Raises:
+            InvalidParameterError: ``rows`` is not 1 or more, or the items are dicts: give
+                ``client.iter`` a ``model``.
+            ModuleNotFoundError: pyarrow is not installed.
+        """
+        from ..tables.batches import BatchBuilder
+
+        return self._record_batches(BatchBuilder(self._model, rows), warning_here())
+
+    def to_arrow(self) -> Coroutine[Any, Any, pa.Table]:
+        """Every item, as a ``pyarrow.Table``; see ``rybbit_async.tables.schema`` for its columns.
+
+        Raises:
+            InvalidParameterError, ModuleNotFoundError: see ``record_batches``.
+        """
+        return self._to_arrow(self.record_batches())
+
+    def to_polars(self) -> Coroutine[Any, Any, pl.DataFrame]:
+        """Every item, as a ``polars.DataFrame``; see ``to_arrow``."""
+        from ..tables.extra import import_table_library
+        from ..tables.frames import to_polars
+
+        import_table_library("polars")  # before anything is read
+        return self._to_frame(self.record_batches(), to_polars)
+
+    def to_pandas(self) -> Coroutine[Any, Any, pd.DataFrame]:
+        """Every item, as a ``pandas.DataFrame`` with types of Arrow; see ``to_arrow``."""
+        from ..tables.extra import import_table_library
+        from ..tables.frames import to_pandas
+
+        import_table_library("pandas")  # before anything is read
+        return self._to_frame(self.record_batches(), to_pandas)
+
+    async def _to_arrow(self, batches: AsyncGenerator[pa.RecordBatch, None]) -> pa.Table:
+        from ..tables.frames import table
+
+        return table(self._model, [batch async for batch in batches])
+
+    async def _to_frame(
+        self, batches: AsyncGenerator[pa.RecordBatch, None], make: Callable[[pa.Table], F]
+    ) -> F:
+        return make(await self._to_arrow(batches))
+
+    async def _record_batches(
+        self, builder: BatchBuilder, warn: Warn
+    ) -> AsyncGenerator[pa.RecordBatch, None]:
+        walk = self._start(self._begin_lean(Report(), None))
+        report = walk.report
+        try:
+            while (rows := await self._step(walk, self._limit)) is not None:
+                report.items += len(rows)
+                for batch in builder.add(rows):
+                    yield batch
+            for batch in builder.rest():
+                yield batch
+            self._judge(report, warn)
+        finally:
+            report.items -= builder.held
+            await self._end(walk)
+
+    # --- steps --------------------------------------------------------------------------------
+
     async def _items(self, warn: Warn) -> AsyncGenerator[T, None]:
         # This does not use ``pages``: of two nested generators, either may be finalised first
         # when an event loop shuts down.
@@ -186,7 +271,8 @@ class Paginator(Generic[T]):
                     # If the limit has cut a page, or rows of it are still missing, a walk that
                     # goes on after it would lose those rows.
                     complete = report.items != self._limit and not walk.page_incomplete
-                    yield Page(tuple(rows), meta, self._position_of(walk) if complete else None)
+                    position = self._position_of(walk) if complete else None
+                    yield Page(tuple(rows), meta, position, model=self._model)
                 if more is None:
                     break
             self._judge(report, warn)

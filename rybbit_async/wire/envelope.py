@@ -43,8 +43,10 @@ class Envelope:
         flag = () if self.has_more is None else (self.has_more,)
         return (*self.figures.values(), *flag)
 
-    def page_of(self, items: tuple[T, ...], find: Callable[[str], object]) -> Page[T]:
-        """A page of these rows; ``find`` gives the value at a path.
+    def page_of(
+        self, model: type[T], items: tuple[T, ...], find: Callable[[str], object]
+    ) -> Page[T]:
+        """A page of these rows, which are a ``model``; ``find`` gives the value at a path.
 
         Raises:
             MisfitError: a figure is not an integer, or the flag not a boolean.
@@ -55,7 +57,7 @@ class Envelope:
                 more = to_bool(find(self.has_more))
             except MisfitError as error:
                 raise error.at(self.has_more) from None
-        return Page(items, self.meta(find), has_more=more)
+        return Page(items, self.meta(find), has_more=more, model=model)
 
     @property
     def figures(self) -> Mapping[str, str]:

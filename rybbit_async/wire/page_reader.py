@@ -32,6 +32,7 @@ __all__ = [
     "DATA_PAGINATION",
     "DATA_TOTAL_COUNT",
     "Envelope",
+    "PageReader",
     "page_reader",
     "read_at",
 ]
@@ -39,7 +40,7 @@ __all__ = [
 T = TypeVar("T")
 
 
-def page_reader(model: type[T], envelope: Envelope) -> Callable[[Body], Page[T]]:
+def page_reader(model: type[T], envelope: Envelope) -> PageReader[T]:
     """A function that reads a body as a page of ``model``.
 
     ``model`` is an attrs class, whose fields may have any type that cattrs can structure; text,
@@ -49,10 +50,12 @@ def page_reader(model: type[T], envelope: Envelope) -> Callable[[Body], Page[T]]
     The function raises ``MisfitError`` for a body that does not fit, with ``path`` in the body,
     and ``BadJSONError``. Nothing is built or imported before the first page is read.
     """
-    return _PageReader(model, envelope)
+    return PageReader(model, envelope)
 
 
-class _PageReader(Generic[T]):
+class PageReader(Generic[T]):
+    """Reads the pages of a list; see ``page_reader``."""
+
     def __init__(self, model: type[T], envelope: Envelope) -> None:
         self._model = model
         self._envelope = envelope
@@ -64,6 +67,13 @@ class _PageReader(Generic[T]):
         if not self._is_ready:
             self._make_ready()
         page = None if self._decoder is None else self._decoder.decode(body)
+        return read_leniently(body.json(), self._model, self._envelope) if page is None else page
+
+    def lean(self, body: Body) -> Page[Any]:
+        """Read a page whose rows may be lean; see ``row_decoder``."""
+        if not self._is_ready:
+            self._make_ready()
+        page = None if self._decoder is None else self._decoder.decode_lean(body)
         return read_leniently(body.json(), self._model, self._envelope) if page is None else page
 
     def _make_ready(self) -> None:
@@ -87,7 +97,7 @@ def read_leniently(body: object, model: type[T], envelope: Envelope) -> Page[T]:
         raise MisfitError(*error.parts, *_hint(body), path=error.path) from None
     kind: Any = dict[str, Any] if model is dict else model
     items = structure(rows, cast("type[list[T]]", list[kind]), at=envelope.rows)
-    return envelope.page_of(tuple(items), lambda path: _find(body, path))
+    return envelope.page_of(kind, tuple(items), lambda path: _find(body, path))
 
 
 def read_at(body: Body, path: str, kind: type[T]) -> T:

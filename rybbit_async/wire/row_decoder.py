@@ -11,14 +11,18 @@ accepts a field in the form in which it was sent (a number for text, text for a 
 field that the model does not have. So a check costs time only if some row has needed it. A row that
 still does not fit is structured by cattrs, alone. The fields beside the rows that nobody reads are
 learned in the same way.
+
+Who only wants the values of the rows, as tables do, can have *lean* rows: the structs themselves,
+whose attributes have the values of the model. That saves half of the time. Only times differ: they
+are naive, in UTC, since msgspec reads them so much faster.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from operator import attrgetter
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Annotated, Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
@@ -109,9 +113,25 @@ class PageDecoder(Generic[T]):
                 self._shape = shape.with_unread(_unread(body, self._envelope))
                 items = self._row_by_row(self._rows_of(page), levels)
             find = self._find
-            return self._envelope.page_of(tuple(items), lambda path: find[path](page))
+            return self._envelope.page_of(self._model, tuple(items), lambda path: find[path](page))
         except _MISFITS:
             return None
+
+    def decode_lean(self, body: Body) -> Page[Any] | None:
+        """The same with lean rows. Those of a page that does not fit at once are of the model."""
+        levels = body.max_depth - self._levels
+        if levels >= 1:
+            lean, find = self._shape.lean, self._find
+            try:
+                page = lean.decode_page(body.data)
+                rows = self._rows_of(page)
+                lean.mend(rows, levels)
+                return self._envelope.page_of(
+                    self._model, tuple(rows), lambda path: find[path](page)
+                )
+            except _MISFITS:
+                pass  # the shape learns below what the next pages may have
+        return self.decode(body)
 
     def _row_by_row(self, rows: list[msgspec.Raw], levels: int) -> list[T]:
         items: list[T] = []
@@ -246,6 +266,11 @@ class _Shape(Generic[T]):
         self.decode_page: Callable[[bytes], Any] = msgspec.json.Decoder(page).decode
         self.build: Callable[[list[Any], int], list[T]] = _builder(model, loose, unknown)
 
+    @cached_property
+    def lean(self) -> _LeanShape:
+        """The same for lean rows."""
+        return _LeanShape(self._model, self._envelope, self._loose, self._unknown, self._unread)
+
     def without_unknown(self) -> _Shape[T]:
         """A shape without the fields that the model does not have."""
         return _Shape(self._model, self._envelope, self._loose, unread=self._unread)
@@ -276,6 +301,28 @@ class _Shape(Generic[T]):
         )
 
 
+class _LeanShape:
+    """What makes lean rows; see ``_Shape``.
+
+    Attributes:
+        decode_page: from bytes to structs.
+        mend: gives the structs the values that the model would have.
+    """
+
+    def __init__(
+        self,
+        model: type[Any],
+        envelope: Envelope,
+        loose: frozenset[str],
+        unknown: tuple[str, ...],
+        unread: tuple[str, ...],
+    ) -> None:
+        struct = _row_struct(model, loose, unknown, lean=True)
+        page = _page_type(envelope, struct, unread, only_known=True)
+        self.decode_page: Callable[[bytes], Any] = msgspec.json.Decoder(page).decode
+        self.mend: Callable[[list[Any], int], None] = _mender(model, loose, unknown)
+
+
 def _is_loose(field: JsonField, value: object) -> bool:
     """Whether a value is of another type than the field, and one that may be converted."""
     other = None if field.kind is None else _CONVERTED.get(field.kind)
@@ -290,18 +337,25 @@ def _can_learn(name: str) -> bool:
 # --- from bytes to structs ---------------------------------------------------------------------
 
 
-def _row_struct(model: type[Any], loose: frozenset[str], unknown: tuple[str, ...]) -> Any:
-    """A struct with the fields of the model and the unknown ones, by their names in JSON."""
+def _row_struct(
+    model: type[Any], loose: frozenset[str], unknown: tuple[str, ...], *, lean: bool = False
+) -> Any:
+    """A struct with the fields of the model and the unknown ones, by their names in JSON.
+
+    That of a lean row has an attribute for all of the unknown ones, too.
+    """
     fields = json_fields(model)
     extra = extra_field(model)
+    namespace = {extra: _extra_of(unknown)} if lean and extra is not None else None
     names = {field.name: field.json_name for field in fields}
     names |= {f"unknown_{number}": name for number, name in enumerate(unknown)}
     return msgspec.defstruct(
         f"{model.__name__}Row",
         [
-            *(_entry(field, field.name in loose, extra is not None) for field in fields),
+            *(_entry(field, field.name in loose, extra is not None, lean) for field in fields),
             *((f"unknown_{number}", Any, msgspec.UNSET) for number in range(len(unknown))),
         ],
+        namespace=namespace,
         rename=names,
         forbid_unknown_fields=extra is not None,
         kw_only=True,
@@ -309,9 +363,29 @@ def _row_struct(model: type[Any], loose: frozenset[str], unknown: tuple[str, ...
     )
 
 
-def _entry(field: JsonField, loose: bool, part_of_api: bool) -> Any:
+def _extra_of(unknown: tuple[str, ...]) -> Any:
+    """The attribute of a lean row that has its unknown fields."""
+    if not unknown:
+        return {}
+    named = {f"unknown_{number}": name for number, name in enumerate(unknown)}
+
+    def extra(row: Any) -> dict[str, Any]:
+        values = {name: getattr(row, field) for field, name in named.items()}
+        return {name: value for name, value in values.items() if value is not msgspec.UNSET}
+
+    return property(extra)
+
+
+# The same times as ``to_datetime`` reads, of those that servers send: without a time zone, with six
+# digits after the second at most.
+_NAIVE: Final[Any] = Annotated[Genuine.datetime, msgspec.Meta(tz=False)]
+
+
+def _entry(field: JsonField, loose: bool, part_of_api: bool, lean: bool) -> Any:
     wanted: Any = Any
-    if field.class_by is not None:
+    if lean and field.kind is Genuine.datetime:
+        wanted = _NAIVE
+    elif field.class_by is not None:
         wanted = dict[str, Any]
     elif field.is_text:
         wanted = str | dict[str, Any]
@@ -348,19 +422,7 @@ def _builder(
     Attributes of a frozen class are slow to set. So the function sets those of a draft, and then
     changes the class of the draft to the model.
     """
-    names: dict[str, Any] = {
-        "model": model,
-        "draft": _draft(model),
-        "UNSET": msgspec.UNSET,
-        "text": _Texts(),
-        "number_text": number_text,
-        "to_int": to_int,
-        "to_float": to_float,
-        "to_datetime": to_datetime,
-        "from_iso": Genuine.datetime.fromisoformat,
-        "check_depth": check_depth,
-        "object_in_text": object_in_text,
-    }
+    names = {**_names(), "model": model, "draft": _draft(model)}
     lines: list[str] = []
     for field in json_fields(model):
         lines += _move(field, field.name in loose, names)
@@ -393,6 +455,40 @@ def _builder(
     return cast("Callable[[list[Any], int], list[T]]", names["build"])
 
 
+def _mender(
+    model: type[Any], loose: frozenset[str], unknown: tuple[str, ...]
+) -> Callable[[list[Any], int], None]:
+    """A function that gives lean rows the values of the model, in place."""
+    names, lines = _names(), list[str]()
+    for field in json_fields(model):
+        convert = _converted(field, field.name in loose, names)
+        if convert and field.kind is not Genuine.datetime:
+            lines += [f"v = row.{field.name}", *convert, f"row.{field.name} = v"]
+    for number in range(len(unknown)):
+        lines += [
+            f"v = row.unknown_{number}",
+            "if v.__class__ is dict or v.__class__ is list: check_depth(v, levels)",
+        ]
+    body = "\n".join(f"        {line}" for line in lines or ["pass"])
+    exec(f"def mend(rows, levels):\n    for row in rows:\n{body}", names)  # noqa: S102  # as above
+    return cast("Callable[[list[Any], int], None]", names["mend"])
+
+
+def _names() -> dict[str, Any]:
+    """What the conversions of values use."""
+    return {
+        "UNSET": msgspec.UNSET,
+        "text": _Texts(),
+        "number_text": number_text,
+        "to_int": to_int,
+        "to_float": to_float,
+        "to_datetime": to_datetime,
+        "from_iso": Genuine.datetime.fromisoformat,
+        "check_depth": check_depth,
+        "object_in_text": object_in_text,
+    }
+
+
 def _draft(model: type[Any]) -> Any:
     """A subclass of the model whose attributes can be set, and which takes no arguments.
 
@@ -413,17 +509,22 @@ def _draft(model: type[Any]) -> Any:
 
 def _move(field: JsonField, loose: bool, names: dict[str, Any]) -> list[str]:
     """The lines that move one value from the struct ``row`` to the object ``it``."""
-    name = field.name
-    convert = _conversion(field, loose, names)
+    name, convert = field.name, _converted(field, loose, names)
+    if not convert:
+        return [f"it.{name} = row.{name}"]
+    return [f"v = row.{name}", *convert, f"it.{name} = v"]
+
+
+def _converted(field: JsonField, loose: bool, names: dict[str, Any]) -> list[str]:
+    """The lines that turn ``v`` into the value of the model, also where nothing was sent."""
+    name, convert = field.name, _conversion(field, loose, names)
     if not field.required and field.default is not None:
         names[f"default_{name}"] = field.default if field.factory is None else field.factory
         convert = [
             f"if v is UNSET: v = default_{name}" + ("()" if field.factory else ""),
             *(["else:", *(f"    {line}" for line in convert)] if convert else []),
         ]
-    if not convert:
-        return [f"it.{name} = row.{name}"]
-    return [f"v = row.{name}", *convert, f"it.{name} = v"]
+    return convert
 
 
 def _conversion(field: JsonField, loose: bool, names: dict[str, Any]) -> list[str]:
