@@ -1,5 +1,20 @@
 """The asyncio SDK for Rybbit web analytics: goals, sessions and users."""
 
+from .activity import (
+    Activity,
+    Allowance,
+    AttemptEnded,
+    PageRead,
+    Paused,
+    Polled,
+    RateLimitStatus,
+    RequestActivity,
+    RequestBegun,
+    RequestEnded,
+    RetryPlanned,
+    WalkBegun,
+    WalkEnded,
+)
 from .client import RybbitClient
 from .errors import (
     APIConnectionError,
@@ -69,7 +84,7 @@ from .resources.sites import Organizations, Sites
 from .resources.users import Users, UserSort
 from .transport.auth import PasswordLogin
 from .transport.options import Timeout
-from .transport.pacing import Allowance, RateLimit, RateLimitStatus
+from .transport.pacing import RateLimit
 from .transport.retry import Retry
 from .transport.transport import Stats
 from .version import __version__
@@ -84,7 +99,9 @@ __all__ = [
     "APIResponseError",
     "APIStatusError",
     "APITimeoutError",
+    "Activity",
     "Allowance",
+    "AttemptEnded",
     "AuthenticationError",
     "BadRequestError",
     "Bucket",
@@ -127,17 +144,24 @@ __all__ = [
     "OverviewBucket",
     "Page",
     "PageMeta",
+    "PageRead",
     "Paginator",
     "PasswordLogin",
     "PathGoal",
+    "Paused",
     "PermissionDeniedError",
+    "Polled",
     "PropertyFilter",
     "RateLimit",
     "RateLimitError",
     "RateLimitStatus",
     "RawResponse",
     "Report",
+    "RequestActivity",
+    "RequestBegun",
+    "RequestEnded",
     "Retry",
+    "RetryPlanned",
     "RybbitClient",
     "RybbitError",
     "RybbitWarning",
@@ -162,6 +186,8 @@ __all__ = [
     "UserLocation",
     "UserSort",
     "Users",
+    "WalkBegun",
+    "WalkEnded",
     "WalkParameters",
     "Watch",
     "WatchedSession",

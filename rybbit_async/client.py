@@ -6,7 +6,7 @@ import asyncio
 import math
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Final, Literal, NoReturn, Self, TypeVar, Unpack, cast, overload
@@ -15,8 +15,10 @@ import aiohttp
 from attrs import evolve
 from yarl import URL
 
+from .activity import Activity, RateLimitStatus
 from .errors import ClientClosedError, InvalidParameterError, NotFoundError
 from .models import MetricRow, RawResponse
+from .observers import Observers, Shared, check_on_event
 from .parameters.checks import (
     check_bool,
     check_choice,
@@ -46,7 +48,7 @@ from .resources.sessions import Sessions
 from .resources.settling import wait_until_settled
 from .resources.sites import Organizations, Sites
 from .resources.users import Users
-from .transport.auth import PasswordLogin, hidden
+from .transport.auth import PasswordLogin, Secret, hidden
 from .transport.clock import Clock
 from .transport.connection_settings import (
     check_proxy,
@@ -57,7 +59,7 @@ from .transport.connection_settings import (
 from .transport.http import HttpOptions
 from .transport.not_found import endpoint_not_found, is_unknown_route
 from .transport.options import Options, Timeout
-from .transport.pacing import RateLimit, RateLimitStatus
+from .transport.pacing import RateLimit
 from .transport.paths import check_template, fill_path, parameters_of
 from .transport.retry import Retry
 from .transport.routing import Router
@@ -130,6 +132,11 @@ class RybbitClient:
             header only once it was sent, and its repr hides the key.
         allow_http: allow plain ``http://`` to other hosts than this one; the key is then readable
             on the way.
+        on_event: called with an ``Activity`` for each thing that happens: requests, attempts,
+            retries, pauses, walks and their pages. It is called in the event loop of the client, in
+            the order in which things happen, so it must not be asynchronous, and should return at
+            once. An exception of it disturbs nothing: the first one of a client is logged at
+            ERROR, by its type. What is no ``Exception``, such as ``KeyboardInterrupt``, is raised.
 
     Raises:
         InvalidParameterError: for what cannot work, before anything is sent.
@@ -165,10 +172,28 @@ class RybbitClient:
         ssl: str | os.PathLike[str] | SSLContext | bool | aiohttp.Fingerprint = True,
         trace_configs: Sequence[aiohttp.TraceConfig] = (),
         allow_http: bool = False,
+        on_event: Callable[[Activity], object] | None = None,
     ) -> None:
         api_key = hidden(api_key)  # what fails below has it in the locals of its traceback
         base_url = check_base_url(base_url, check_bool("allow_http", allow_http))
-        tracing = check_trace_configs(trace_configs)
+        tracing, on_event = check_trace_configs(trace_configs), check_on_event(on_event)
+        self._arguments = {
+            "base_url": base_url,
+            "routes": routes,
+            "timeout": timeout,
+            "retry": retry,
+            "concurrency": concurrency,
+            "settled_after": settled_after,
+            "max_connections": max_connections,
+            "max_response_bytes": max_response_bytes,
+            "max_depth": max_depth,
+            "headers": None if headers is None else {**headers},
+            "proxy": proxy if proxy is None else Secret(proxy),
+            "trust_env": trust_env,
+            "ssl": ssl,
+            "allow_http": allow_http,
+        }
+        self._only_here = {"session": session, "trace_configs": tracing}
         proxy, unused_proxy = _proxy(proxy, check_bool("trust_env", trust_env), base_url)
         self._transport = Transport(
             base_url,
@@ -194,7 +219,11 @@ class RybbitClient:
             Capabilities(router, self._transport.server_clock),
             WalkRegistry(router.check_usable),
             self._transport.timer,
-            Options(check_timeout(timeout, Timeout()), check_retry(retry, Retry())),
+            Options(
+                check_timeout(timeout, Timeout()),
+                check_retry(retry, Retry()),
+                Observers(Shared(self._transport.redact)).also(on_event),
+            ),
             check_settled_after(settled_after, SETTLED_AFTER),
             check_int("concurrency", concurrency, maximum=MAX_CONCURRENCY),
         )
@@ -216,19 +245,33 @@ class RybbitClient:
         retry: Retry | None = None,
         concurrency: int | None = None,
         settled_after: timedelta | float | None = None,
+        on_event: Callable[[Activity], object] | None = None,
     ) -> RybbitClient:
         """A view of the same client, same connections, with other options.
 
         ``client.with_options(retry=Retry(attempts=1)).goals.list(site)`` sets them for one call.
+        ``on_event`` is called for what happens by way of the view, besides the client's own.
         Closing the view closes the client.
         """
         old = self._context
         view = object.__new__(type(self))
-        view._transport = self._transport
+        view._transport, view._only_here = self._transport, self._only_here
+        changes = {
+            "timeout": timeout,
+            "retry": retry,
+            "concurrency": concurrency,
+            "settled_after": settled_after,
+        }
+        view._arguments = {
+            **self._arguments,
+            **{name: value for name, value in changes.items() if value is not None},
+        }
         view._context = evolve(
             old,
             options=Options(
-                check_timeout(timeout, old.options.timeout), check_retry(retry, old.options.retry)
+                check_timeout(timeout, old.options.timeout),
+                check_retry(retry, old.options.retry),
+                old.options.observers.also(check_on_event(on_event)),
             ),
             settled_after=check_settled_after(settled_after, old.settled_after),
             concurrency=old.concurrency
@@ -242,6 +285,41 @@ class RybbitClient:
     def rate_limit(self) -> RateLimitStatus:
         """What is left, as far as the server has told."""
         return self._transport.rate_limit
+
+    @property
+    def settled_after(self) -> timedelta:
+        """How far back the end of a window must lie for nothing in it to change any more."""
+        return self._context.settled_after
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The date and time of day at the server in UTC; ``None`` before its first answer."""
+        clock = self._transport.server_clock
+        return clock.now() if clock.is_known else None
+
+    @property
+    def concurrency(self) -> int:
+        """How many pages one walk may have in flight or buffered, unless it says so itself."""
+        return self._context.concurrency
+
+    def arguments(self) -> dict[str, Any]:
+        """What another process has to pass to ``RybbitClient`` for a client like this one.
+
+        Credentials, ``rate_limit`` and ``on_event`` are not in it; a proxy with its password, and
+        the headers, are.
+
+        Raises:
+            InvalidParameterError: the client has a ``session``, ``trace_configs`` or an
+                ``SSLContext``, which belong to this process.
+        """
+        given = {**self._only_here, "ssl": self._arguments["ssl"]}
+        for name, value in given.items():
+            if value and not isinstance(value, (bool, str, os.PathLike)):
+                raise InvalidParameterError(
+                    f"{name} must not be given to a client that is to be made again in another "
+                    f"process, got {type_name(value)}"
+                )
+        return dict(self._arguments)
 
     @property
     def stats(self) -> Stats:
@@ -339,6 +417,7 @@ class RybbitClient:
             fill_path(route, _path_params(route, path_params)),
             query_string(_params(params or {})),
             None if json is None else dump(json, "json"),
+            route=route,
         )
         response = await self._send(request, route)
         if cast_to is RawResponse:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ..activity import Activity
 from .common import CommonParameters
 
 __all__ = ["WALK_DEFAULTS", "WalkParameters"]
@@ -22,6 +23,8 @@ class WalkParameters(CommonParameters, total=False):
         strict: raise ``IncompleteWalkError`` after the last item if the walk could not be
             completed. Without it the report says so, and a ``RybbitWarning`` is given.
         max_pages: how many requests to send at most; as many as it takes if not given.
+        on_event: called for what happens in this walk, besides the client's ``on_event``; see
+            ``Activity``.
     """
 
     concurrency: int | None
@@ -29,6 +32,7 @@ class WalkParameters(CommonParameters, total=False):
     limit: int | None
     strict: bool
     max_pages: int | None
+    on_event: Callable[[Activity], object] | None
 
 
 # All others are None.

@@ -216,7 +216,9 @@ def _tzinfo(zone: str | None) -> tzinfo:
 # --- what a caller passes: settled_after ---------------------------------------------------------
 
 
-def check_settled_after(value: object, default: timedelta) -> timedelta:
+def check_settled_after(
+    value: object, default: timedelta, name: str = "settled_after"
+) -> timedelta:
     """How far back the end of a window must be for nothing in it to change any more."""
     if value is None:
         return default
@@ -226,9 +228,9 @@ def check_settled_after(value: object, default: timedelta) -> timedelta:
     elif isinstance(number, (int, float)) and not isinstance(number, bool):
         seconds = float(min(number, 1e9))  # an integer may be too large for a float
     else:
-        raise wrong_type("settled_after", value, "timedelta, int or float (seconds)")
+        raise wrong_type(name, value, "timedelta, int or float (seconds)")
     if not 0 <= seconds < 1e9:
-        raise invalid("settled_after", value, "be 0 seconds or more, and less than 30 years")
+        raise invalid(name, value, "be 0 seconds or more, and less than 30 years")
     return timedelta(seconds=seconds)
 
 

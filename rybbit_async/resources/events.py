@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Literal, TypeVar, Unpack
 
+from ..activity import Activity
 from ..errors import RybbitError
 from ..models import Event, EventName, EventOfSite
 from ..pages import Report
@@ -129,6 +130,7 @@ class Events(ManySitesResource):
         interval: float = 5.0,
         filters: Sequence[Filter] | None = None,
         segment_id: int | str | None = None,
+        on_event: Callable[[Activity], object] | None = None,
     ) -> Watch[Event]:
         """The events of a site as they come, each once, without an end.
 
@@ -139,6 +141,8 @@ class Events(ManySitesResource):
             start: the ``position`` of an earlier watch; without it, the watch begins now.
             interval: how many seconds to wait before asking again, more while nothing happens.
             filters, segment_id: see ``CommonParameters``.
+            on_event: called for what happens in this watch, besides the client's ``on_event``;
+                see ``Activity``.
         """
         parsed, key, warn = check_conditions(filters, segment_id), check_site(site), warning_here()
         source = EventSource(self._context, key, parsed, 1000, warn)
@@ -146,6 +150,7 @@ class Events(ManySitesResource):
             lambda position: EventPoller(self._context, source, position),
             start,
             interval,
+            on_event,
             f"new {EVENTS.name.format_map({'site': key})}",
             parsed.query(),
         )

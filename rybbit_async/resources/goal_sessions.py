@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final, Literal, Unpack
 
 from attrs import evolve
 
+from ..activity import Activity
 from ..models import Goal, GoalSession, Session, WatchedSession
 from ..pages import Page
 from ..parameters.callers import warning_here
@@ -170,6 +171,7 @@ class GoalSessions(ManySitesResource):
         idle: timedelta | float = IDLE,
         filters: Sequence[Filter] | None = None,
         segment_id: int | str | None = None,
+        on_event: Callable[[Activity], object] | None = None,
     ) -> Watch[WatchedSession]:
         """The sessions that reach a goal as they come, without an end.
 
@@ -188,6 +190,8 @@ class GoalSessions(ManySitesResource):
             idle: after how long without an event a session has ended, as a ``timedelta`` or in
                 seconds. It comes 30 seconds after that, for events that are stored late.
             filters, segment_id: see ``CommonParameters``.
+            on_event: called for what happens in this watch, besides the client's ``on_event``;
+                see ``Activity``.
         """
         parsed, key, warn = check_conditions(filters, segment_id), check_site(site), warning_here()
         goals = None if goal is None else frozenset({check_goal(goal)})
@@ -199,6 +203,7 @@ class GoalSessions(ManySitesResource):
             ),
             start,
             interval,
+            on_event,
             f"new sessions of {which} of site {key}",
             parsed.query(),
         )

@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn, TypeVar, cast
 
 from attrs import evolve
 
+from ..observers import OnEvent, check_on_event
 from ..pages import Page, Report
 from ..parameters.callers import warning_here
 from ..parameters.checks import check_bool, check_int, check_seconds, query_string
@@ -192,6 +193,7 @@ class Resource:
         make: Callable[[Mapping[str, Any] | None], Poller[T]],
         start: str | None,
         interval: float,
+        on_event: OnEvent | None,
         name: str,
         *query: object,
     ) -> Watch[T]:
@@ -215,6 +217,7 @@ class Resource:
             interval=check_seconds("interval", interval),
             sleep=sleep,
             least_wait=least_wait,
+            observers=self._context.options.observers.also(check_on_event(on_event)),
         )
 
 
@@ -231,6 +234,7 @@ def walk_options(context: Context, walk: WalkParameters) -> tuple[WalkOptions, C
     given: dict[str, Any] = {**WALK_DEFAULTS, **walk}
     concurrency = given.pop("concurrency", None)
     limit, max_pages = given.pop("limit", None), given.pop("max_pages", None)
+    on_event = check_on_event(given.pop("on_event", None))
     options = WalkOptions(
         concurrency=context.concurrency
         if concurrency is None
@@ -239,6 +243,7 @@ def walk_options(context: Context, walk: WalkParameters) -> tuple[WalkOptions, C
         limit=None if limit is None else check_int("limit", limit, minimum=0),
         strict=check_bool("strict", given.pop("strict")),
         max_pages=None if max_pages is None else check_int("max_pages", max_pages),
+        observers=context.options.observers.also(on_event),
     )
     own = WalkParameters.__annotations__.keys() - CommonParameters.__annotations__.keys()
     return options, parse_common(cast("CommonParameters", given), also=sorted(own))

@@ -182,7 +182,8 @@ class Sessions(ManySitesResource):
         page = await source.first()
         session = decode(page.response, lambda body: read_at(body, "data.session", SessionDetails))
         source.came_along.append(page)
-        options = WalkOptions(concurrency=self._context.concurrency)
+        context = self._context
+        options = WalkOptions(context.concurrency, observers=context.options.observers)
 
         def begin(report: Report, position: Position | None) -> PagedWalk[SessionEvent]:
             return PagedWalk(source, SESSION.order, report, options, position)

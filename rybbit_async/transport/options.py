@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from ..observers import Observers
 from ..parameters.checks import invalid
 from ..plain import plain_float
 from .retry import Retry
@@ -48,6 +49,7 @@ class Options:
 
     Attributes:
         timeout, retry: as the caller wants them; each view of the client has its own.
+        observers: who is told of the request, unless it belongs to a walk that is observed.
         has_begun: for a request of a walk: whether the walk has had a page. Single calls go ahead
             of walks where a rate limit makes both wait, and a walk that has begun waits for a
             server that is away.
@@ -57,6 +59,7 @@ class Options:
 
     timeout: Timeout
     retry: Retry
+    observers: Observers
     has_begun: Callable[[], bool] | None = None
     repeats_500: bool = True
 

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from ..activity import Allowance, RateLimitStatus
 from ..parameters.checks import invalid
 from ..plain import plain_float, plain_int
 
-__all__ = ["Allowance", "Pacer", "RateLimit", "RateLimitStatus"]
+__all__ = ["Pacer", "RateLimit"]
 
 # When less than this part of the bucket is left, requests are spread out more and more.
 LOW: Final = 0.2
@@ -42,36 +43,6 @@ class RateLimit:
 
     requests: int = field(converter=plain_int, validator=_positive)
     per: float = field(converter=plain_float, validator=_positive)
-
-
-@frozen
-class Allowance:
-    """The state of one limit.
-
-    Attributes:
-        limit: how many requests it allows.
-        remaining: how many of them are left.
-        reset: after how many seconds all of them are available again.
-    """
-
-    limit: int
-    remaining: int
-    reset: float
-
-
-@frozen
-class RateLimitStatus:
-    """What is known of the server's limits; ``None`` for a limit that it has not announced.
-
-    Attributes:
-        burst: the bucket that refills continuously.
-        daily: the quota of the day, which ends at 00:00 UTC.
-        paused: for how many seconds no request will be sent, because the server asked for it.
-    """
-
-    burst: Allowance | None = None
-    daily: Allowance | None = None
-    paused: float = 0.0
 
 
 class Pacer:
@@ -108,7 +79,7 @@ class Pacer:
 
     def delay(self, now: float) -> float:
         """Seconds until the next request may be sent."""
-        return max(0.0, self._resume - now, self._bucket_delay(now), self._limit_delay(now))
+        return max(0.0, self._resume - now, self._bucket_delay(now), self.limit_delay(now))
 
     def take(self, now: float) -> None:
         """Count a request that is being sent."""
@@ -182,7 +153,8 @@ class Pacer:
             return 0.0
         return self._last + (1 - tokens / low) / rate - now
 
-    def _limit_delay(self, now: float) -> float:
+    def limit_delay(self, now: float) -> float:
+        """The same because of a limit that the server does not announce."""
         if self._limit is None:
             return 0.0
         idle = now - self._idle_since if not self._in_flight else 0.0

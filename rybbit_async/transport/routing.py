@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from attrs import frozen
 
+from ..activity import RateLimitStatus
 from ..errors import (
     APIConnectionError,
     APIResponseError,
@@ -35,7 +36,6 @@ from .not_found import (
     with_hint,
 )
 from .options import Options
-from .pacing import RateLimitStatus
 from .routes import LAYOUTS, Layout, Route, other_layout
 from .transport import Transport
 
@@ -301,13 +301,14 @@ class _Call:
 
     async def send(self, layout: Layout) -> Response:
         """Send it in a layout that has the endpoint."""
-        path = self.route.path(layout, self.params)
-        request = Request(self.method, path, self.query, self.body)
+        path, template = self.route.path(layout, self.params), self.route.template(layout)
+        request = Request(self.method, path, self.query, self.body, route=template or path)
         return await self.transport.send(request, self.options)
 
     async def probe(self, route: Route, layout: Layout) -> None:
         """Read one item of the list at ``route``, of the same site."""
-        request = Request("GET", route.path(layout, self.params), "page=1&page_size=1")
+        path, template = route.path(layout, self.params), route.template(layout)
+        request = Request("GET", path, "page=1&page_size=1", route=template or path)
         await self.transport.send(request, self.options)
 
     def missing(

@@ -6,11 +6,12 @@ The decisions are made in ``retry`` and ``pacing``; ``http`` sends the request.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, evolve, frozen
 
+from ..activity import RateLimitStatus
 from ..errors import APIConnectionError, APIStatusError, RateLimitError, RybbitError
 from ..wire.messages import Request, Response, error_from_response
 from .auth import ApiKey, Credentials, NoAuth, PasswordLogin
@@ -20,11 +21,12 @@ from .http import Http, HttpOptions
 from .key_function import KeyFunction
 from .options import Options
 from .outage import Outage
-from .pacing import RateLimit, RateLimitStatus
+from .pacing import RateLimit
 from .redaction import without_secrets
 from .renewal import Renewal
 from .retry import RetryBudget, may_have_arrived
 from .sign_in import SIGN_IN, SignIn
+from .told_request import ToldRequest
 from .turns import Turns
 
 __all__ = ["Stats", "Transport"]
@@ -36,6 +38,8 @@ log = logging.getLogger("rybbit_async")
 
 # Every release has it, and answers it without credentials.
 _VERSION: Final = Request("GET", "/api/version")
+
+_NOBODY: Final = nullcontext()
 
 
 @frozen
@@ -104,7 +108,16 @@ class Transport:
             ClientClosedError: the client was closed.
         """
         self.http.check_usable()
-        call = _Call(request, options, self.timer.time())
+        call = self._call(request, options)
+        with call.told or _NOBODY:
+            return await self._send(call)
+
+    def _call(self, request: Request, options: Options) -> _Call:
+        timer, url = self.timer, self.redact(self.http.base_url + request.target)
+        told = ToldRequest.of(request, url, options.observers, timer.time)
+        return _Call(request, options, told, timer.time())
+
+    async def _send(self, call: _Call) -> Response:
         while True:
             try:
                 return await self._authorised(call)
@@ -131,6 +144,7 @@ class Transport:
         if getattr(error, "status", None) == 500 and not call.options.repeats_500:
             return None
         timer, retry, signing_in = self.timer, call.options.retry, self._is_sign_in(error)
+        pause = 0.0
         now = timer.time()
         elapsed = now - call.began - call.queued
         limited = error if isinstance(error, RateLimitError) and not signing_in else None
@@ -150,23 +164,27 @@ class Transport:
             chance=timer.clock.chance(),
         )
         if limited is not None:
-            pause = self._turns.pause(limited, retry)
+            pause = self._turns.pause(limited, call.options, call.told)
             if limited.retry_after is not None and elapsed + pause > retry.timeout:
                 return None
         elif not signing_in and call.waits and self._outage.may_cause(error):
             if wait is None and not self._outage.is_on:
                 await self._ask_for_version(call.options)
             if self._outage.is_on:
+                if call.told is not None:
+                    call.told.retry_planned(error, None)
                 return 0.0 if await self._outage.wait(call, retry.timeout - elapsed) else None
         if wait is None or not (limited or self._budget.retry(now)):
             return None
         log.info("attempt %d failed, next one in %.3f s: %s", call.sent, wait, error)
+        if call.told is not None:
+            call.told.retry_planned(error, pause if limited else wait)
         return 0.0 if limited else wait  # after a 429 all requests wait, see ``Turns``
 
     async def _ask_for_version(self, options: Options) -> None:
         """Send another request, to see whether it fails in the same way."""
         with suppress(RybbitError):
-            await self._attempt(_Call(_VERSION, evolve(options, has_begun=None)), NoAuth())
+            await self._send_once(_VERSION, evolve(options, has_begun=None))
 
     async def _authorised(self, call: _Call) -> Response:
         """One attempt, with credentials that are valid as far as is known."""
@@ -182,18 +200,47 @@ class Transport:
             call.asked = self._outage.ended(call)
 
     async def _post_sign_in(self, request: Request, options: Options) -> Response:
-        response = await self._attempt(_Call(request, options), NoAuth())
+        response = await self._send_once(request, options)
         self.http.forget_cookies(response)
         return response
 
+    async def _send_once(self, request: Request, options: Options) -> Response:
+        """One attempt without credentials."""
+        call = self._call(request, options)
+        with call.told or _NOBODY:
+            return await self._attempt(call, NoAuth())
+
     async def _attempt(self, call: _Call, credentials: Credentials) -> Response:
         """One request on the wire, when it is its turn."""
-        timer, request = self.timer, call.request
+        request, told, waited = call.request, call.told, 0.0
         url = self.redact(self.http.base_url + request.target)
         if request.path == SIGN_IN:  # the server limits sign-ins separately
             self._turns.take_at_once()
         else:
-            call.queued += await self._turns.take(request, url, call.options)
+            waited = await self._turns.take(request, url, call.options, told)
+            call.queued += waited
+        if told is None:
+            return await self._exchange(call, url, credentials)
+        began, failure = self.timer.time(), None
+        call.status, call.received = None, 0
+        try:
+            return await self._exchange(call, url, credentials)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            told.attempt_ended(
+                url,
+                failure,
+                status=call.status,
+                seconds=self.timer.time() - began,
+                bytes_=call.received,
+                waited=waited,
+                rate_limit=self.rate_limit,
+            )
+
+    async def _exchange(self, call: _Call, url: str, credentials: Credentials) -> Response:
+        timer, request = self.timer, call.request
         began = timer.time()
         self._budget.request(began)
         self._requests += 1
@@ -203,6 +250,7 @@ class Transport:
                 request, credentials.headers(), call.options.timeout
             )
             outcome = str(response.status)
+            call.status, call.received = response.status, len(response.body.data)
             self._turns.learn(response.headers)
             self.server_clock.learn(response.headers)
         except RybbitError as error:
@@ -254,6 +302,7 @@ class _Call:
     """A request that is being sent.
 
     Attributes:
+        told: the same for those who are told of it, if there is anyone.
         began: when ``send`` was called.
         queued: how many seconds it has waited for its turns under a rate limit.
         sent: how many attempts were made.
@@ -262,11 +311,13 @@ class _Call:
         limited_at: when it was first answered with a 429 that does.
         arrived: whether a failed attempt may have been carried out.
         asked: whether the last attempt only asked whether the server is back.
+        status, received: of the last attempt: the status of its response, and the size of the body.
     """
 
     request: Request
     options: Options
-    began: float = 0.0
+    told: ToldRequest | None
+    began: float
     queued: float = 0.0
     sent: int = 0
     attempts: int = 0
@@ -274,6 +325,8 @@ class _Call:
     limited_at: float | None = None
     arrived: bool = False
     asked: bool = False
+    status: int | None = None
+    received: int = 0
 
     @property
     def waits(self) -> bool:

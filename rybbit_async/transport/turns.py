@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Final
 
+from ..activity import RateLimitStatus
 from ..errors import RateLimitError
 from ..wire.messages import Request
 from .clock import Timer
 from .options import Options
-from .pacing import Pacer, RateLimit, RateLimitStatus
+from .pacing import Pacer, RateLimit
 from .retry import Retry
+from .told_request import ToldRequest, tell_pause
 
 __all__ = ["Turns"]
 
@@ -45,6 +47,7 @@ class Turns:
         self._walks = asyncio.Lock()
         self._waiting = 0
         self._single_calls = 0  # of those who wait
+        self._told_until = float("-inf")  # the end of a pause that the client has told itself
 
     @property
     def status(self) -> RateLimitStatus:
@@ -55,7 +58,9 @@ class Turns:
         """Take a turn without waiting."""
         self._pacer.take(self._timer.time())
 
-    async def take(self, request: Request, url: str, options: Options) -> float:
+    async def take(
+        self, request: Request, url: str, options: Options, told: ToldRequest | None = None
+    ) -> float:
         """Wait for a turn and take it.
 
         Returns:
@@ -73,14 +78,16 @@ class Turns:
         self._single_calls += single
         try:
             async with nullcontext() if single else self._walks:
-                while not await self._take_in_order(request, url, options):
+                while not await self._take_in_order(request, url, options, told):
                     pass  # single calls have come in the meantime
         finally:
             self._waiting -= 1
             self._single_calls -= single
         return timer.time() - began
 
-    async def _take_in_order(self, request: Request, url: str, options: Options) -> bool:
+    async def _take_in_order(
+        self, request: Request, url: str, options: Options, told: ToldRequest | None
+    ) -> bool:
         """Take a turn, unless the request is one of a walk and single calls wait for theirs."""
         async with self._lock:
             while not (options.is_walk and self._single_calls):
@@ -89,6 +96,7 @@ class Turns:
                     self.take_at_once()
                     return True
                 self._check_pause(request, url, options.retry)
+                self._tell_own_pause(delay, options, told)
                 await self._timer.sleep(delay)
         return False
 
@@ -104,21 +112,31 @@ class Turns:
         """Take note that the server has answered a request."""
         self._pacer.succeeded()
 
-    def pause(self, error: RateLimitError, retry: Retry) -> float:
+    def pause(
+        self, error: RateLimitError, options: Options, told: ToldRequest | None = None
+    ) -> float:
         """Let no request go for as long as the server asks, or longer and longer if it does not.
 
         Returns:
             How many seconds that is from now on.
         """
-        now, told = self._timer.time(), error.retry_after
-        if told is None:
+        now, asked, retry = self._timer.time(), error.retry_after, options.retry
+        if asked is None:
             seconds = self._pacer.back_off(retry.wait_max, now)
         else:
-            seconds = max(told, self._pacer.back_off(SHORTEST, now, retry.wait_max))
+            seconds = max(asked, self._pacer.back_off(SHORTEST, now, retry.wait_max))
         if self._pacer.pause(seconds, error.scope, now):
             self.pauses += 1
             log.info("%s rate limit: pausing for %.3f s", error.scope or "the", seconds)
+            tell_pause(told, options.observers, seconds, error.scope)
         return self._pacer.paused(now)
+
+    def _tell_own_pause(self, delay: float, options: Options, told: ToldRequest | None) -> None:
+        """Tell of a pause because of the client's own limit, once."""
+        now = self._timer.time()
+        if self._pacer.limit_delay(now) >= delay and now >= self._told_until:
+            self._told_until = now + delay
+            tell_pause(told, options.observers, delay, "rate_limit")
 
     def _check_pause(self, request: Request, url: str, retry: Retry) -> None:
         """A pause is waited for completely or not at all; the rest of a day never is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from ..observers import Observers
 from ..pages import Report
 
 __all__ = ["WalkOptions"]
@@ -23,6 +24,7 @@ class WalkOptions:
             a short list is then read page after page; see ``Extent``. The list decides this.
         is_call: whether it is part of a single call, which waits neither behind other walks nor for
             a server that is away.
+        observers: who is told what the walk does.
     """
 
     concurrency: int
@@ -32,6 +34,7 @@ class WalkOptions:
     max_pages: int | None = None
     thrifty: bool = False
     is_call: bool = False
+    observers: Observers | None = None
 
     def has_had_all_requests(self, report: Report) -> bool:
         """Whether the walk with that report has started as many requests as it may."""

@@ -13,6 +13,7 @@ from ..parameters.callers import warning_here
 from ..parameters.checks import shown
 from .options import WalkOptions
 from .reconcile.positions import invalid_position
+from .running import RunningWalk
 from .tasks import close_all
 from .walk import Position, Walk
 
@@ -38,15 +39,15 @@ class WalkRegistry:
     """
 
     def __init__(self, check: Callable[[], None] = lambda: None) -> None:
-        self._walks: set[Walk[Any]] = set()
+        self._walks: set[RunningWalk[Any]] = set()
         self.check = check
 
-    def add(self, walk: Walk[Any]) -> None:
+    def add(self, walk: RunningWalk[Any]) -> None:
         """Register a walk that starts."""
         self.check()
         self._walks.add(walk)
 
-    def discard(self, walk: Walk[Any]) -> None:
+    def discard(self, walk: RunningWalk[Any]) -> None:
         """Remove a walk that has ended."""
         self._walks.discard(walk)
 
@@ -87,6 +88,7 @@ class Paginator(Generic[T]):
         self._limit = options.limit
         self._ordered = options.ordered
         self._strict = options.strict
+        self._observers = options.observers
         self._report = Report()
 
     def __repr__(self) -> str:
@@ -118,18 +120,16 @@ class Paginator(Generic[T]):
         return [item async for item in self._items(warn)]
 
     async def _first(self, warn: Warn) -> T | None:
-        walk = self._start(self._begin(Report(), None))
-        try:
+        async with self._start(self._begin(Report(), None)) as walk:
+            report = walk.report
             one = 1 if self._limit is None else min(1, self._limit)
-            while not walk.report.items and (rows := await self._step(walk, one)) is not None:
-                walk.report.items = len(rows)
+            while not report.items and (rows := await walk.step(one)) is not None:
+                report.items = len(rows)
                 for item in rows:
-                    self._judge_doubts(walk.report, warn)
+                    self._judge_doubts(report, warn)
                     return item
-            self._judge_doubts(walk.report, warn)
+            self._judge_doubts(report, warn)
             return None
-        finally:
-            await self._end(walk)
 
     def pages(self, start: str | None = None) -> AsyncGenerator[Page[T], None]:
         """The items page by page: without repeated rows, and with rows that had been missing.
@@ -226,45 +226,41 @@ class Paginator(Generic[T]):
     async def _record_batches(
         self, builder: BatchBuilder, warn: Warn
     ) -> AsyncGenerator[pa.RecordBatch, None]:
-        walk = self._start(self._begin_lean(Report(), None))
-        report = walk.report
-        try:
-            while (rows := await self._step(walk, self._limit)) is not None:
-                report.items += len(rows)
-                for batch in builder.add(rows):
+        async with self._start(self._begin_lean(Report(), None)) as walk:
+            report = walk.report
+            try:
+                while (rows := await walk.step()) is not None:
+                    report.items += len(rows)
+                    for batch in builder.add(rows):
+                        yield batch
+                for batch in builder.rest():
                     yield batch
-            for batch in builder.rest():
-                yield batch
-            self._judge(report, warn)
-        finally:
-            report.items -= builder.held
-            await self._end(walk)
+                self._judge(report, warn)
+            finally:
+                report.items -= builder.held
 
     # --- steps --------------------------------------------------------------------------------
 
     async def _items(self, warn: Warn) -> AsyncGenerator[T, None]:
         # This does not use ``pages``: of two nested generators, either may be finalised first
         # when an event loop shuts down.
-        walk = self._start(self._begin(Report(), None))
-        report = walk.report
-        try:
-            while (rows := await self._step(walk, self._limit)) is not None:
+        async with self._start(self._begin(Report(), None)) as walk:
+            report = walk.report
+            while (rows := await walk.step()) is not None:
                 for item in rows:
                     report.items += 1
                     yield item
             self._judge(report, warn)
-        finally:
-            await self._end(walk)
 
     async def _pages(self, walk: Walk[T], warn: Warn) -> AsyncGenerator[Page[T], None]:
-        report = self._start(walk).report
-        try:
-            while (rows := await self._step(walk, self._limit)) is not None:
+        report = walk.report
+        async with self._start(walk) as running:
+            while (rows := await running.step()) is not None:
                 meta = walk.meta
                 report.items += len(rows)
                 more: list[T] | None = []
                 while walk.page_incomplete and more is not None and report.items != self._limit:
-                    more = await self._step(walk, self._limit)
+                    more = await running.step()
                     rows += more or []
                     report.items += len(more or [])
                 if rows:
@@ -276,33 +272,18 @@ class Paginator(Generic[T]):
                 if more is None:
                     break
             self._judge(report, warn)
-        finally:
-            await self._end(walk)
 
-    async def _step(self, walk: Walk[T], limit: int | None) -> list[T] | None:
-        """The next rows, no more than the limit allows, or ``None`` if the walk is at its end."""
-        if limit is None:
-            return await walk.step()
-        remaining = limit - walk.report.items
-        rows = await walk.step(remaining) if remaining else None
-        return None if rows is None else rows[:remaining]
-
-    def _start(self, walk: Walk[T]) -> Walk[T]:
-        self._all_walks.add(walk)
-        self._own_walks.add(walk)
+    def _start(self, walk: Walk[T]) -> RunningWalk[T]:
+        observed = None if self._observers is None else self._observers.walk(self._name)
+        running = RunningWalk(walk, observed, self._limit, self._end)
+        self._all_walks.add(running)
+        self._own_walks.add(running)
         self._report = walk.report
-        return walk
+        return running
 
-    async def _end(self, walk: Walk[T]) -> None:
-        report = walk.report
-        if report.complete is None:
-            report.complete = False
-            report.note("the walk was ended before the last page")
-        try:
-            await walk.close()
-        finally:
-            self._all_walks.discard(walk)
-            self._own_walks.discard(walk)
+    def _end(self, walk: RunningWalk[T]) -> None:
+        self._all_walks.discard(walk)
+        self._own_walks.discard(walk)
 
     def _judge(self, report: Report, warn: Warn) -> None:
         """Say at the end of a walk whether it is complete."""

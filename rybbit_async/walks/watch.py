@@ -6,8 +6,10 @@ import json
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, Final, Generic, NoReturn, Protocol, Self, TypeVar, cast
 
+from ..activity import Polled
 from ..errors import (
     APIConnectionError,
     APIStatusError,
@@ -15,6 +17,7 @@ from ..errors import (
     RybbitError,
     ServerError,
 )
+from ..observers import Observers
 from .reconcile.positions import invalid_position
 
 __all__ = ["Poller", "Watch"]
@@ -69,6 +72,7 @@ class Watch(Generic[T]):
         interval: float,
         sleep: Callable[[float], Awaitable[None]],
         least_wait: Callable[[], float],
+        observers: Observers,
     ) -> None:
         self._name = name
         self._query = query
@@ -76,6 +80,7 @@ class Watch(Generic[T]):
         self._interval = interval
         self._sleep = sleep
         self._least_wait = least_wait
+        self._observed = observers.walk(name)
         self._rows: deque[T] = deque()
         self._wait = 0.0  # seconds until the next poll; the first one is at once
         self._failures = 0
@@ -122,7 +127,7 @@ class Watch(Generic[T]):
         self._is_asked = True
         try:
             while not self._rows:
-                await self._sleep(max(self._wait, self._least_wait()) if self._wait else 0.0)
+                await self._sleep(self._next_wait())
                 await self._poll()
         finally:
             self._is_asked = False
@@ -134,13 +139,15 @@ class Watch(Generic[T]):
 
     async def _poll(self) -> None:
         try:
-            rows = await self._poller.poll()
+            with nullcontext() if self._observed is None else self._observed.current():
+                rows = await self._poller.poll()
         except RybbitError as error:
             self._failures += 1
             if not _is_temporary(error, self._failures):
                 raise
             self._wait = self._longer(getattr(error, "retry_after", None))
             log.info("watching %s: asking again in %.1f s after: %s", self._name, self._wait, error)
+            self._tell(0, error)
             return
         self._failures = 0
         self._rows.extend(rows)
@@ -149,6 +156,25 @@ class Watch(Generic[T]):
         else:
             self._poller.done()
             self._wait = self._longer(None)
+        self._tell(len(rows), None)
+
+    def _next_wait(self) -> float:
+        """Seconds until the next poll."""
+        return max(self._wait, self._least_wait()) if self._wait else 0.0
+
+    def _tell(self, rows: int, error: RybbitError | None) -> None:
+        if (watch := self._observed) is None:
+            return
+        name = None if error is None else type(error).__name__
+        watch.observers.tell(
+            Polled(
+                walk_id=watch.number,
+                walk=watch.name,
+                rows=rows,
+                wait=self._next_wait(),
+                error=name,
+            )
+        )
 
     def _longer(self, told: float | None) -> float:
         longest = max(LONGEST, self._interval)

@@ -32,13 +32,17 @@ CLIP: Final = 500
 
 @frozen
 class Request:
-    """What to send. ``path`` and ``query`` are encoded already; ``body`` is JSON."""
+    """What to send. ``path`` and ``query`` are encoded already; ``body`` is JSON.
+
+    ``route`` is the path with its parameters in braces, or ``""`` if it has none.
+    """
 
     method: str
     path: str
     query: str = ""
     body: bytes | None = field(default=None, repr=False)
     signs_in: bool = False
+    route: str = ""
 
     @property
     def target(self) -> str:

@@ -32,6 +32,7 @@ WALK = {
     "limit": ("int | None", None),
     "strict": ("bool", False),
     "max_pages": ("int | None", None),
+    "on_event": ("Callable[[Activity], object] | None", None),
 }
 
 

@@ -14,8 +14,8 @@ from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rybbit_async import InvalidParameterError, RateLimit, RateLimitStatus
-from rybbit_async.transport.pacing import LOW, Allowance, Pacer
+from rybbit_async import Allowance, InvalidParameterError, RateLimit, RateLimitStatus
+from rybbit_async.transport.pacing import LOW, Pacer
 
 # --- models of servers --------------------------------------------------------------------------
 

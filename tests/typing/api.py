@@ -12,10 +12,12 @@ import aiohttp
 import attrs
 
 from rybbit_async import (
+    Activity,
     APIConnectionError,
     APIResponseError,
     APIStatusError,
     APITimeoutError,
+    AttemptEnded,
     AuthenticationError,
     BadRequestError,
     ButtonClickGoal,
@@ -49,12 +51,14 @@ from rybbit_async import (
     OverviewBucket,
     Page,
     PageMeta,
+    PageRead,
     Paginator,
     PasswordLogin,
     PathGoal,
     PermissionDeniedError,
     PropertyFilter,
     RateLimitError,
+    RateLimitStatus,
     RawResponse,
     Report,
     RybbitClient,
@@ -74,6 +78,7 @@ from rybbit_async import (
     UserDevice,
     UserLocation,
     UserSort,
+    WalkEnded,
     Watch,
     WatchedSession,
     __version__,
@@ -89,6 +94,21 @@ class Point:
     time: datetime
     goal_id: int
     conversions: int
+
+
+def _told(activity: Activity) -> None:
+    """A callable for ``on_event``."""
+    assert_type(activity.walk, str | None)
+    match activity:
+        case AttemptEnded():
+            assert_type(activity.status, int | None)
+            assert_type(activity.rate_limit, RateLimitStatus)
+        case PageRead(rows=rows):
+            assert_type(rows, int)
+        case WalkEnded():
+            assert_type(activity.report, Report)
+        case _:
+            pass
 
 
 @attrs.frozen
@@ -118,6 +138,8 @@ async def make(own: aiohttp.ClientSession) -> None:
         return "rb_0"
 
     RybbitClient(lambda: "rb_0")
+    told: list[Activity] = []
+    RybbitClient("rb_0", on_event=told.append).with_options(on_event=print)
     RybbitClient(api_key=later)
     RybbitClient(lambda: 1)  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType]
     RybbitClient("rb_0", routes="routes")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -324,7 +346,7 @@ async def site_lists(client: RybbitClient) -> None:
     async for one in client.events.iter_all([1, 2], limit=10, on_error="skip", ordered=False):
         assert_type(one, EventOfSite)
     assert_type(client.events.iter(1, page_size=10, strict=True), Paginator[Event])
-    watch = client.events.watch(1, start=None, interval=2, filters=[])
+    watch = client.events.watch(1, start=None, interval=2, filters=[], on_event=_told)
     assert_type(watch, Watch[Event])
     assert_type(watch.position, str | None)
     async for watched in client.goals.sessions.watch(1, 2, idle=600):

@@ -1,0 +1,124 @@
+"""Exporting many units at once, wherever each of them is exported."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from attrs import define, evolve, field
+
+from .. import (
+    APIConnectionError,
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    RybbitError,
+)
+from ..errors import without_traceback
+from .errors import ExportError
+from .manifest import UnitRecord
+from .progress import UnitEnded
+from .report import Failure
+from .unit_run import Workshop
+from .units import Unit
+
+__all__ = ["Outcome", "Perform", "Units"]
+
+Perform = Callable[[Unit, int], Awaitable[UnitRecord]]
+"""Exports a unit, with so many of the places for units taken by others."""
+
+# So many units one after another that no connection could be made for: the server is away.
+_AWAY: Final = 3
+# What holds for a site, or for a goal, in every window.
+_REFUSALS: Final = (AuthenticationError, NotFoundError, PermissionDeniedError)
+
+
+@define
+class Outcome:
+    """What became of some units.
+
+    Attributes:
+        ended: the records of the units that were begun.
+        failures: those that could not be read.
+        stop: why no further units should be begun.
+    """
+
+    ended: list[UnitRecord] = field(factory=list[UnitRecord])
+    failures: list[Failure] = field(factory=list[Failure])
+    stop: str | None = None
+
+
+class Units:
+    """Units that are exported, ``at_once`` of them at once."""
+
+    def __init__(
+        self, shop: Workshop, units: Iterable[Unit], perform: Perform, at_once: int
+    ) -> None:
+        self.outcome = Outcome()
+        self._shop = shop
+        self._waiting = deque(units)
+        self._running = 0
+        self._perform = perform
+        self._at_once = at_once
+        self._refused: dict[tuple[str, int, int | None], RybbitError] = {}
+        self._away = 0
+
+    async def run(self) -> Outcome:
+        """Export them; those that fail do not stop the others.
+
+        Raises:
+            ExportError: the files cannot be written. The units in progress are given up.
+        """
+        number = min(self._at_once, len(self._waiting))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(number):
+                    group.create_task(self._work())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return self.outcome
+
+    async def _work(self) -> None:
+        shop = self._shop
+        while self._waiting and self.outcome.stop is None and not shop.stopping():
+            unit = self._waiting.popleft()
+            self._running += 1
+            try:
+                record = await self._one(unit)
+            finally:
+                self._running -= 1
+            self.outcome.ended.append(record)
+            shop.tell(UnitEnded(record))
+
+    async def _one(self, unit: Unit) -> UnitRecord:
+        others = min(self._at_once - 1, self._running - 1 + len(self._waiting))
+        scope = (unit.list, unit.site, unit.goal)
+        try:
+            if scope in self._refused:
+                raise self._refused[scope]
+            record = await self._perform(unit, others)
+        except ExportError:
+            raise
+        except RybbitError as error:
+            return await self._failed(unit, without_traceback(error))
+        self._away = 0
+        return record
+
+    async def _failed(self, unit: Unit, error: RybbitError) -> UnitRecord:
+        self.outcome.failures.append(Failure(unit.site, unit, unit.goal, error))
+        self._away = self._away + 1 if isinstance(error, APIConnectionError) else 0
+        if isinstance(error, _REFUSALS):
+            self._refused[unit.list, unit.site, unit.goal] = error
+        elif isinstance(error, RateLimitError):
+            self.outcome.stop = f"the rate limit of the server is used up ({error})"
+        elif self._away >= _AWAY:
+            self.outcome.stop = f"the server is away ({error})"
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        record = self._shop.manifest.of(unit) or UnitRecord(unit, "failed")
+        if record.state != "failed" or record.error != text:
+            record = evolve(record, state="failed", error=text)
+            await self._shop.blocking(self._shop.manifest.commit, record)
+        return record

@@ -1,0 +1,414 @@
+"""``Export``: every list of every site, in files that can be trusted."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any, Final, Literal, TypedDict, Unpack
+
+from .. import (
+    APIStatusError,
+    Filter,
+    InvalidParameterError,
+    PasswordLogin,
+    RateLimit,
+    RybbitClient,
+)
+from ..parameters.checks import check_choice
+from ..transport.settings import check_rate_limit
+from .cluster import Cluster, Hidden
+from .engine import Perform, Units
+from .errors import ExportError
+from .formats import Compression, Format
+from .manifest import LOCK, Manifest, UnitRecord
+from .plan import Plan, SitePlan, estimated, find_sites, make_plan
+from .progress import ExportEnded, ExportEvent, ExportPlanned, PartWritten, UnitEnded
+from .report import ExportReport, Failure
+from .settings import LOOKBACK, check_settings
+from .store import Store, open_store
+from .unit_run import Workshop, run_unit
+from .units import LISTS, ListName, Partition, Unit
+
+__all__ = ["Export", "export"]
+
+log = logging.getLogger("rybbit_async")
+
+PART_ROWS: Final = 250_000
+_AT_ONCE: Final = 4  # units in this process
+
+
+class _Optional(TypedDict, total=False):
+    until: date | str
+    sites: int | str | Iterable[int | str]
+    what: ListName | Sequence[ListName]
+    format: Format
+    partition: Partition
+    time_zone: str | tzinfo
+    filters: Sequence[Filter] | None
+    segment_id: int | str | None
+    compression: Compression | None
+    raw: bool
+    lookback: timedelta | float
+    part_rows: int
+    storage_options: Mapping[str, Any] | None
+    force: bool
+    engine: Literal["local", "dask"]
+    cluster: Any
+    rate_limit: RateLimit | None
+    worker_auth: str | PasswordLogin | None
+
+
+class ExportOptions(_Optional):
+    """The arguments of ``Export``, which says what each is."""
+
+    to: str | os.PathLike[str]
+    since: date | str
+
+
+class Export:
+    """An export of lists into files, which can be stopped and gone on with at any time.
+
+    The folder holds a file or more for each list, site (and goal) and window::
+
+        goal_sessions/site=123/goal=7/window=2024-01/part-1-00001.parquet
+
+    DuckDB, Polars, pandas and Spark read each list as one table, with ``site``, ``goal`` and
+    ``window`` as columns. ``_manifest/`` says which files count, and how far each unit has come.
+
+    Running the same export again keeps the units that are finished, goes on with those that are
+    not, and adds the windows that are new. See ``docs/export.md``.
+
+    Args:
+        client: reads; it is not closed.
+        to: a folder, or the URL of one that fsspec can write to, such as ``s3://bucket/folder``.
+        sites: a site or several, each by its number or its identifier; or ``"all"`` for every site
+            that the key can read.
+        since, until: the first and the last day, as a ``date``, ``"2024-01-31"``, ``"today"`` or
+            ``"yesterday"``.
+        what: the lists: ``"goals"``, ``"goal_sessions"``, ``"sessions"``, ``"users"`` and
+            ``"events"``; all of them if not given.
+        format: ``"parquet"``, ``"jsonl"`` or ``"csv"``.
+        partition: the windows: each ``"day"``, each ``"month"``, or ``"none"`` for one window. The
+            figures of goals and users, and the rows of sessions, are those of one window each.
+        time_zone: the IANA time zone in which days begin and end.
+        filters, segment_id: see ``CommonParameters``.
+        compression: ``"zstd"``, ``"gzip"`` or ``"none"``; if not given, Parquet has zstd, and the
+            other formats none.
+        raw: write CSV for programs, without what spreadsheets need; see ``docs/export.md``.
+        lookback: how long after its end a window is read again by each run, as a ``timedelta`` or
+            in seconds; two days if not given.
+        part_rows: about how many rows a file has at most.
+        storage_options: for fsspec, such as a key for the store. They are kept nowhere.
+        force: throw away what another export has written to the folder.
+        engine: ``"local"`` for this process, ``"dask"`` for the workers of a Dask cluster; see
+            ``docs/export.md`` for when that helps.
+        cluster: the address of a Dask scheduler, or a client of ``distributed``; if not given, one
+            worker process for each processor of this machine.
+        rate_limit: that of all workers together; must be given if the server does not tell one.
+        worker_auth: a key, or a ``PasswordLogin``, to pass on to the workers, which is never
+            shown; if not given, each worker takes the key from its own ``RYBBIT_API_KEY``.
+
+    Raises:
+        InvalidParameterError: for what cannot work, before anything is sent or written.
+    """
+
+    def __init__(
+        self,
+        client: RybbitClient,
+        *,
+        to: str | os.PathLike[str],
+        since: date | str,
+        until: date | str = "yesterday",
+        sites: int | str | Iterable[int | str] = "all",
+        what: ListName | Sequence[ListName] = LISTS,
+        format: Format = "parquet",
+        partition: Partition = "month",
+        time_zone: str | tzinfo = "UTC",
+        filters: Sequence[Filter] | None = None,
+        segment_id: int | str | None = None,
+        compression: Compression | None = None,
+        raw: bool = False,
+        lookback: timedelta | float = LOOKBACK,
+        part_rows: int = PART_ROWS,
+        storage_options: Mapping[str, Any] | None = None,
+        force: bool = False,
+        engine: Literal["local", "dask"] = "local",
+        cluster: Any = None,
+        rate_limit: RateLimit | None = None,
+        worker_auth: str | PasswordLogin | None = None,
+    ) -> None:
+        self._client = client
+        self._settings = check_settings(
+            sites=sites,
+            what=what,
+            since=since,
+            until=until,
+            time_zone=time_zone,
+            partition=partition,
+            format=format,
+            compression=compression,
+            raw=raw,
+            filters=filters,
+            segment_id=segment_id,
+            lookback=lookback,
+            part_rows=part_rows,
+        )
+        self._store = open_store(to, storage_options)
+        self._storage = Hidden({"to": to, "storage_options": storage_options})
+        self._cluster = _check_engine(engine, cluster, rate_limit, worker_auth)
+        self._force = force
+        self._stopping: str | None = None
+        self.report = ExportReport(self._store.shown)
+        """What the latest run has done."""
+
+    def __repr__(self) -> str:
+        return f"<Export to {self._store.shown}>"
+
+    def stop(self, reason: str = "the export was stopped") -> None:
+        """End the run at the next page of each unit in progress; what was read is kept."""
+        self._stopping = reason
+
+    async def plan(self) -> Plan:
+        """What a run would do, and about what it would cost. Nothing is written.
+
+        It takes two requests for each site, and one for each further hundred goals of it.
+
+        Raises:
+            ExportMismatchError: the folder holds another export.
+            RybbitError: the key cannot list its sites.
+        """
+        manifest = await asyncio.to_thread(Manifest.load, self._store)
+        if not self._force:
+            await asyncio.to_thread(manifest.check, self._settings.identity(), write=False)
+        plan, sites = await self._plan(manifest)
+        return await estimated(self._client, self._settings, plan, sites)
+
+    async def run(self) -> AsyncGenerator[ExportEvent, None]:
+        """Export, and tell what happens. The last event is ``ExportEnded``, with the report.
+
+        A loop that is left early ends the run; what was read so far is kept as after a kill.
+
+        Raises:
+            ExportMismatchError: the folder holds another export.
+            ExportLockedError: another run is writing to the folder.
+            ExportStoreError: a file cannot be written or read.
+            RybbitError: the key cannot list its sites.
+        """
+        events: asyncio.Queue[ExportEvent | None] = asyncio.Queue()
+        run = asyncio.create_task(self._run(events.put_nowait))
+        run.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            await run
+        finally:
+            run.cancel()
+            await asyncio.wait([run])
+
+    async def finish(self) -> ExportReport:
+        """Export, and return the report. For errors see ``run``."""
+        return await self._run(lambda event: None)
+
+    async def _run(self, tell: Callable[[ExportEvent], None]) -> ExportReport:
+        self._stopping = None
+        tally = _Tally(tell, self._client, self._store)
+        # One thread converts and writes: several would only keep the event loop waiting.
+        with ThreadPoolExecutor(1, "rybbit-export") as writer:
+            lock = self._store.lock(LOCK)
+            held = await asyncio.to_thread(lock.__enter__)
+            try:
+                with _stopped_by_signals(self.stop):
+                    await self._export(Workshop(
+                        self._client, self._store,
+                        await asyncio.to_thread(Manifest.load, self._store),
+                        self._settings, writer, tally,
+                        lambda: self._stopping is not None or held.lost,
+                    ), tally)  # fmt: skip
+            except asyncio.CancelledError:
+                log.warning("%r was cancelled: run it again to go on", self)
+                raise
+            finally:
+                self.report = tally.report
+                await asyncio.to_thread(lock.__exit__, None, None, None)
+        if held.lost:
+            raise ExportError(
+                f"{self._store.shown}: another run has taken over, since this one was not heard of "
+                "for too long; what this run had committed counts"
+            )
+        tell(ExportEnded(self.report))
+        return self.report
+
+    async def _export(self, shop: Workshop, tally: _Tally) -> None:
+        settings, manifest = self._settings, shop.manifest
+        await asyncio.to_thread(manifest.check, settings.identity(), force=self._force)
+        await asyncio.to_thread(manifest.sweep)
+        plan, _ = await self._plan(manifest)
+        shop.tell(ExportPlanned(plan))
+        tally.kept, tally.units, tally.failures = plan.kept, len(plan.units), [*plan.failures]
+        async with self._engine(shop) as (perform, at_once):
+            units = Units(shop, plan.units, perform, at_once)
+            try:
+                await units.run()
+            finally:
+                tally.failures += units.outcome.failures
+                tally.interrupted = units.outcome.stop or self._stopping
+                await asyncio.to_thread(manifest.note_run, plan.first, plan.last, tally.report)
+
+    def _engine(self, shop: Workshop) -> AbstractAsyncContextManager[tuple[Perform, int]]:
+        """What exports a unit, and how many at once."""
+        if self._cluster is None:
+            return nullcontext(self._here(shop))
+        return self._cluster.engine(shop, self._storage)
+
+    def _here(self, shop: Workshop) -> tuple[Perform, int]:
+        places = shop.client.concurrency
+
+        def here(unit: Unit, others: int) -> Awaitable[UnitRecord]:
+            # The places that other units will not need go to this one.
+            return run_unit(shop, unit, max(1, places // (1 + others)))
+
+        return here, min(_AT_ONCE, places)
+
+    async def _plan(self, manifest: Manifest) -> tuple[Plan, list[SitePlan]]:
+        client, settings = self._client, self._settings
+        if client.server_time is None:  # a question that every server answers, and without a key
+            with suppress(APIStatusError):
+                await client.request("GET", "/api/version")
+        now = client.server_time or datetime.now(UTC)
+        first, last = settings.days(now)
+        goals = not {"goals", "goal_sessions"}.isdisjoint(settings.what)
+        sites, failures = await find_sites(client, settings, first, last, goals=goals)
+        return make_plan(settings, manifest, sites, failures, first, last), sites
+
+
+class _Tally:
+    """Counts what is told, and passes it on."""
+
+    def __init__(
+        self, tell: Callable[[ExportEvent], None], client: RybbitClient, store: Store
+    ) -> None:
+        self.units = self.kept = 0
+        self.failures: list[Failure] = []
+        self.interrupted: str | None = None
+        self._tell = tell
+        self._client = client
+        self._to = store.shown
+        self._began = time.monotonic()
+        self._requests = client.stats.requests
+        self._done = self._rows = self._bytes = 0
+        self._doubts: list[str] = []
+
+    def __call__(self, event: ExportEvent) -> None:
+        if isinstance(event, PartWritten):
+            self._rows += event.part.rows
+            self._bytes += event.part.bytes
+        elif isinstance(event, UnitEnded) and event.record.state == "done":
+            self._done += 1
+            if event.record.error is not None:
+                self._doubts.append(f"{event.record.unit}: {event.record.error}")
+        self._tell(event)
+
+    @property
+    def report(self) -> ExportReport:
+        """What was done so far."""
+        failed = sum(failure.unit is not None for failure in self.failures)
+        reason = self.interrupted
+        return ExportReport(
+            self._to,
+            done=self._done,
+            kept=self.kept,
+            left=self.units - self._done - failed,
+            failures=tuple(self.failures),
+            doubts=tuple(self._doubts),
+            rows=self._rows,
+            bytes=self._bytes,
+            requests=self._client.stats.requests - self._requests,
+            seconds=time.monotonic() - self._began,
+            interrupted=None if reason is None else f"{reason}; run the same export again to go on",
+        )
+
+
+@contextmanager
+def _stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
+    """Stop at SIGINT and SIGTERM, where the program has not decided what these do.
+
+    A second one does what it did before.
+    """
+    loop = asyncio.get_running_loop()
+    ours: list[int] = []
+
+    def restore() -> None:
+        while ours:
+            number = ours.pop()
+            loop.remove_signal_handler(number)
+            if number == signal.SIGINT:
+                signal.signal(number, before)
+
+    def on_signal(name: str) -> None:
+        restore()
+        stop(f"{name} stopped the export")
+
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM"):
+            number = getattr(signal, name)
+            if _is_default(number):
+                with suppress(NotImplementedError, RuntimeError, ValueError):  # as on Windows
+                    loop.add_signal_handler(number, on_signal, name)
+                    ours.append(number)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _is_default(number: int) -> bool:
+    """Whether a signal does what it does in every Python program, ``asyncio.run`` included."""
+    handler = signal.getsignal(number)
+    runner = getattr(getattr(handler, "func", None), "__self__", None)
+    return handler in (signal.SIG_DFL, signal.default_int_handler) or isinstance(
+        runner, asyncio.Runner
+    )
+
+
+def _check_engine(
+    engine: str,
+    cluster: object,
+    rate_limit: RateLimit | None,
+    auth: str | PasswordLogin | None,
+) -> Cluster | None:
+    if check_choice("engine", engine, ("local", "dask")) == "dask":
+        return Cluster(cluster, Hidden(auth), check_rate_limit(rate_limit))
+    given = {"cluster": cluster, "rate_limit": rate_limit, "worker_auth": auth}
+    for name, value in given.items():
+        if value is not None:
+            raise InvalidParameterError(
+                f"{name} must be given with engine='dask' only"
+                + ("; without it, pass rate_limit to the client" if name == "rate_limit" else "")
+            )
+    return None
+
+
+async def export(client: RybbitClient, **options: Unpack[ExportOptions]) -> ExportReport:
+    """Export lists into files, and return what was done; see ``Export`` for everything.
+
+    Raises:
+        ExportMismatchError, ExportLockedError, ExportStoreError, RybbitError: see ``Export.run``.
+    """
+    return await Export(client, **options).finish()

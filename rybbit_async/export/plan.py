@@ -1,0 +1,265 @@
+"""What there is to do, before it is done: the units, and about what they cost."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from .. import Goal, IncompleteWalkError, Overview, RateLimitStatus, RybbitClient, RybbitError
+from ..errors import RateLimitError, without_traceback
+from .manifest import Manifest
+from .report import Failure
+from .settings import Settings
+from .settled import is_final
+from .units import LISTS, Span, Unit, spans
+
+__all__ = ["Plan", "SitePlan", "estimated", "find_sites", "make_plan"]
+
+_AT_ONCE: Final = 4  # sites that are looked at at once
+_PAGE: Final = 1000
+_GOALS_PAGE: Final = 100
+_DAY: Final = 86_400.0
+
+
+@frozen
+class Plan:
+    """What an export has to do.
+
+    Attributes:
+        first, last: the days of the export, both included.
+        units: what is to be exported, in this order.
+        kept: how many units earlier runs have finished.
+        failures: sites, and goals, that cannot be looked at.
+        rows, requests: about how many; ``None`` if that was not asked for.
+        limits: what the server says of its rate limit.
+    """
+
+    first: date
+    last: date
+    units: tuple[Unit, ...]
+    kept: int = 0
+    failures: tuple[Failure, ...] = ()
+    rows: int | None = None
+    requests: int | None = None
+    limits: RateLimitStatus = field(factory=RateLimitStatus)
+
+    @property
+    def days(self) -> int | None:
+        """On how many days the requests can be sent under the server's daily limit.
+
+        ``None`` if the server tells no such limit.
+        """
+        daily = self.limits.daily
+        if daily is None or self.requests is None or not daily.limit:
+            return None
+        return 1 + max(0, math.ceil((self.requests - daily.remaining) / daily.limit))
+
+    @property
+    def seconds(self) -> float | None:
+        """About how long the server's limits make it last; ``None`` if it tells none."""
+        if self.requests is None:
+            return None
+        daily, burst = self.limits.daily, self.limits.burst
+        waits: list[float] = []
+        if daily is not None and self.days is not None:
+            waits.append(0.0 if self.days == 1 else daily.reset + (self.days - 2) * _DAY)
+        if burst is not None and burst.limit > burst.remaining and burst.reset > 0:
+            rate = (burst.limit - burst.remaining) / burst.reset
+            waits.append(max(0.0, self.requests - burst.remaining) / rate)
+        return max(waits, default=None)
+
+    def __str__(self) -> str:
+        kept = f" ({self.kept:,} are there)" if self.kept else ""
+        parts = [f"{len(self.units):,} units{kept}"]
+        if self.rows is not None:
+            parts.append(f"about {self.rows:,} rows")
+        if self.requests is not None:
+            parts.append(f"about {self.requests:,} requests")
+        text = ", ".join(parts)
+        if (days := self.days) is not None and self.limits.daily is not None:
+            limit = self.limits.daily.limit
+            text += f"; the daily limit is {limit:,}: " + (
+                "one day" if days == 1 else f"{days} days, resumable"
+            )
+        if self.seconds:
+            text += f"; the limits make it last {_duration(self.seconds)} at least"
+        return "\n".join([text, *(f"missing: {failure}" for failure in self.failures)])
+
+
+def _duration(seconds: float) -> str:
+    for size, name in ((_DAY, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{math.ceil(seconds)} seconds"
+
+
+@frozen
+class SitePlan:
+    """What is known of a site.
+
+    Attributes:
+        site: its number.
+        goals: the numbers of its goals, and how many sessions of the range have reached each.
+    """
+
+    site: int
+    goals: Mapping[int, int]
+
+
+def make_plan(
+    settings: Settings,
+    manifest: Manifest,
+    sites: Iterable[SitePlan],
+    failures: Iterable[Failure],
+    first: date,
+    last: date,
+) -> Plan:
+    """The units of an export, without those that are finished."""
+    windows = [*spans(first, last, settings.partition)]
+    units: list[Unit] = []
+    kept = 0
+    for site in sites:
+        for unit in _units(settings, site, windows):
+            record = manifest.of(unit)
+            if record is None:
+                units.append(unit)
+                continue
+            # A window that an earlier range had cut is read as far as either range goes.
+            both = evolve(
+                unit,
+                first=min(unit.first, record.unit.first),
+                last=max(unit.last, record.unit.last),
+            )
+            if both == record.unit and is_final(record, settings):
+                kept += 1
+            else:
+                units.append(both)
+    return Plan(first, last, tuple(units), kept, tuple(failures))
+
+
+def _units(settings: Settings, site: SitePlan, windows: Iterable[Span]) -> Iterable[Unit]:
+    for name in LISTS:
+        if name in settings.what:
+            for goal in site.goals if name == "goal_sessions" else [None]:
+                for one in windows:
+                    yield Unit(name, site.site, goal, one.window, one.first, one.last)
+
+
+# --- looking at the server ----------------------------------------------------------------------
+
+
+async def find_sites(
+    client: RybbitClient, settings: Settings, first: date, last: date, *, goals: bool
+) -> tuple[list[SitePlan], list[Failure]]:
+    """The sites with their goals, and those that cannot be looked at.
+
+    Args:
+        goals: whether the goals have to be known.
+
+    Raises:
+        RybbitError: the key cannot list its sites.
+    """
+    if settings.sites is None:
+        organizations = await client.organizations.list()
+        numbers = [site.site_id for one in organizations for site in one.sites]
+        sites = [str(number) for number in dict.fromkeys(numbers)]
+    else:
+        sites = [*settings.sites]
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def look(site: str) -> tuple[SitePlan | None, list[Failure]]:
+        async with turns:
+            return await _look(client, settings, site, first, last, goals=goals)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(look(site)) for site in sites]
+    found = [task.result() for task in tasks]
+    plans = {plan.site: plan for plan, _ in found if plan is not None}
+    return [*plans.values()], [failure for _, many in found for failure in many]
+
+
+async def _look(
+    client: RybbitClient, settings: Settings, site: str, first: date, last: date, *, goals: bool
+) -> tuple[SitePlan | None, list[Failure]]:
+    failures: list[Failure] = []
+    try:
+        number = int(site) if site.isdigit() else (await client.sites.get(site)).site_id
+        if not goals:
+            return SitePlan(number, {}), []
+        found: list[Goal] = []
+        walk = client.goals.iter(
+            number, start_date=first, end_date=last, time_zone=settings.time_zone, strict=True
+        )
+        try:
+            async for page in walk.pages():
+                found += page
+        except IncompleteWalkError as error:
+            failures += [
+                Failure(number, None, one.goal, without_traceback(one.error))
+                for one in error.report.skipped
+            ] or [Failure(number, None, None, without_traceback(error))]
+    except RateLimitError:
+        raise
+    except RybbitError as error:
+        return None, [Failure(site, None, None, without_traceback(error))]
+    numbers = {goal.goal_id: goal.total_conversions or 0 for goal in found}
+    # The sessions of a goal may be there although the list fails over the goal.
+    numbers |= {one.goal: 0 for one in failures if one.goal is not None}
+    return SitePlan(number, dict(sorted(numbers.items()))), failures
+
+
+async def estimated(
+    client: RybbitClient, settings: Settings, plan: Plan, sites: Iterable[SitePlan]
+) -> Plan:
+    """The plan, with about how many rows and requests its units take."""
+    turns = asyncio.Semaphore(_AT_ONCE)
+    by_site = {site.site: site for site in sites}
+    windows = len([*spans(plan.first, plan.last, settings.partition)])
+
+    async def look(site: int) -> Overview | None:
+        async with turns:
+            try:
+                return await client.overview(
+                    site,
+                    start_date=plan.first,
+                    end_date=plan.last,
+                    time_zone=settings.time_zone,
+                    filters=settings.filters,
+                )
+            except RateLimitError:
+                raise
+            except RybbitError:
+                return None  # the units fail by themselves
+
+    wanted = sorted({unit.site for unit in plan.units})
+    async with asyncio.TaskGroup() as group:
+        tasks = {site: group.create_task(look(site)) for site in wanted}
+    figures = {site: task.result() for site, task in tasks.items()}
+    rows = requests = 0
+    for unit in plan.units:
+        count = _rows(unit, figures[unit.site], by_site[unit.site], windows)
+        size = _GOALS_PAGE if unit.list == "goals" else _PAGE
+        rows += round(count)
+        requests += max(1, math.ceil(count / size))
+    return evolve(plan, rows=rows, requests=requests, limits=client.rate_limit)
+
+
+def _rows(unit: Unit, figures: Overview | None, site: SitePlan, windows: int) -> float:
+    """About how many rows a unit has, if those of the range are spread evenly."""
+    if unit.list == "goals":
+        return len(site.goals)
+    if unit.goal is not None:
+        return site.goals[unit.goal] / windows
+    if figures is None:
+        return 0
+    sessions = figures.sessions / windows
+    if unit.list == "sessions":
+        return sessions
+    if unit.list == "users":
+        return min(sessions, figures.users or 0)
+    return (figures.pageviews or 0) / windows

@@ -1,0 +1,106 @@
+"""Reading an export with DuckDB; install ``rybbit_async[duckdb]``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from ..tables import schema
+from .lists import MODELS
+from .manifest import Manifest
+from .store import open_store
+from .units import LISTS, ListName
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["open_duckdb"]
+
+_PATH_TYPES: Final = {"site": "BIGINT", "goal": "BIGINT", "window": "VARCHAR"}
+
+
+def open_duckdb(
+    folder: str | os.PathLike[str],
+    storage_options: Mapping[str, Any] | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """A connection to a DuckDB in memory, with a view for each list of an export.
+
+    A view reads the files that the manifest lists at this moment, and no others. A list that has
+    no rows is an empty view with the same columns. Times are shown in UTC.
+
+    Args:
+        folder: the folder of the export, or its URL.
+        storage_options: for fsspec, as for ``Export``.
+
+    Raises:
+        ExportError: it holds no export, or a record cannot be read.
+    """
+    import duckdb
+
+    store = open_store(folder, storage_options)
+    manifest = Manifest.load(store)
+    identity = manifest.identity()
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    if store.filesystem is not None:
+        connection.register_filesystem(store.filesystem)
+    paths: dict[str, list[str]] = {name: [] for name in LISTS}
+    for record in manifest.records.values():
+        paths[record.unit.list] += [store.address(part.path) for part in record.parts]
+    for name in LISTS:
+        if name in identity.lists:
+            connection.execute(_view(name, identity.format, paths[name]))
+    return connection
+
+
+def _view(name: ListName, kind: str, paths: Iterable[str]) -> str:
+    columns = {field.name: _type(field.type) for field in schema(MODELS[name])}
+    in_path = {
+        column: type_
+        for column, type_ in _PATH_TYPES.items()
+        if column != "goal" or name == "goal_sessions"
+    }
+    files = ", ".join(map(_quoted, sorted(paths)))
+    if not files:
+        nothing = ", ".join(
+            f"NULL::{type_} AS {_name(column)}" for column, type_ in {**columns, **in_path}.items()
+        )
+        return f"CREATE VIEW {name} AS SELECT {nothing} WHERE false"
+    hive = f"hive_partitioning = true, hive_types = {_struct(in_path)}"
+    match kind:
+        case "parquet":
+            source = f"read_parquet([{files}], {hive})"
+        case "jsonl":
+            options = f"columns = {_struct(columns, text=True)}, format = 'newline_delimited'"
+            source = f"read_json([{files}], {options}, {hive})"
+        case _:
+            options = f"columns = {_struct(columns, text=True)}, header = true"
+            options += ", allow_quoted_nulls = false"  # "" is empty text, and nothing is null
+            source = f"read_csv([{files}], {options}, {hive})"
+    return f"CREATE VIEW {name} AS SELECT * FROM {source}"  # noqa: S608  # of our own names
+
+
+def _type(kind: Any) -> str:
+    """The DuckDB type of an Arrow type."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMPTZ"
+    names = {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN"}
+    return names.get(kind, "VARCHAR")
+
+
+def _struct(types: Mapping[str, str], *, text: bool = False) -> str:
+    entries = (
+        f"{_quoted(name)}: {_quoted(type_) if text else type_}" for name, type_ in types.items()
+    )
+    return "{" + ", ".join(entries) + "}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'

@@ -1,0 +1,34 @@
+"""Whether a unit can still change, or has to be read again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ..parameters.window import Days, Window
+from .manifest import UnitRecord
+from .settings import Settings
+from .units import Unit
+
+__all__ = ["is_final", "settles_at"]
+
+
+def settles_at(unit: Unit, time_zone: str, after: timedelta) -> datetime | None:
+    """When nothing in the window of a unit changes any more; ``None`` if it never is so.
+
+    Args:
+        after: how far back the end of the window must be.
+    """
+    return Window(Days(unit.first, unit.last), time_zone).settles_at(after)
+
+
+def is_final(record: UnitRecord, settings: Settings) -> bool:
+    """Whether a unit that is done was read so late that it need not be read again."""
+    settles = settles_at(record.unit, settings.time_zone, settings.lookback)
+    return (
+        record.state == "done"
+        and record.settled
+        and record.error is None
+        and settles is not None
+        and record.began is not None
+        and record.began >= settles
+    )

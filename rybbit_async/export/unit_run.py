@@ -1,0 +1,331 @@
+"""Exporting one unit: its walk, its parts, its record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+from attrs import define, evolve, frozen
+
+from .. import (
+    IncompleteWalkError,
+    InvalidParameterError,
+    Page,
+    Report,
+    RybbitClient,
+    RybbitError,
+)
+from .formats import PartWriter, open_part
+from .lists import MODELS, walk_over
+from .manifest import Manifest, Part, UnitRecord
+from .progress import ExportEvent, PartWritten, RowsWritten, UnitBegun
+from .settings import Settings
+from .settled import settles_at
+from .store import Store
+from .units import Unit
+
+__all__ = ["Workshop", "run_unit"]
+
+T = TypeVar("T")
+
+
+@frozen
+class Workshop:
+    """What every unit of a run works with.
+
+    Attributes:
+        client: reads.
+        store: holds the files.
+        manifest: holds the records.
+        settings: what is wanted.
+        threads: runs what blocks, so that the event loop does not.
+        tell: called with what happens.
+        stopping: whether units should stop at the end of a page; their parts so far are kept.
+    """
+
+    client: RybbitClient
+    store: Store
+    manifest: Manifest
+    settings: Settings
+    threads: Executor
+    tell: Callable[[ExportEvent], None]
+    stopping: Callable[[], bool]
+
+    async def blocking(self, job: Callable[..., T], *arguments: Any) -> T:
+        """Run something that blocks. It is waited for, also if this task is cancelled."""
+        return await _finished(
+            asyncio.get_running_loop().run_in_executor(self.threads, job, *arguments)
+        )
+
+    def is_settled(self, unit: Unit) -> bool:
+        """Whether nothing in the window of a unit can change any more, if it is read now."""
+        settles = settles_at(unit, self.settings.time_zone, self.client.settled_after)
+        return settles is not None and self.now() >= settles
+
+    def now(self) -> datetime:
+        """The date and time of day, by the clock of the server as soon as it has answered."""
+        return self.client.server_time or datetime.now(UTC)
+
+
+async def _finished(future: asyncio.Future[T]) -> T:
+    """The result of a job in a thread, which cannot be stopped: its file must not be closed yet."""
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            await future
+        raise
+
+
+async def run_unit(shop: Workshop, unit: Unit, concurrency: int) -> UnitRecord:
+    """Export one unit, and return its record, which is committed.
+
+    An unfinished unit goes on from its position if its window was settled from the beginning; else
+    it is read anew, and the new parts take the place of the old ones all at once.
+
+    Raises:
+        RybbitError: it cannot be read. What was read before is kept if the next run can go on from
+            there.
+        ExportStoreError: it cannot be written.
+    """
+    old = shop.manifest.of(unit)
+    if old is not None and old.position is not None and old.settled and old.unit == unit:
+        with suppress(_CannotGoOn):
+            record = evolve(old, state="open", error=None)
+            return await _UnitRun(shop, record, (), concurrency).run()
+    record = UnitRecord(
+        unit,
+        "open",
+        generation=1 if old is None else old.generation + 1,
+        began=shop.now(),
+        settled=shop.is_settled(unit),
+        query=_query(shop.settings, unit),
+    )
+    return await _UnitRun(shop, record, () if old is None else old.parts, concurrency).run()
+
+
+def _query(settings: Settings, unit: Unit) -> dict[str, str]:
+    query = {
+        "start_date": unit.first.isoformat(),
+        "end_date": unit.last.isoformat(),
+        "time_zone": settings.time_zone,
+        "filters": settings.filters_sent,
+        "segment_id": settings.segment_id,
+    }
+    return {name: value for name, value in query.items() if value is not None}
+
+
+class _CannotGoOn(Exception):  # noqa: N818  # it is no error: the unit is read anew
+    """The position of an earlier run is of no use any more."""
+
+
+@define
+class _OpenPart:
+    writer: PartWriter
+    file: Path
+    path: str
+    rows: int = 0  # counted here, since the writer works in another thread
+
+
+class _UnitRun:
+    """One walk over a unit.
+
+    Args:
+        record: what there is of this generation of the unit.
+        replaced: the parts of the generation before, which count until this one is done.
+    """
+
+    def __init__(
+        self, shop: Workshop, record: UnitRecord, replaced: tuple[Part, ...], concurrency: int
+    ) -> None:
+        self._shop = shop
+        self._record = record
+        self._replaced = replaced
+        self._concurrency = concurrency
+        self._part: _OpenPart | None = None
+        # The parts of a new generation stand where readers look only when all of them are whole.
+        self._unpublished: list[tuple[Path, Part]] = []
+        self._uncommitted: list[str] = []  # published, and in no record yet
+        self._position = record.position  # after the last row that was written
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether parts can be committed before the unit is done."""
+        return self._record.settled and not self._replaced
+
+    async def run(self) -> UnitRecord:
+        shop, unit, start = self._shop, self._record.unit, self._record.position
+        walk = walk_over(shop.client, unit, shop.settings, self._concurrency)
+        try:
+            pages = walk.pages(start)
+        except (InvalidParameterError, IncompleteWalkError) as error:
+            if start is None:
+                raise
+            raise _CannotGoOn from error
+        shop.tell(UnitBegun(unit, self._record.rows))
+        try:
+            try:
+                async with walk:
+                    stopped = await self._write(pages)
+            except IncompleteWalkError as error:  # it is read to its end, but something is missing
+                return await self._end(error.report, str(error))
+            except RybbitError as error:
+                await self._keep("failed", walk.report, _line(error))
+                raise
+            if stopped:
+                return await self._keep("open", walk.report, None)
+            return await self._end(walk.report, None)
+        finally:
+            await self._drop()
+
+    async def _write(self, pages: Any) -> bool:
+        """Write pages until the end, or until the export is to stop: then return ``True``."""
+        shop, writing = self._shop, None
+        page: Page[Any]
+        try:
+            async for page in pages:
+                part = self._part
+                if part is None:
+                    part = await shop.blocking(self._open)
+                if writing is not None:
+                    await _finished(writing)
+                # The next page is decoded while this one is written.
+                writing = asyncio.get_running_loop().run_in_executor(
+                    shop.threads, part.writer.write, page.items
+                )
+                part.rows += len(page)
+                shop.tell(RowsWritten(self._record.unit, len(page)))
+                self._position = page.position
+                if self._position is None:
+                    continue
+                is_full = part.rows >= shop.settings.part_rows
+                if is_full or shop.stopping():
+                    await _finished(writing)
+                    writing = None
+                    await self._close_part()
+                    if self._keeps:
+                        await self._commit("open")
+                    if shop.stopping():
+                        return True
+            return False
+        finally:
+            if writing is not None:
+                await _finished(writing)
+            await pages.aclose()
+
+    def _open(self) -> _OpenPart:
+        """Open a part. It is noted here, in the thread, since the task may have been cancelled."""
+        shop, record = self._shop, self._record
+        number = len(record.parts) + len(self._unpublished) + 1
+        path = record.part_path(number, shop.settings.suffix)
+        file = shop.store.new_part(path)
+        try:
+            writer = open_part(
+                MODELS[record.unit.list],
+                file,
+                format=shop.settings.format,
+                compression=shop.settings.compression,
+                raw=shop.settings.raw,
+            )
+        except BaseException:
+            shop.store.discard(file)
+            raise
+        self._part = _OpenPart(writer, file, path)
+        return self._part
+
+    async def _close_part(self) -> None:
+        """Make the open part whole; publish it, unless it waits for the others of its unit."""
+        part, self._part = self._part, None
+        if part is None:
+            return
+        try:
+            facts = await self._shop.blocking(part.writer.close)
+        except BaseException:
+            self._part = part
+            raise
+        self._unpublished.append(
+            (part.file, Part(part.path, facts.rows, facts.bytes, facts.sha256))
+        )
+        if self._keeps:
+            await self._publish()
+
+    async def _publish(self) -> None:
+        while self._unpublished:
+            file, part = self._unpublished[0]
+            self._uncommitted.append(part.path)
+            await self._shop.blocking(self._shop.store.publish, file, part.path, part.bytes)
+            del self._unpublished[0]
+            self._record = evolve(self._record, parts=(*self._record.parts, part))
+            self._shop.tell(PartWritten(self._record.unit, part))
+
+    async def _commit(self, state: Any, **changes: Any) -> UnitRecord:
+        self._record = evolve(self._record, state=state, position=self._position, **changes)
+        self._uncommitted.clear()  # if this fails, nobody knows whether it was written
+        await self._shop.blocking(self._shop.manifest.commit, self._record)
+        return self._record
+
+    async def _end(self, report: Report, doubt: str | None) -> UnitRecord:
+        """Every row is written: make it count, in place of what there was before."""
+        await self._close_part()
+        await self._publish()
+        self._position = None
+        record = await self._commit("done", report=_plain(report), error=doubt)
+        if self._replaced:
+            old = [part.path for part in self._replaced]
+            await self._shop.blocking(self._shop.store.remove, old)
+        return record
+
+    async def _keep(self, state: Any, report: Report, error: str | None) -> UnitRecord:
+        """The walk has ended early: keep what a later run can go on from."""
+        told: dict[str, Any] = {"report": _plain(report), "error": error}
+        if self._keeps and self._position is not None:
+            await self._close_part()
+            return await self._commit(state, **told)
+        if self._replaced:  # what there was before counts on
+            old = self._shop.manifest.of(self._record.unit)
+            assert old is not None
+            if error is not None:
+                failed = evolve(old, state="failed", **told)
+                await self._shop.blocking(self._shop.manifest.commit, failed)
+                return failed
+            return old
+        # Parts that were committed stay; if the last page has no position, those after it are lost.
+        committed, self._position = self._shop.manifest.of(self._record.unit), None
+        if committed is not None and committed.generation == self._record.generation:
+            self._record, self._position = committed, committed.position
+        return await self._commit(state, **told)
+
+    async def _drop(self) -> None:
+        """Remove the files that nothing has become of."""
+        files = [file for file, _ in self._unpublished]
+        if self._part is not None:
+            files.append(self._part.file)
+            with suppress(Exception):
+                await self._shop.blocking(self._part.writer.abort)
+        for file in files:
+            with suppress(Exception):
+                await self._shop.blocking(self._shop.store.discard, file)
+        if self._uncommitted:
+            with suppress(Exception):
+                await self._shop.blocking(self._shop.store.remove, self._uncommitted)
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _plain(report: Report) -> dict[str, Any]:
+    """A report as JSON; what was left out is told by its error."""
+    values = attrs.asdict(report, recurse=False)
+    values["skipped"] = [
+        {"site": one.site, "goal": one.goal, "place": one.place, "error": _line(one.error)}
+        for one in report.skipped
+    ]
+    return values

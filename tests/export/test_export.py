@@ -1,0 +1,303 @@
+"""Exports into a folder: what is there, what a second run does, what is left after a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rybbit_async import InvalidParameterError, PermissionDeniedError, RybbitClient, ServerError
+from rybbit_async.export import (
+    Export,
+    ExportEnded,
+    ExportLockedError,
+    ExportMismatchError,
+    Manifest,
+    PartWritten,
+    RowsWritten,
+    UnitEnded,
+    export,
+)
+from rybbit_async.export.store import open_store
+from rybbit_async.export.units import LISTS
+from rybbit_async.testing import BucketLimit, Store, faults
+
+from ..client.conftest import Connect, Serve
+from ..client.helpers import END, ONCE
+from ..clock import FakeClock
+from .helpers import RANGE, listed, parts, rows_of, rows_of_walks, temporary
+
+
+async def everything(client: RybbitClient, folder: Path) -> dict[str, Counter[str]]:
+    """What the units of the folder's manifest hold, by walks."""
+    maker = Export(client, to=folder, **RANGE)
+    units = [record.unit for record in Manifest.load(open_store(folder)).records.values()]
+    return {name: await rows_of_walks(client, units, maker._settings, name) for name in LISTS}
+
+
+@pytest.mark.parametrize("release", ["2.2", "2.8"])
+async def test_every_list_of_every_site(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path, release: str
+) -> None:
+    client = connect(await serve(release, small))
+    sites: Any = "all" if release == "2.8" else [1, 2, 3]
+    report = await export(client, to=tmp_path, sites=sites, **RANGE)
+    assert report.complete, report
+    # Three lists of three sites and the sessions of two goals of each, in two months.
+    assert report.done == (4 * 3 + 6) * 2
+    assert parts(tmp_path) == listed(tmp_path)
+    walked = await everything(client, tmp_path)
+    assert sum(walked["goal_sessions"].values()) > 90
+    for name in LISTS:
+        assert rows_of(tmp_path, name) == walked[name], name
+    assert report.rows == sum(sum(rows.values()) for rows in walked.values())
+
+
+async def test_a_later_run_adds_what_is_new(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    server = await serve(store=small)
+    client = connect(server)
+    options: Any = {"to": tmp_path, "sites": 1, "what": ["sessions"], "since": "2026-02-01"}
+    first = await export(client, until="2026-03-10", **options)
+    assert (first.done, first.kept, first.complete) == (2, 0, True)
+    before = parts(tmp_path)
+    again = await export(client, until="2026-03-10", **options)
+    assert (again.done, again.kept, again.rows, parts(tmp_path)) == (0, 2, 0, before)
+    # The window of March was cut; the days that both ranges have are not lost.
+    later = await export(client, **options | {"since": "2026-03-05", "until": "2026-03-20"})
+    assert (later.done, later.kept) == (1, 0)
+    march = next(
+        record
+        for record in Manifest.load(open_store(tmp_path)).records.values()
+        if record.unit.window == "2026-03"
+    )
+    assert (march.unit.first.day, march.unit.last.day, march.generation) == (1, 20, 2)
+    assert parts(tmp_path) == listed(tmp_path)
+    assert rows_of(tmp_path, "sessions") == (await everything(client, tmp_path))["sessions"]
+
+
+async def test_windows_that_ended_lately_are_read_again(
+    serve: Serve, connect: Connect, store: Store, tmp_path: Path, clock: FakeClock
+) -> None:
+    server = await serve(store=store, clock=clock.now)
+    client = connect(server)
+    store.add_session(1, end=END - timedelta(hours=14), session_id="yesterday")
+    options: Any = {"to": tmp_path, "since": "2026-03-20", "what": "sessions", "partition": "day"}
+    report = await export(client, until="today", **options)
+    assert report.done == 12
+    store.add_session(1, end=END - timedelta(hours=15), session_id="late")
+    store.add_session(1, end=END - timedelta(days=5), session_id="too late")
+    clock.move(3 * 3600)
+    report = await export(client, until="today", **options)
+    # Today is not over, and yesterday and the day before have ended within two days.
+    assert (report.done, report.kept) == (3, 9)
+    assert parts(tmp_path) == listed(tmp_path)
+    found = str(rows_of(tmp_path, "sessions"))
+    assert ("late" in found, "too late" in found) == (True, False)
+    report = await export(client, until="today", lookback=timedelta(days=9), **options)
+    assert "too late" in str(rows_of(tmp_path, "sessions"))
+
+
+async def test_another_export_is_refused(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    options: Any = {"to": tmp_path, "sites": 1, **RANGE}
+    await export(client, what=["sessions", "goals"], **options)
+    before = parts(tmp_path)
+    changed = Export(client, what="goals", partition="day", **options)
+    for attempt in (changed.finish, changed.plan):
+        with pytest.raises(ExportMismatchError) as caught:
+            await attempt()
+        assert "partition is 'month' there, got 'day'" in str(caught.value)
+        assert "lists is goals, sessions there, got goals" in str(caught.value)
+        assert "force=True" in str(caught.value)
+    assert parts(tmp_path) == before
+    (tmp_path / "sessions" / "mine.txt").write_text("kept")
+    report = await export(client, what="goals", partition="day", force=True, **options)
+    assert report.complete
+    assert parts(tmp_path) - {"sessions/mine.txt"} == listed(tmp_path)
+    assert (tmp_path / "sessions" / "mine.txt").exists()
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+async def test_an_export_that_was_stopped_goes_on(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path, format: Any
+) -> None:
+    server = await serve(store=small)
+    client = connect(server)
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    options: Any = {"sites": [1, 2], "format": format, "part_rows": 20, **RANGE}
+    await export(client, to=whole, **options)
+    stops = 0
+    while True:
+        work = Export(client, to=halves, **options)
+        async for event in work.run():
+            if isinstance(event, RowsWritten):
+                work.stop()
+        stops += 1
+        if work.report.complete:
+            break
+        assert "run the same export again" in str(work.report.interrupted)
+        assert work.report.left
+        assert parts(halves) == listed(halves)
+    assert stops > 3
+    assert sizes(halves) == sizes(whole)
+
+
+def sizes(folder: Path) -> dict[str, tuple[int, int]]:
+    """For each unit, its rows and what they are, in order, however they are divided into parts."""
+    import pyarrow.parquet as pq
+
+    found: dict[str, tuple[int, int]] = {}
+    for record in Manifest.load(open_store(folder)).records.values():
+        rows: list[str] = []
+        for part in record.parts:
+            path = folder / part.path
+            assert path.stat().st_size == part.bytes
+            if path.suffix == ".parquet":
+                rows += map(repr, pq.read_table(path).to_pylist())
+            else:
+                rows += path.read_text("utf-8").splitlines()
+            assert part.rows <= len(rows)
+        found[record.unit.folder] = (len(rows), hash(tuple(rows)))
+    return found
+
+
+async def test_what_fails_does_not_stop_the_rest(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    server = await serve(store=small)
+    client = connect(server, retry=ONCE)
+    goal = small.goals(1)[0].goal_id
+    whole = tmp_path / "whole"
+    await export(client, to=whole, sites=[1, 2], **RANGE)
+    one_site = server.inject(
+        faults.Status(403), times=None, when=lambda request: "/sites/2/" in request.path
+    )
+    one_goal = server.inject(
+        faults.Status(500),
+        times=None,
+        when=lambda request: f"/goals/{goal}/sessions" in request.path,
+    )
+    events = [event async for event in Export(client, to=tmp_path, sites=[1, 2], **RANGE).run()]
+    assert isinstance(events[-1], ExportEnded)
+    report = events[-1].report
+    assert not report.complete
+    assert report.exit_status == 1
+    site, *goals = report.failures
+    assert (site.site, site.unit, type(site.error)) == ("2", None, PermissionDeniedError)
+    assert [(one.site, one.goal, type(one.error)) for one in goals] == [(1, goal, ServerError)] * 2
+    assert f"missing: sessions of goal {goal} of site 1 in 2026-02: ServerError" in str(report)
+    failed = [one for one in events if isinstance(one, UnitEnded) and one.record.state == "failed"]
+    assert len(failed) == 2
+    assert "ServerError" in str(failed[0].record.error)
+    assert "site 2" in (tmp_path / "_manifest" / "run.json").read_text()
+    one_site.remove()
+    one_goal.remove()
+    mended = await export(client, to=tmp_path, sites=[1, 2], **RANGE)
+    assert (mended.complete, mended.failures) == (True, ())
+    assert mended.kept == report.done
+    assert sizes(tmp_path) == sizes(whole)
+
+
+async def test_one_run_at_a_time(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    options: Any = {"to": tmp_path, "sites": 1, "what": "sessions", **RANGE}
+    async for event in Export(client, **options).run():
+        if isinstance(event, PartWritten):
+            with pytest.raises(ExportLockedError, match="one export at a time"):
+                await export(client, **options)
+    assert (await export(client, **options)).kept == 2
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+async def test_signals_stop_a_run(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path, name: str
+) -> None:
+    client = connect(await serve(store=small))
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    work = Export(client, to=tmp_path, sites=1, **RANGE)
+    async for event in work.run():
+        if isinstance(event, RowsWritten) and signal.getsignal(number) != before:
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0)
+    assert f"{name} stopped the export; run the same export again" in str(work.report)
+    assert signal.getsignal(number) == before
+    assert parts(tmp_path) == listed(tmp_path)
+    assert (await export(client, to=tmp_path, sites=1, **RANGE)).complete
+
+
+async def test_a_run_that_is_left_or_cancelled_leaves_nothing_half_written(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    options: Any = {"to": tmp_path, "sites": 1, "part_rows": 20, **RANGE}
+    run = Export(client, **options).run()
+    async for event in run:
+        if isinstance(event, RowsWritten):
+            break
+    await run.aclose()
+    assert not temporary(tmp_path)
+    assert parts(tmp_path) == listed(tmp_path)
+    task = asyncio.create_task(export(client, **options))
+    while not parts(tmp_path):  # noqa: ASYNC110  # there is no event to wait for
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not temporary(tmp_path)
+    assert (await export(client, **options)).complete
+    assert rows_of(tmp_path, "sessions") == (await everything(client, tmp_path))["sessions"]
+
+
+async def test_the_plan(serve: Serve, connect: Connect, small: Store, tmp_path: Path) -> None:
+    server = await serve(store=small, rate_limit=BucketLimit(burst=50, refill=5, daily=60))
+    client = connect(server)
+    work = Export(client, to=tmp_path, sites="all", **RANGE)
+    plan = await work.plan()
+    assert not parts(tmp_path)
+    report = await work.finish()
+    assert len(plan.units) == report.done
+    assert plan.rows is not None
+    assert plan.requests is not None
+    assert 0.7 < plan.rows / report.rows < 1.4
+    assert 0.7 < plan.requests / report.requests < 1.4
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"since": "2024-02-30"}, "since must be a day that exists"),
+        ({"since": "2024-03-01", "until": "2024-02-01"}, "since must not be after until"),
+        ({"until": "tomorrow"}, "until must be a date such as \"2024-01-31\", got 'tomorrow'; or"),
+        ({"what": ["session"]}, "what must be"),
+        ({"what": []}, "name at least one list"),
+        ({"sites": []}, "name at least one site"),
+        ({"sites": "every"}, "site must be"),
+        ({"format": "xlsx"}, "format must be"),
+        ({"partition": "year"}, "partition must be"),
+        ({"time_zone": "Berlin"}, "time_zone must be"),
+        ({"part_rows": 0}, "part_rows must be 1 or more, got 0"),
+        ({"lookback": -1}, "lookback must be"),
+        ({"to": ""}, "to must"),
+    ],
+)
+async def test_bad_input_is_refused_at_once(
+    tmp_path: Path, changes: dict[str, Any], says: str
+) -> None:
+    async with RybbitClient("rb_x", base_url="http://localhost:1") as client:
+        with pytest.raises(InvalidParameterError) as caught:
+            Export(client, **{"to": tmp_path / "new", "since": "2024-01-01", **changes})
+    assert says in str(caught.value)
+    assert not parts(tmp_path)
