@@ -139,6 +139,14 @@ def replay(session: nox.Session) -> None:
 
 
 @nox.session
+def export_stores(session: nox.Session) -> None:
+    """Export to an S3-compatible server, and open CSV files in LibreOffice if it is installed."""
+    session.install(".[export,testing]", *group("stores"))
+    files = ("tests/export/stores.py", "tests/export/spreadsheet.py")
+    session.run("python", "-m", "pytest", *files, *session.posargs, env=INSTALLED_ONLY)
+
+
+@nox.session
 def audit(session: nox.Session) -> None:
     """Check the dependencies for known vulnerabilities; `-- --require` fails if none can be asked.
 

@@ -131,7 +131,7 @@ def test_of_many_that_begin_at_once_one_has_the_lease(
 def test_a_bucket_that_is_missing_is_told(options: dict[str, Any]) -> None:
     store = open_store("s3://missing/rybbit", options)
     assert store.list() == []
-    with pytest.raises(ExportStoreError, match="cannot write s3://missing/rybbit/a: .*bucket"):
+    with pytest.raises(ExportStoreError, match=r"cannot write s3://missing/rybbit/a: .*bucket"):
         store.write("a", b"")
 
 

@@ -296,6 +296,8 @@ def test_files_in_the_way_are_told(tmp_path: Path) -> None:
     with pytest.raises(ExportStoreError, match="a folder has this name"):
         store.read(SMALL)
     assert [path.name for path in tmp_path.rglob("*.tmp")] == []
+    with pytest.raises(ExportStoreError, match="the name is too long"):
+        open_store(tmp_path / ("x" * 300)).write(SMALL, b"")
 
 
 # --- stores that fail ----------------------------------------------------------------------------

@@ -132,14 +132,14 @@ _RISKY: Final = re.compile(r"['\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 
 
 def _safe_cell(value: object) -> str:
-    if isinstance(value, str) and _RISKY.match(value):
+    if isinstance(value, str) and not value[:1].isalnum() and _RISKY.match(value):
         value = f"'{value}"
     return _raw_cell(value)
 
 
 def _raw_cell(value: object) -> str:
     if isinstance(value, str):
-        return '"' + value.replace('"', '""') + '"'
+        return f'"{value.replace(_QUOTE, _TWO)}"' if _QUOTE in value else f'"{value}"'
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -147,6 +147,10 @@ def _raw_cell(value: object) -> str:
     if isinstance(value, float):
         return _number(value)
     return str(value)
+
+
+_QUOTE: Final = '"'
+_TWO: Final = '""'
 
 
 def _number(value: float) -> str:

@@ -86,9 +86,11 @@ def _path_of(url: str) -> str:
 def _folder(text: str) -> Path:
     path = Path(text).expanduser().absolute()
     for folder in (path, *path.parents):
-        if folder.is_dir():
+        # Not the methods of Path, which raise for a folder that cannot be looked into. That error
+        # comes with what to do when the first file is read or written.
+        if os.path.isdir(folder):
             break
-        if folder.exists():
+        if os.path.exists(folder):
             what = "a file" if folder == path else f"in {folder}, which is a file"
             raise InvalidParameterError(f"to must be a folder or a URL, got {path}: it is {what}")
     return path
