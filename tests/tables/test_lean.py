@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rybbit_async import Session, SiteSession, User
@@ -75,6 +75,7 @@ def check(model: Any, bodies: list[Body]) -> None:
         assert found(lean.lean, model, body) == found(full, model, body)
 
 
+@settings(max_examples=15)
 @given(st.lists(st.lists(session_rows().map(lambda pair: pair[0]), max_size=3), max_size=4))
 def test_any_rows(rows: list[list[dict[str, Any]]]) -> None:
     check(Session, pages(*rows))
