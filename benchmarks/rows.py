@@ -417,5 +417,6 @@ def _import(module: str) -> Any:
 
 
 COMPARISONS: Final = (
-    typed_walk, site_lists, events, tables, odd_rows, far_server, first_item, memory, imports, one_call,
+    typed_walk, site_lists, events, tables, odd_rows,
+    far_server, first_item, memory, imports, one_call,
 )  # fmt: skip

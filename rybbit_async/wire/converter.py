@@ -138,7 +138,7 @@ def to_dict(obj: Any, *, flat: bool = False, times: Literal["text", "datetime"] 
         return _converter().unstructure(obj)
     if isinstance(obj, (list, tuple)):
         return [to_dict(item, flat=True, times=times) for item in cast("Sequence[Any]", obj)]
-    model: Any = type(obj)
+    model: Any = obj.__class__
     row: dict[str, Any] = flat_rows(model, [obj], times=times)[0]
     if row.get("extra", "") is None:
         del row["extra"]
