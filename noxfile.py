@@ -115,7 +115,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed and memory against the same work written by hand; `-- --quick` for 90 s."""
-    session.install(".[demo]", *group("bench"))
+    session.install(".[arrow,demo]", *group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
@@ -144,6 +144,16 @@ def export_stores(session: nox.Session) -> None:
     session.install(".[export,testing]", *group("stores"))
     files = ("tests/export/stores.py", "tests/export/spreadsheet.py")
     session.run("python", "-m", "pytest", *files, *session.posargs, env=INSTALLED_ONLY)
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """Kill exports at random moments and at each step on the disk; `-- --kills 10` for a short run.
+
+    After each kill the export goes on, and must give the files of one that was not killed.
+    """
+    session.install(".[duckdb,export,testing]", *group("stores"))
+    session.run("python", "tests/kills.py", *session.posargs, env=INSTALLED_ONLY)
 
 
 @nox.session

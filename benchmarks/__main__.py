@@ -21,7 +21,10 @@ from rybbit_async import __version__
 from .measure import Row
 from .rows import COMPARISONS, FULL, QUICK, Effort
 
-PACKAGES = ("aiohttp", "attrs", "cattrs", "httpx", "httpx2", "msgspec", "orjson", "pydantic")
+PACKAGES = (
+    *("aiohttp", "attrs", "cattrs", "httpx", "httpx2", "msgspec", "orjson", "polars", "pyarrow"),
+    "pydantic",
+)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

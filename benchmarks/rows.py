@@ -13,9 +13,10 @@ from statistics import median
 from typing import Any, Final
 
 import aiohttp
+import polars
 from attrs import frozen
 
-from rybbit_async import Paginator, RybbitClient, Session
+from rybbit_async import Paginator, RybbitClient, Session, to_dict
 from rybbit_async.wire.json import Body
 from rybbit_async.wire.page_reader import DATA, page_reader
 
@@ -36,7 +37,10 @@ FEW: Final = 10_000
 MEMORY_PAGE: Final = 250  # many pages of the few sessions, too, so that both fill the window
 LIBRARIES: Final = ("httpx2", "httpx")  # httpx2 has taken the place of httpx
 EXTRAS: Final = frozenset(
-    {"duckdb", "httpx", "httpx2", "orjson", "pydantic", "pytest", "pytest_asyncio", "rich"}
+    {
+        *("duckdb", "httpx", "httpx2", "orjson", "pandas", "polars", "pyarrow", "pydantic"),
+        *("pytest", "pytest_asyncio", "rich"),
+    }
 )
 
 
@@ -300,6 +304,38 @@ def _peak(target: Target, site: Site, window: Mapping[str, Any]) -> int:
     return int(said["peak"])
 
 
+async def tables(effort: Effort) -> AsyncGenerator[Row, None]:
+    """Record batches, against the same walk without a table, and against what people write."""
+    with serving([SESSIONS]) as target:
+        site = target.site
+        async with _client(target) as client:
+            for size in (PAGE, 1000):
+                sessions = client.goals.sessions.iter(
+                    site.site_id, site.goal_id, page_size=size, concurrency=AT_ONCE, **PAST
+                )
+
+                async def batches(walk: Paginator[Session] = sessions) -> int:
+                    return sum([batch.num_rows async for batch in walk.record_batches()])
+
+                async def by_hand(walk: Paginator[Session] = sessions) -> int:
+                    rows = [to_dict(row) async for row in walk]
+                    for row in rows:
+                        row["extra"] = row["extra"] or None  # Polars has no empty structs
+                    return polars.DataFrame(rows, infer_schema_length=None).height
+
+                ours, walked = _giving(SESSIONS, batches), partial(_count, sessions)
+                what = f"record batches of {SESSIONS:,} sessions, pages of {size}: rows/s against"
+                for other, name, reach in (
+                    (walked, "the typed walk", 1.0),
+                    (by_hand, "polars.DataFrame([to_dict(...), ...])", 3.0),
+                ):
+                    measured = await pairs(ours, _giving(SESSIONS, other), effort.walks)
+                    yield Row(
+                        f"{what} {name}",
+                        "x", speeds(measured), reach, at_least=True, note=_speeds(measured),
+                    )  # fmt: skip
+
+
 async def odd_rows(effort: Effort) -> AsyncGenerator[Row, None]:
     """What it costs to read a page whose rows are not as the model has them.
 
@@ -381,5 +417,6 @@ def _import(module: str) -> Any:
 
 
 COMPARISONS: Final = (
-    typed_walk, site_lists, events, odd_rows, far_server, first_item, memory, imports, one_call,
+    typed_walk, site_lists, events, tables, odd_rows,
+    far_server, first_item, memory, imports, one_call,
 )  # fmt: skip

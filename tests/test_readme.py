@@ -77,7 +77,7 @@ async def test_fragment(sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         async with rybbit_async.RybbitClient(server.api_key, base_url=server.url) as client:
             scope = names(server, traffic) | {"given": client}
             body = textwrap.indent(here(sample, server, traffic), "    ")
-            reads = "    client = given\n" if "client." in sample else ""
+            reads = "    client = given\n" if "client" in sample else ""
             exec(f"async def fragment():\n{reads}{body}", scope)
             await scope["fragment"]()
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 import attrs
 
@@ -112,13 +112,37 @@ def _to_wire(value: Any) -> Any:
     return sent if extra is None else {**getattr(value, extra), **sent}
 
 
-def to_dict(obj: Any) -> Any:
+def to_dict(obj: Any, *, flat: bool = False, times: Literal["text", "datetime"] = "text") -> Any:
     """``obj`` as plain data, by attribute names, for a program to store.
 
-    Times become ISO 8601 text that ends in ``Z``; ``extra`` keeps the names that the server sent.
-    Accepts any class of this package, and lists of them.
+    ``extra`` keeps the names that the server sent. Accepts any class of this package, and lists of
+    them.
+
+    Args:
+        flat: make a dict of the columns that a table has, see ``rybbit_async.tables.schema``: what
+            is an object of this package has its fields beside the others, and a mapping or a list
+            is JSON text, or ``None`` if it is empty. ``extra`` is left out where it is empty.
+        times: ``"text"`` for ISO 8601 text that ends in ``Z``, or ``"datetime"`` for aware
+            datetimes in UTC, which only flat dicts can have.
+
+    Raises:
+        InvalidParameterError: ``times`` is neither, or ``"datetime"`` without ``flat=True``; or
+            ``obj`` is of a class that has no columns.
     """
-    return _converter().unstructure(obj)
+    from ..tables import flat_rows
+
+    if times not in ("text", "datetime") or (times == "datetime" and not flat):
+        must = 'be "text", or with flat=True "text" or "datetime"'
+        raise invalid("times", times, must)
+    if not flat:
+        return _converter().unstructure(obj)
+    if isinstance(obj, (list, tuple)):
+        return [to_dict(item, flat=True, times=times) for item in cast("Sequence[Any]", obj)]
+    model: Any = obj.__class__
+    row: dict[str, Any] = flat_rows(model, [obj], times=times)[0]
+    if row.get("extra", "") is None:
+        del row["extra"]
+    return row
 
 
 def to_json(obj: Any) -> str:

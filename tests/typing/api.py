@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 import attrs
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 
 from rybbit_async import (
     Activity,
@@ -85,6 +88,7 @@ from rybbit_async import (
     to_dict,
     to_json,
 )
+from rybbit_async.tables import SCHEMA_VERSION, flat_rows, record_batch, schema
 
 
 @attrs.frozen
@@ -477,9 +481,28 @@ async def anything(client: RybbitClient) -> None:
 def store(goal: Goal) -> None:
     """What a program keeps."""
     to_dict(goal)["goal_id"]
+    to_dict([goal], flat=True, times="datetime")
     assert_type(to_json([goal]), str)
     version: str = __version__
     del version
+
+
+async def tables(client: RybbitClient) -> None:
+    """Every kind of table."""
+    walk = client.goals.sessions.iter(1, 2)
+    assert_type(await walk.to_arrow(), pa.Table)
+    assert_type(await walk.to_polars(), pl.DataFrame)
+    assert_type(await walk.to_pandas(), pd.DataFrame)
+    async for batch in walk.record_batches(rows=1_000):
+        assert_type(batch, pa.RecordBatch)
+    page = await client.goals.list(1)
+    assert_type(page.to_arrow(), pa.Table)
+    assert_type(page.to_polars(), pl.DataFrame)
+    assert_type(page.to_pandas(), pd.DataFrame)
+    assert_type(schema(Goal), pa.Schema)
+    assert_type(record_batch(Goal, page), pa.RecordBatch)
+    assert_type(flat_rows(Goal, page.items, times="text"), list[dict[str, Any]])
+    assert_type(SCHEMA_VERSION, int)
 
 
 def filters() -> list[Filter]:
