@@ -264,7 +264,6 @@ class Job:
             progress.advance(row, len(page))
         return sessions.report
 
-
     async def export(self, folder: str, progress: Progress) -> ExportReport:
         """Export the goals and their sessions."""
         work = Export(

@@ -137,7 +137,9 @@ def found(told: Mapping[str, Any]) -> dict[str, Any]:
             name: Counter(map(repr, db.sql(f"SELECT * FROM {name}").fetchall()))  # noqa: S608
             for name in LISTS
         }
-    assert not [row for name in LISTS if name != "events" for row in rows[name] if rows[name][row] > 1]
+    assert not [
+        row for name in LISTS if name != "events" for row in rows[name] if rows[name][row] > 1
+    ]
     return rows
 
 
@@ -201,7 +203,10 @@ async def main(options: argparse.Namespace) -> None:
         fill(store)
         async with RybbitServer(store=store, clock=lambda: END) as server:
             for format in ("parquet", "jsonl"):
-                for to, storage_options in ((f"{folder}/{format}", None), (f"s3://bucket/{format}", storage)):
+                for to, storage_options in (
+                    (f"{folder}/{format}", None),
+                    (f"s3://bucket/{format}", storage),
+                ):
                     base = {
                         "to": to,
                         "storage_options": storage_options,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
@@ -22,6 +21,7 @@ from .errors import ExportError
 from .manifest import UnitRecord
 from .progress import UnitEnded
 from .report import Failure
+from .together import together
 from .unit_run import Workshop
 from .units import Unit
 
@@ -73,15 +73,10 @@ class Units:
             ExportError: the files cannot be written. The units in progress are given up.
         """
         number = min(self._at_once, len(self._waiting))
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(number):
-                    group.create_task(self._work())
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        await together(self._work, range(number), number or 1)
         return self.outcome
 
-    async def _work(self) -> None:
+    async def _work(self, place: int) -> None:
         shop = self._shop
         while self._waiting and self.outcome.stop is None and not shop.stopping():
             unit = self._waiting.popleft()

@@ -190,7 +190,7 @@ class Manifest:
         self.records[record.unit.folder] = record
 
     def sweep(self) -> None:
-        """Remove the files of parts that no record lists, which a killed run has left."""
+        """Remove what a killed run has left: parts that no record lists, and temporary files."""
         listed = {part.path for record in self.records.values() for part in record.parts}
         left = [
             path
@@ -198,6 +198,7 @@ class Manifest:
             for path in self._store.list(name)
             if path not in listed and _PART.match(path.rpartition("/")[2])
         ]
+        left += [path for path in self._store.list(FOLDER) if path.endswith(".tmp")]
         if left:
             self._store.remove(left)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections import Counter
@@ -16,8 +17,10 @@ from rybbit_async import InvalidParameterError, PermissionDeniedError, RybbitCli
 from rybbit_async.export import (
     Export,
     ExportEnded,
+    ExportError,
     ExportLockedError,
     ExportMismatchError,
+    ExportStoreError,
     Manifest,
     PartWritten,
     RowsWritten,
@@ -301,3 +304,40 @@ async def test_bad_input_is_refused_at_once(
             Export(client, **{"to": tmp_path / "new", "since": "2024-01-01", **changes})
     assert says in str(caught.value)
     assert not parts(tmp_path)
+
+
+@pytest.mark.parametrize("step", [2, 11, 30])
+async def test_a_full_disk_is_told_and_what_is_finished_stays(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path, step: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    client = connect(await serve(store=small))
+    steps, fsync = 0, os.fsync
+
+    def failing(file: int) -> None:
+        nonlocal steps
+        steps += 1
+        if steps >= step:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(file)
+
+    options: Any = {"to": tmp_path, "sites": 1, "part_rows": 20, "page_size": 20, **RANGE}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", failing)
+        with pytest.raises(ExportStoreError, match=r"the disk is full\. Free some space"):
+            await export(client, **options)
+    assert not temporary(tmp_path)
+    assert parts(tmp_path) >= listed(tmp_path)
+    assert (await export(client, **options)).complete
+    assert parts(tmp_path) == listed(tmp_path)
+    for name in LISTS:
+        assert rows_of(tmp_path, name) == (await everything(client, tmp_path))[name]
+
+
+async def test_a_server_without_sites_is_no_empty_success(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    with Store() as empty:
+        client = connect(await serve(store=empty))
+        with pytest.raises(ExportError, match="lists no site that the key can read"):
+            await export(client, to=tmp_path, **RANGE)
