@@ -185,7 +185,10 @@ class RequestActivity(Activity):
 
 @frozen(kw_only=True)
 class RequestBegun(RequestActivity):
-    """A request is to be sent."""
+    """A request is to be sent, as soon as its rate limit allows.
+
+    If credentials had to be obtained for it first, by a sign-in for example, that has been done.
+    """
 
 
 @frozen(kw_only=True)
@@ -241,7 +244,7 @@ class RequestEnded(RequestActivity):
         attempts: how many attempts it took.
         status: the status of the last response, if one arrived.
         error: the name of the exception that is raised, or ``None`` after a success.
-        seconds: how long it took, with all attempts and all waits.
+        seconds: how long it took since ``RequestBegun``, with all attempts and all waits.
     """
 
     attempts: int

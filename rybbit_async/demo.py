@@ -1,7 +1,8 @@
 """A demonstration of the package: `nox -s demo`, or `python -m rybbit_async.demo`.
 
 It lists the goals of a site with their conversion rates, walks the sessions of all goals at once,
-and then walks them one goal after another for comparison. By default it starts an embedded server
+and then walks them one goal after another for comparison. At last it exports the goals and their
+sessions to Parquet files, and asks DuckDB a question about them. By default it starts an embedded server
 in a separate process, so that the measured time is that of the client. If `RYBBIT_BASE_URL` is set,
 it uses that server, with `RYBBIT_API_KEY` and `RYBBIT_SITE`.
 """
@@ -18,7 +19,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from io import TextIOWrapper
-from typing import Final, cast
+from tempfile import TemporaryDirectory
+from typing import Any, Final, cast
 
 from attrs import frozen
 from rich.console import Console
@@ -28,7 +30,19 @@ from rich.table import Table
 from rich.text import Text
 
 from . import EventGoal, Goal, PathGoal, Report, RybbitClient, RybbitError
+from .export import Export, ExportReport, RowsWritten, open_duckdb
 
+# The landing pages that led to most conversions, with the goal that most of them reached.
+QUESTION: Final = """
+SELECT entry_page AS landing_page,
+       count(*) AS conversions,
+       mode(name) AS most_often
+FROM goal_sessions
+JOIN goals ON goals.goal_id = goal_sessions.goal
+GROUP BY landing_page
+ORDER BY conversions DESC, landing_page
+LIMIT 5
+"""
 DAYS: Final = 30
 SESSIONS: Final = 50_000
 GOALS: Final = 12
@@ -188,6 +202,16 @@ def summary_table(at_once: Tally, in_turn: Tally) -> Table:
     return table
 
 
+def answer_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    """The answer to a question in SQL."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column, value in zip(columns, rows[0] if rows else columns, strict=True):
+        table.add_column(column, justify="right" if isinstance(value, int) else "left")
+    for row in rows:
+        table.add_row(*(f"{each:,}" if isinstance(each, int) else str(each) for each in row))
+    return table
+
+
 # --- walks -------------------------------------------------------------------------------------
 
 
@@ -241,6 +265,25 @@ class Job:
         return sessions.report
 
 
+    async def export(self, folder: str, progress: Progress) -> ExportReport:
+        """Export the goals and their sessions."""
+        work = Export(
+            self.client,
+            to=folder,
+            sites=self.site,
+            since=self.window.start,
+            until=self.window.end,
+            what=["goals", "goal_sessions"],
+            partition="none",
+        )
+        row = progress.add_task("Rows", total=sum(map(expected, self.goals)) + len(self.goals))
+        async for event in work.run():
+            if isinstance(event, RowsWritten):
+                progress.advance(row, event.rows)
+        progress.update(row, total=work.report.rows)
+        return work.report
+
+
 def expected(goal: Goal) -> int:
     """The number of sessions of a goal, according to the list of goals."""
     return goal.total_conversions or 0
@@ -278,11 +321,22 @@ async def show(console: Console, target: Target) -> None:
             at_once = await job.at_once(progress)
             in_turn = await job.in_turn(progress)
 
+        with TemporaryDirectory(prefix="rybbit-") as folder:
+            console.print("\n[bold]An export of the goals and their sessions to Parquet files\n")
+            with progress_on(console) as progress:
+                report = await job.export(folder, progress)
+            console.print("\n[bold]The landing pages that led to most conversions, by DuckDB")
+            console.print(QUESTION, style="dim")
+            with open_duckdb(folder) as db:
+                answer = db.sql(QUESTION)
+                console.print(answer_table(answer.columns, answer.fetchall()))
+
     console.print("\n[bold]Summary\n")
     console.print(summary_table(at_once, in_turn))
     console.print(
         f"\nAll at once was {in_turn.seconds / at_once.seconds:.1f} times as fast, "
-        f"with {PAGE_SIZE} sessions per page and at most {CONNECTIONS} connections."
+        f"with {PAGE_SIZE} sessions per page and at most {CONNECTIONS} connections. The export "
+        f"wrote {report.rows:,} rows with {report.requests} requests in {report.seconds:.1f} s."
     )
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from traceback import walk_tb
-from types import MethodType
+from types import BuiltinMethodType, MethodType
 from typing import Final
 from weakref import WeakSet
 
@@ -152,11 +152,10 @@ class Observers:
 
 def _with(calls: tuple[OnEvent, ...], one: OnEvent) -> tuple[OnEvent, ...]:
     """``calls`` and another one, unless it is among them."""
-    # Whether two objects are equal says nothing. A method is another object each time it is read.
+    # A method is another object each time it is read. Of other objects, equal ones may differ.
+    is_method = isinstance(one, (MethodType, BuiltinMethodType))
     for call in calls:
-        if call is one or (
-            isinstance(one, MethodType) and type(call) is MethodType and call == one
-        ):
+        if call is one or (is_method and type(call) is type(one) and call == one):
             return calls
     return (*calls, one)
 

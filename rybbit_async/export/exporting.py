@@ -5,28 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
-import threading
-import time
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
     Callable,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final, Literal, TypedDict, Unpack
 
 from .. import (
+    Activity,
     APIStatusError,
     Filter,
     InvalidParameterError,
     PasswordLogin,
+    Paused,
     RateLimit,
     RybbitClient,
 )
@@ -38,10 +42,12 @@ from .errors import ExportError
 from .formats import Compression, Format
 from .manifest import LOCK, Manifest, UnitRecord
 from .plan import Plan, SitePlan, estimated, find_sites, make_plan
-from .progress import ExportEnded, ExportEvent, ExportPlanned, PartWritten, UnitEnded
-from .report import ExportReport, Failure
+from .progress import ExportEnded, ExportEvent, ExportPaused, ExportPlanned
+from .report import ExportReport
 from .settings import LOOKBACK, check_settings
-from .store import Store, open_store
+from .signals import stopped_by_signals
+from .store import Lock, open_store
+from .tally import Tally
 from .unit_run import Workshop, run_unit
 from .units import LISTS, ListName, Partition, Unit
 
@@ -66,6 +72,7 @@ class _Optional(TypedDict, total=False):
     raw: bool
     lookback: timedelta | float
     part_rows: int
+    page_size: int
     storage_options: Mapping[str, Any] | None
     force: bool
     engine: Literal["local", "dask"]
@@ -114,6 +121,7 @@ class Export:
         lookback: how long after its end a window is read again by each run, as a ``timedelta`` or
             in seconds; two days if not given.
         part_rows: about how many rows a file has at most.
+        page_size: how many rows a request asks for; of goals 100 at most.
         storage_options: for fsspec, such as a key for the store. They are kept nowhere.
         force: throw away what another export has written to the folder.
         engine: ``"local"`` for this process, ``"dask"`` for the workers of a Dask cluster; see
@@ -146,6 +154,7 @@ class Export:
         raw: bool = False,
         lookback: timedelta | float = LOOKBACK,
         part_rows: int = PART_ROWS,
+        page_size: int = 1000,
         storage_options: Mapping[str, Any] | None = None,
         force: bool = False,
         engine: Literal["local", "dask"] = "local",
@@ -168,6 +177,7 @@ class Export:
             segment_id=segment_id,
             lookback=lookback,
             part_rows=part_rows,
+            page_size=page_size,
         )
         self._store = open_store(to, storage_options)
         self._storage = Hidden({"to": to, "storage_options": storage_options})
@@ -227,37 +237,45 @@ class Export:
 
     async def _run(self, tell: Callable[[ExportEvent], None]) -> ExportReport:
         self._stopping = None
-        tally = _Tally(tell, self._client, self._store)
+        tally = Tally(tell, self._client, self._store.shown)
         # One thread converts and writes: several would only keep the event loop waiting.
         with ThreadPoolExecutor(1, "rybbit-export") as writer:
-            lock = self._store.lock(LOCK)
-            held = await asyncio.to_thread(lock.__enter__)
             try:
-                with _stopped_by_signals(self.stop):
-                    await self._export(Workshop(
-                        self._client, self._store,
-                        await asyncio.to_thread(Manifest.load, self._store),
-                        self._settings, writer, tally,
-                        lambda: self._stopping is not None or held.lost,
-                    ), tally)  # fmt: skip
+                async with _held(self._store.lock(LOCK)) as lock:
+                    with stopped_by_signals(self.stop):
+                        await self._export(tally, writer, lock)
+                    if lock.lost:
+                        raise ExportError(
+                            f"{self._store.shown}: another run has taken over, since this one was "
+                            "not heard of for too long; what this run had committed counts"
+                        )
             except asyncio.CancelledError:
                 log.warning("%r was cancelled: run it again to go on", self)
                 raise
             finally:
                 self.report = tally.report
-                await asyncio.to_thread(lock.__exit__, None, None, None)
-        if held.lost:
-            raise ExportError(
-                f"{self._store.shown}: another run has taken over, since this one was not heard of "
-                "for too long; what this run had committed counts"
-            )
         tell(ExportEnded(self.report))
         return self.report
 
-    async def _export(self, shop: Workshop, tally: _Tally) -> None:
-        settings, manifest = self._settings, shop.manifest
+    async def _export(self, tally: Tally, writer: ThreadPoolExecutor, lock: Lock) -> None:
+        settings = self._settings
+        manifest = await asyncio.to_thread(Manifest.load, self._store)
         await asyncio.to_thread(manifest.check, settings.identity(), force=self._force)
         await asyncio.to_thread(manifest.sweep)
+
+        def listen(activity: Activity) -> None:
+            if isinstance(activity, Paused):
+                tally(ExportPaused(activity.scope, activity.seconds))
+
+        shop = Workshop(
+            self._client.with_options(on_event=listen),
+            self._store,
+            manifest,
+            settings,
+            writer,
+            tally,
+            lambda: self._stopping is not None or lock.lost,
+        )
         plan, _ = await self._plan(manifest)
         shop.tell(ExportPlanned(plan))
         tally.kept, tally.units, tally.failures = plan.kept, len(plan.units), [*plan.failures]
@@ -297,96 +315,6 @@ class Export:
         return make_plan(settings, manifest, sites, failures, first, last), sites
 
 
-class _Tally:
-    """Counts what is told, and passes it on."""
-
-    def __init__(
-        self, tell: Callable[[ExportEvent], None], client: RybbitClient, store: Store
-    ) -> None:
-        self.units = self.kept = 0
-        self.failures: list[Failure] = []
-        self.interrupted: str | None = None
-        self._tell = tell
-        self._client = client
-        self._to = store.shown
-        self._began = time.monotonic()
-        self._requests = client.stats.requests
-        self._done = self._rows = self._bytes = 0
-        self._doubts: list[str] = []
-
-    def __call__(self, event: ExportEvent) -> None:
-        if isinstance(event, PartWritten):
-            self._rows += event.part.rows
-            self._bytes += event.part.bytes
-        elif isinstance(event, UnitEnded) and event.record.state == "done":
-            self._done += 1
-            if event.record.error is not None:
-                self._doubts.append(f"{event.record.unit}: {event.record.error}")
-        self._tell(event)
-
-    @property
-    def report(self) -> ExportReport:
-        """What was done so far."""
-        failed = sum(failure.unit is not None for failure in self.failures)
-        reason = self.interrupted
-        return ExportReport(
-            self._to,
-            done=self._done,
-            kept=self.kept,
-            left=self.units - self._done - failed,
-            failures=tuple(self.failures),
-            doubts=tuple(self._doubts),
-            rows=self._rows,
-            bytes=self._bytes,
-            requests=self._client.stats.requests - self._requests,
-            seconds=time.monotonic() - self._began,
-            interrupted=None if reason is None else f"{reason}; run the same export again to go on",
-        )
-
-
-@contextmanager
-def _stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
-    """Stop at SIGINT and SIGTERM, where the program has not decided what these do.
-
-    A second one does what it did before.
-    """
-    loop = asyncio.get_running_loop()
-    ours: list[int] = []
-
-    def restore() -> None:
-        while ours:
-            number = ours.pop()
-            loop.remove_signal_handler(number)
-            if number == signal.SIGINT:
-                signal.signal(number, before)
-
-    def on_signal(name: str) -> None:
-        restore()
-        stop(f"{name} stopped the export")
-
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGINT", "SIGTERM"):
-            number = getattr(signal, name)
-            if _is_default(number):
-                with suppress(NotImplementedError, RuntimeError, ValueError):  # as on Windows
-                    loop.add_signal_handler(number, on_signal, name)
-                    ours.append(number)
-    try:
-        yield
-    finally:
-        restore()
-
-
-def _is_default(number: int) -> bool:
-    """Whether a signal does what it does in every Python program, ``asyncio.run`` included."""
-    handler = signal.getsignal(number)
-    runner = getattr(getattr(handler, "func", None), "__self__", None)
-    return handler in (signal.SIG_DFL, signal.default_int_handler) or isinstance(
-        runner, asyncio.Runner
-    )
-
-
 def _check_engine(
     engine: str,
     cluster: object,
@@ -403,6 +331,20 @@ def _check_engine(
                 + ("; without it, pass rate_limit to the client" if name == "rate_limit" else "")
             )
     return None
+
+
+@asynccontextmanager
+async def _held(lock: AbstractContextManager[Lock]) -> AsyncGenerator[Lock, None]:
+    """Hold a lock whose methods block. It is released also if this task is cancelled meanwhile."""
+    entering = asyncio.ensure_future(asyncio.to_thread(lock.__enter__))
+    try:
+        held = await asyncio.shield(entering)
+        yield held
+    finally:
+        if not entering.done():
+            await asyncio.wait([entering])
+        if entering.exception() is None:
+            await asyncio.to_thread(lock.__exit__, None, None, None)
 
 
 async def export(client: RybbitClient, **options: Unpack[ExportOptions]) -> ExportReport:

@@ -9,7 +9,7 @@ from .. import Event, Goal, Paginator, RybbitClient, Session, SiteSession, User
 from .settings import Settings
 from .units import ListName, Unit
 
-__all__ = ["KEYS", "MODELS", "walk_over"]
+__all__ = ["GOALS_PAGE", "KEYS", "MODELS", "walk_over"]
 
 MODELS: Final[Mapping[ListName, type[Any]]] = {
     "goals": Goal,
@@ -18,6 +18,9 @@ MODELS: Final[Mapping[ListName, type[Any]]] = {
     "users": User,
     "events": Event,
 }
+
+GOALS_PAGE: Final = 100
+"""Servers give no more goals than this on a page."""
 
 KEYS: Final[Mapping[ListName, tuple[str, ...]]] = {
     "goals": ("site", "window", "goal_id"),
@@ -39,11 +42,13 @@ def walk_over(
         "time_zone": settings.time_zone,
         "filters": settings.filters,
         "segment_id": settings.segment_id,
+        "page_size": settings.page_size,
         "concurrency": concurrency,
         "strict": True,
     }
     match unit.list:
         case "goals":
+            options["page_size"] = min(settings.page_size, GOALS_PAGE)
             return client.goals.iter(unit.site, **options)
         case "goal_sessions":
             assert unit.goal is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final
@@ -12,6 +13,7 @@ from attrs import evolve, field, frozen
 
 from .. import Goal, IncompleteWalkError, Overview, RateLimitStatus, RybbitClient, RybbitError
 from ..errors import RateLimitError, without_traceback
+from .lists import GOALS_PAGE
 from .manifest import Manifest
 from .report import Failure
 from .settings import Settings
@@ -21,8 +23,6 @@ from .units import LISTS, Span, Unit, spans
 __all__ = ["Plan", "SitePlan", "estimated", "find_sites", "make_plan"]
 
 _AT_ONCE: Final = 4  # sites that are looked at at once
-_PAGE: Final = 1000
-_GOALS_PAGE: Final = 100
 _DAY: Final = 86_400.0
 
 
@@ -243,7 +243,7 @@ async def estimated(
     rows = requests = 0
     for unit in plan.units:
         count = _rows(unit, figures[unit.site], by_site[unit.site], windows)
-        size = _GOALS_PAGE if unit.list == "goals" else _PAGE
+        size = min(settings.page_size, GOALS_PAGE if unit.list == "goals" else sys.maxsize)
         rows += round(count)
         requests += max(1, math.ceil(count / size))
     return evolve(plan, rows=rows, requests=requests, limits=client.rate_limit)

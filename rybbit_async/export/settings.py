@@ -42,6 +42,7 @@ class Settings:
     segment_id: str | None
     lookback: timedelta
     part_rows: int
+    page_size: int
 
     @property
     def suffix(self) -> str:
@@ -92,6 +93,7 @@ def check_settings(
     segment_id: int | str | None,
     lookback: object,
     part_rows: object,
+    page_size: object,
 ) -> Settings:
     """The settings that a caller passed.
 
@@ -120,6 +122,7 @@ def check_settings(
         segment_id=common.segment_id,
         lookback=check_settled_after(lookback, LOOKBACK, "lookback"),
         part_rows=check_int("part_rows", part_rows),
+        page_size=check_int("page_size", page_size),
     )
     assert settings.suffix  # checks the format and the compression
     if isinstance(first, date) and isinstance(last, date) and first > last:

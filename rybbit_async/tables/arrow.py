@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import RybbitError
 from .columns import SCHEMA_VERSION, Column, columns
-from .extra import import_pyarrow
+from .extra import import_compute, import_pyarrow
 from .flat import values_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["coded", "record_batch", "schema", "values_batch"]
+__all__ = ["CHUNK", "batch_of", "in_chunks", "record_batch", "schema", "values_batch"]
 
 T = TypeVar("T")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# So many rows are converted at once: few enough for the caches of a processor, and for an event
+# loop not to wait; many enough for what each column costs.
+CHUNK: Final = 1000
+_BETWEEN: Final = "\0"
 _NAIVE_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 
 
@@ -86,20 +92,30 @@ def record_batch(model: type[T], rows: Sequence[T]) -> pa.RecordBatch:
         InvalidParameterError, ModuleNotFoundError: see ``schema``.
         RybbitError: a whole number does not fit 64 bits.
     """
-    return coded(model, values_batch(model, rows))
+    return batch_of(model, [values_batch(model, chunk) for chunk in in_chunks(rows)])
+
+
+def in_chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Rows, so many at a time as are converted at once."""
+    return (rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK))
 
 
 def values_batch(model: type, rows: Sequence[Any]) -> Any:
-    """Rows as a record batch in which no text is coded, so that batches can be put together."""
+    """Rows as a record batch in which no text is coded, a part of one for ``batch_of``."""
     arrow, wanted = import_pyarrow(), _plain_schema_of(model)
-    triples = zip(columns(model), values_of(model, rows), wanted.types, strict=True)
-    arrays = [_array(arrow, column, values, kind) for column, values, kind in triples]
+    values = values_of(model, rows)
+    texts = _texts(arrow, columns(model), values, len(rows))
+    arrays = [
+        texts.get(at) or _array(arrow, column, values[at], wanted.types[at])
+        for at, column in enumerate(columns(model))
+    ]
     return arrow.RecordBatch.from_arrays(arrays, schema=wanted)
 
 
-def coded(model: type, batch: Any) -> pa.RecordBatch:
-    """The same with the columns coded that the schema has so."""
+def batch_of(model: type, parts: Sequence[Any]) -> pa.RecordBatch:
+    """A record batch with the schema of the class, made of parts from ``values_batch``."""
     arrow, wanted = import_pyarrow(), _schema_of(model)
+    batch = arrow.concat_batches(parts or [values_batch(model, [])])
     arrays = [
         array.dictionary_encode() if column.kind == "repeated" else array
         for column, array in zip(columns(model), batch.columns, strict=True)
@@ -108,9 +124,33 @@ def coded(model: type, batch: Any) -> pa.RecordBatch:
     return result
 
 
+def _texts(arrow: Any, of: Sequence[Column], values: list[list[Any]], rows: int) -> dict[int, Any]:
+    """The columns that have text in every row, by their place.
+
+    Arrow takes single texts slowly. So they are joined to one, which Arrow splits again.
+    """
+    joined: dict[int, str] = {}
+    for at, column in enumerate(of):
+        if column.kind in ("text", "repeated"):
+            with suppress(TypeError):  # there are nulls among them
+                joined[at] = _BETWEEN.join(values[at])
+    try:
+        whole = arrow.array([_BETWEEN.join(joined.values())], arrow.string())
+    except (UnicodeEncodeError, arrow.ArrowException):  # half of a character; more than 2 GB
+        return {}
+    pieces = import_compute().split_pattern(whole, _BETWEEN).values
+    if len(pieces) != rows * len(joined):  # one of the texts has it, too
+        return {}
+    return {at: pieces.slice(number * rows, rows) for number, at in enumerate(joined)}
+
+
 def _array(arrow: Any, column: Column, values: list[Any], kind: Any) -> Any:
     if column.kind == "time":
         return arrow.array(_since_epoch(values), arrow.duration("us")).view(kind)
+    if column.kind == "int":
+        with suppress(struct.error):  # there are nulls among them, or larger numbers
+            packed = arrow.py_buffer(struct.pack(f"{len(values)}q", *values))
+            return arrow.Array.from_buffers(kind, len(values), [None, packed])
     try:
         return arrow.array(values, kind)
     except UnicodeEncodeError:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidParameterError
-from .arrow import coded, schema, values_batch
-from .extra import import_pyarrow
+from .arrow import CHUNK, batch_of, in_chunks, schema, values_batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["BatchBuilder"]
-
-# So many rows are converted at once: few enough for the processor's caches, and for the event loop
-# not to wait; many enough for what each column costs.
-_CHUNK: Final = 1000
 
 
 class BatchBuilder:
@@ -50,7 +45,7 @@ class BatchBuilder:
         while self.held >= self._size:
             self._convert(self._size - self._converted)
             yield self._batch()
-        if len(self._rows) >= _CHUNK:
+        if len(self._rows) >= CHUNK:
             self._convert(len(self._rows))
 
     def rest(self) -> Iterator[pa.RecordBatch]:
@@ -61,14 +56,10 @@ class BatchBuilder:
 
     def _convert(self, number: int) -> None:
         taken, self._rows = self._rows[:number], self._rows[number:]
-        for first in range(0, len(taken), _CHUNK):
-            self._chunks.append(values_batch(self._model, taken[first : first + _CHUNK]))
+        self._chunks += [values_batch(self._model, chunk) for chunk in in_chunks(taken)]
         self._converted += len(taken)
 
     def _batch(self) -> pa.RecordBatch:
-        arrow: Any = import_pyarrow()
         chunks, self._chunks, self._converted = self._chunks, [], 0
         self._given = True
-        if not chunks:
-            return coded(self._model, values_batch(self._model, []))
-        return coded(self._model, arrow.concat_batches(chunks))
+        return batch_of(self._model, chunks)

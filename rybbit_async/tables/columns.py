@@ -180,7 +180,10 @@ def _column(model: Any, name: str, value: str, kind: Any, unknown: bool) -> Colu
     owner = (model.__name__, name)
     text: Kind = "repeated" if name in REPEATED and model.__module__ == Goal.__module__ else "text"
     if unknown or kind is Any or typing.get_origin(kind) in _JSON or kind in _JSON:
-        return Column(name, "json", f"json_text({value})", owner)
+        # Nearly always there is nothing in it.
+        empty = kind is not Any
+        source = f"(json_text({value}) if {value} else None)" if empty else f"json_text({value})"
+        return Column(name, "json", source, owner)
     if kind in _SCALARS:
         found = cast("Kind", _SCALARS[kind])
         return Column(name, text if found == "text" else found, value, owner)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["import_pyarrow", "import_table_library"]
+__all__ = ["import_compute", "import_pyarrow", "import_table_library"]
 
 
 def import_pyarrow() -> Any:
@@ -15,6 +15,11 @@ def import_pyarrow() -> Any:
         ModuleNotFoundError: it is not installed; the message has the line to install it.
     """
     return _imported("pyarrow", '"rybbit_async[arrow]"')
+
+
+def import_compute() -> Any:
+    """The functions of Arrow, which it does not import by itself."""
+    return import_module("pyarrow.compute")
 
 
 def import_table_library(name: str) -> Any:

@@ -24,10 +24,14 @@ __all__ = ["ToldRequest", "tell_pause"]
 
 @define(eq=False)
 class ToldRequest:
-    """A request of which someone is told. A ``with`` block around it tells its begin and its end.
+    """A request of which someone is told. The end of a ``with`` block around it tells its end.
+
+    It begins when the credentials for its first attempt are known: only then can they be removed
+    from the URL.
 
     Attributes:
-        url: without secrets, as far as they are known.
+        request_id: 0 until it has begun.
+        route, url: without secrets.
         time: the clock: seconds since some moment in the past.
         attempts: how many have ended.
         status: that of the last response, if it had one.
@@ -35,31 +39,32 @@ class ToldRequest:
 
     observers: Observers
     walk: ObservedWalk | None
-    request_id: int
-    method: str
-    route: str
-    url: str
+    request: Request
     time: Callable[[], float]
+    request_id: int = 0
+    route: str = ""
+    url: str = ""
     began: float = 0.0
     attempts: int = 0
     status: int | None = None
 
     @classmethod
-    def of(
-        cls, request: Request, url: str, observers: Observers, time: Callable[[], float]
-    ) -> Self | None:
+    def of(cls, request: Request, observers: Observers, time: Callable[[], float]) -> Self | None:
         """A request with all who are to be told of it; ``None`` if there is nobody."""
         walk = observers.current_walk()
         if walk is not None:
             observers = walk.observers  # those of the view that the walk began with, and its own
-        if not observers:
-            return None
-        route = observers.redact(request.route or request.path)
-        return cls(observers, walk, observers.next_request(), request.method, route, url, time)
+        return cls(observers, walk, request, time) if observers else None
+
+    def begin(self, url: str) -> None:
+        """Tell that it is to be sent, unless that was told."""
+        if not self.request_id:
+            self.request_id, self.began = self.observers.next_request(), self.time()
+            self.route = self.observers.redact(self.request.route or self.request.path)
+            self.url = url
+            self.observers.tell(RequestBegun(**self._fields()))
 
     def __enter__(self) -> Self:
-        self.began = self.time()
-        self.observers.tell(RequestBegun(**self._fields()))
         return self
 
     def __exit__(
@@ -68,6 +73,8 @@ class ToldRequest:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if not self.request_id:
+            return
         self.observers.tell(
             RequestEnded(
                 **self._fields(),
@@ -80,7 +87,6 @@ class ToldRequest:
 
     def attempt_ended(
         self,
-        url: str,
         error: BaseException | None,
         *,
         status: int | None,
@@ -91,7 +97,7 @@ class ToldRequest:
     ) -> None:
         """Tell that one attempt has ended."""
         self.attempts += 1
-        self.url, self.status = url, status
+        self.status = status
         self.observers.tell(
             AttemptEnded(
                 **self._fields(),
@@ -107,6 +113,8 @@ class ToldRequest:
 
     def retry_planned(self, error: Exception, wait: float | None) -> None:
         """Tell that there will be another attempt."""
+        if not self.request_id:
+            return  # it is a sign-in that will be sent again, and that is another request
         self.observers.tell(
             RetryPlanned(
                 **self._fields(),
@@ -139,7 +147,7 @@ class ToldRequest:
             "walk_id": walk_id,
             "walk": walk,
             "request_id": self.request_id,
-            "method": self.method,
+            "method": self.request.method,
             "route": self.route,
             "url": self.url,
         }

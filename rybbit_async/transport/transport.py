@@ -113,8 +113,8 @@ class Transport:
             return await self._send(call)
 
     def _call(self, request: Request, options: Options) -> _Call:
-        timer, url = self.timer, self.redact(self.http.base_url + request.target)
-        told = ToldRequest.of(request, url, options.observers, timer.time)
+        timer = self.timer
+        told = ToldRequest.of(request, options.observers, timer.time)
         return _Call(request, options, told, timer.time())
 
     async def _send(self, call: _Call) -> Response:
@@ -214,6 +214,8 @@ class Transport:
         """One request on the wire, when it is its turn."""
         request, told, waited = call.request, call.told, 0.0
         url = self.redact(self.http.base_url + request.target)
+        if told is not None:
+            told.begin(url)
         if request.path == SIGN_IN:  # the server limits sign-ins separately
             self._turns.take_at_once()
         else:
@@ -230,7 +232,6 @@ class Transport:
             raise
         finally:
             told.attempt_ended(
-                url,
                 failure,
                 status=call.status,
                 seconds=self.timer.time() - began,

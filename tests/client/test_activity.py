@@ -223,6 +223,35 @@ async def test_a_pause_of_the_clients_own_limit(
     pause = log.one(Paused)
     assert (pause.scope, pause.seconds, pause.request_id) == ("rate_limit", 600, 3)
     assert log.of(AttemptEnded)[-1].waited == 600
+    clock.stopped = True
+    await client.goals.list(1, page_size=1)
+    calls = [asyncio.create_task(client.goals.list(1, page_size=1)) for _ in range(2)]
+    await until(lambda: len(log.of(Paused)) == 2)
+    calls[0].cancel()
+    await turns()
+    clock.move(600)
+    await asyncio.wait(calls)
+    assert len(log.of(Paused)) == 2  # the second call went on with the same pause
+
+
+async def test_the_wait_after_a_429_is_that_of_the_pause(
+    serve: Serve, connect: Connect, log: Log
+) -> None:
+    server = await serve()
+    client = connect(server, routes="sites", on_event=log)
+    server.inject(faults.Status(429, body=PAUSE | {"retryAfter": 0}), times=1)
+    await client.goals.list(1)
+    assert log.one(RetryPlanned).wait == log.one(Paused).seconds == 0.1
+
+
+async def test_a_sign_in_that_is_sent_again(serve: Serve, connect: Connect, log: Log) -> None:
+    server = await serve()
+    client = connect(server, routes="sites", auth=login(server), on_event=log)
+    server.inject(faults.Status(503), times=1)
+    await client.goals.list(1)
+    begun = [one.route for one in log.of(RequestBegun)]
+    assert begun == ["/api/auth/sign-in/email", "/api/auth/sign-in/email", GOALS]
+    assert log.kinds == " ".join(["RequestBegun AttemptEnded RequestEnded"] * 3)
 
 
 # --- walks --------------------------------------------------------------------------------------
@@ -253,6 +282,7 @@ async def test_a_walk_with_a_retry_and_a_pause(
     assert ended.error is None
     assert ended.report == walk.report
     assert ended.report is not walk.report
+    assert ended.report.skipped is not walk.report.skipped
     assert hash(ended)
 
 
@@ -392,6 +422,17 @@ async def test_a_call_that_reads_pages_is_a_walk(
     assert {one.walk_id for one in log} == {1}
 
 
+async def test_the_events_of_a_session_are_a_walk(serve: Serve, connect: Connect, log: Log) -> None:
+    client = await connected(serve, connect, on_event=log)
+    session = await client.sessions.iter(1, page_size=1).first()
+    assert session is not None
+    found = await client.sessions.get(1, session.session_id)
+    log.clear()
+    events = await found.events.collect()
+    assert log.kinds == "WalkBegun PageRead WalkEnded"  # the page came with the session
+    assert log.one(PageRead).rows == len(events)
+
+
 async def test_a_watch(serve: Serve, connect: Connect, clock: FakeClock) -> None:
     own, server = Log(), await serve("2.8", clock=clock.now)
     client = connect(server, routes="sites")
@@ -428,6 +469,13 @@ async def test_each_is_told_once(serve: Serve, connect: Connect, log: Log) -> No
     view_log.clear()
     await client.goals.list(1)
     assert not view_log
+
+
+@pytest.mark.parametrize("method", ["append", "__call__"])
+async def test_a_method_is_told_once(serve: Serve, connect: Connect, log: Log, method: str) -> None:
+    client = await connected(serve, connect, on_event=getattr(log, method))
+    await client.goals.iter(1, on_event=getattr(log, method)).collect()
+    assert len(log.of(WalkBegun)) == len(log.of(WalkEnded)) == 1
 
 
 async def test_nothing_is_made_where_nobody_is_told(
@@ -549,7 +597,6 @@ async def test_what_cannot_be_called_is_refused(wrong: Any) -> None:
 
 async def sends_its_secret(client: RybbitClient, secret: str) -> None:
     """Use a client so that its secret is in a path, a query and a response."""
-    await client.goals.iter(1).collect()
     path = {"x": secret}
     for job in (
         client.request("GET", "/api/none/{x}", path_params=path, params={"q": secret}),
@@ -575,7 +622,21 @@ async def test_no_secret_is_told(serve: Serve, connect: Connect, log: Log, kind:
     routes = {one.route for one in log.of(RequestBegun)}
     assert "/api/none/***" in routes
     assert ("/api/auth/sign-in/email" in routes) == (kind == "password")
+    numbers = [one.request_id for one in log.of(RequestBegun)]
+    assert numbers == [*range(1, len(numbers) + 1)]
     told = repr(log) + pickle.dumps(log, 0).decode("latin1")
     assert secret not in told
     assert "authorization" not in told.lower()
     assert "cookie" not in told.lower()
+
+
+async def test_a_request_without_credentials_never_begins(
+    serve: Serve, connect: Connect, log: Log
+) -> None:
+    def key() -> str:
+        raise KeyError
+
+    client = await connected(serve, connect, on_event=log, api_key=key)
+    with pytest.raises(KeyError):
+        await client.goals.list(1)
+    assert not log
