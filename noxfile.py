@@ -147,6 +147,13 @@ def export_stores(session: nox.Session) -> None:
 
 
 @nox.session
+def export_faults(session: nox.Session) -> None:
+    """Export thirty sites with twelve goals each, one site forbidden and one goal failing."""
+    session.install(".[duckdb,export,testing]", *group("tests"))
+    session.run("python", "tests/thirty_sites.py", *session.posargs, env=INSTALLED_ONLY)
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """Kill exports at random moments and at each step on the disk; `-- --kills 10` for a short run.
 

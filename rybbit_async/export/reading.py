@@ -19,6 +19,12 @@ __all__ = ["open_duckdb"]
 
 _PATH_TYPES: Final = {"site": "BIGINT", "goal": "BIGINT", "window": "VARCHAR"}
 
+# Without a guess at what the file is like; "" is empty text, and nothing is null.
+_CSV: Final = (
+    "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', "
+    "new_line = '\\r\\n', allow_quoted_nulls = false"
+)
+
 
 def open_duckdb(
     folder: str | os.PathLike[str],
@@ -76,9 +82,7 @@ def _view(name: ListName, kind: str, raw: bool, paths: Iterable[str]) -> str:
             options = f"columns = {_struct(columns, text=True)}, format = 'newline_delimited'"
             source = f"read_json([{files}], {options}, {hive})"
         case _:
-            options = f"columns = {_struct(columns, text=True)}, header = true"
-            options += ", allow_quoted_nulls = false"  # "" is empty text, and nothing is null
-            source = f"read_csv([{files}], {options}, {hive})"
+            source = f"read_csv([{files}], columns = {_struct(columns, text=True)}, {_CSV}, {hive})"
             if not raw:
                 text = [column for column, type_ in columns.items() if type_ == "VARCHAR"]
                 chosen = f"* REPLACE ({', '.join(map(_unguarded, text))})"
@@ -88,7 +92,7 @@ def _view(name: ListName, kind: str, raw: bool, paths: Iterable[str]) -> str:
 def _unguarded(column: str) -> str:
     """Text as it was before it got a leading quote that keeps spreadsheets from running it."""
     name = _name(column)
-    return f"CASE WHEN starts_with({name}, '{GUARD * 2}') THEN {name}[2:] ELSE {name} END AS {name}"
+    return f"CASE WHEN starts_with({name}, '''') THEN {name}[2:] ELSE {name} END AS {name}"
 
 
 def _type(kind: Any) -> str:
