@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from attrs import frozen
+
 from ..errors import RybbitError
 from .columns import SCHEMA_VERSION, Column, columns
 from .extra import import_compute, import_pyarrow
@@ -17,7 +19,7 @@ from .flat import values_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CHUNK", "batch_of", "in_chunks", "record_batch", "schema", "values_batch"]
+__all__ = ["CHUNK", "Part", "batch_of", "pack", "record_batch", "schema", "unpack"]
 
 T = TypeVar("T")
 
@@ -26,6 +28,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # loop not to wait; many enough for what each column costs.
 CHUNK: Final = 1000
 _BETWEEN: Final = "\0"
+_MOST_TEXT: Final = 2**31 - 1  # bytes; Arrow's text has no more
 _NAIVE_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 
 
@@ -92,56 +95,82 @@ def record_batch(model: type[T], rows: Sequence[T]) -> pa.RecordBatch:
         InvalidParameterError, ModuleNotFoundError: see ``schema``.
         RybbitError: a whole number does not fit 64 bits.
     """
-    return batch_of(model, [values_batch(model, chunk) for chunk in in_chunks(rows)])
+    return batch_of(model, [unpack(model, part) for part in pack(model, rows)])
 
 
-def in_chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Rows, so many at a time as are converted at once."""
-    return (rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK))
+@frozen
+class Part:
+    """Some rows, no longer as objects and not yet as a batch.
+
+    Attributes:
+        rows: how many there are.
+        arrays: the columns; ``None`` for those whose text is in ``texts``.
+        texts: the texts of these columns, one column after another, with ``_BETWEEN`` between them.
+    """
+
+    rows: int
+    arrays: list[Any]
+    texts: bytes
 
 
-def values_batch(model: type, rows: Sequence[Any]) -> Any:
-    """Rows as a record batch in which no text is coded, a part of one for ``batch_of``."""
-    arrow, wanted = import_pyarrow(), _plain_schema_of(model)
-    values = values_of(model, rows)
-    texts = _texts(arrow, columns(model), values, len(rows))
+def pack(model: type, rows: Sequence[Any]) -> Iterator[Part]:
+    """What can only be done by the thread that holds the interpreter; the rest is ``unpack``.
+
+    Raises:
+        RybbitError: a whole number does not fit 64 bits.
+    """
+    for first in range(0, len(rows), CHUNK):
+        chunk = rows[first : first + CHUNK]
+        yield _packed(import_pyarrow(), model, values_of(model, chunk), len(chunk))
+
+
+def _packed(arrow: Any, model: type, values: list[list[Any]], rows: int) -> Part:
+    # Arrow takes single texts slowly. So they are joined to one, which ``unpack`` splits again.
+    joined: dict[int, str] = {}
+    for at, column in enumerate(columns(model)):
+        if column.kind in ("text", "repeated"):
+            with suppress(TypeError):  # there are nulls among them
+                joined[at] = _BETWEEN.join(values[at])
+    try:
+        texts = _BETWEEN.join(joined.values()).encode()
+    except UnicodeEncodeError:
+        texts, joined = b"", {}
+    if texts.count(_BETWEEN.encode()) != rows * len(joined) - 1 or len(texts) > _MOST_TEXT:
+        texts, joined = b"", {}
+    types = _plain_schema_of(model).types
     arrays = [
-        texts.get(at) or _array(arrow, column, values[at], wanted.types[at])
+        None if at in joined else _array(arrow, column, values[at], types[at])
         for at, column in enumerate(columns(model))
     ]
-    return arrow.RecordBatch.from_arrays(arrays, schema=wanted)
+    return Part(rows, arrays, texts)
+
+
+def unpack(model: type, part: Part) -> Any:
+    """A part as a record batch in which no text is coded, for ``batch_of``."""
+    arrow, arrays = import_pyarrow(), part.arrays
+    if places := [at for at, array in enumerate(arrays) if array is None]:
+        ends = struct.pack("2i", 0, len(part.texts))
+        buffers = [None, arrow.py_buffer(ends), arrow.py_buffer(part.texts)]
+        whole = arrow.Array.from_buffers(arrow.string(), 1, buffers)
+        texts = import_compute().split_pattern(whole, _BETWEEN).values
+        for number, at in enumerate(places):
+            arrays[at] = texts.slice(number * part.rows, part.rows)
+    return arrow.RecordBatch.from_arrays(arrays, schema=_plain_schema_of(model))
 
 
 def batch_of(model: type, parts: Sequence[Any]) -> pa.RecordBatch:
-    """A record batch with the schema of the class, made of parts from ``values_batch``."""
+    """A record batch with the schema of the class, made of parts that were unpacked."""
     arrow, wanted = import_pyarrow(), _schema_of(model)
-    batch = arrow.concat_batches(parts or [values_batch(model, [])])
+    if not parts:
+        empty: pa.RecordBatch = arrow.RecordBatch.from_pylist([], schema=wanted)
+        return empty
+    batch = arrow.concat_batches(parts)
     arrays = [
         array.dictionary_encode() if column.kind == "repeated" else array
         for column, array in zip(columns(model), batch.columns, strict=True)
     ]
     result: pa.RecordBatch = arrow.RecordBatch.from_arrays(arrays, schema=wanted)
     return result
-
-
-def _texts(arrow: Any, of: Sequence[Column], values: list[list[Any]], rows: int) -> dict[int, Any]:
-    """The columns that have text in every row, by their place.
-
-    Arrow takes single texts slowly. So they are joined to one, which Arrow splits again.
-    """
-    joined: dict[int, str] = {}
-    for at, column in enumerate(of):
-        if column.kind in ("text", "repeated"):
-            with suppress(TypeError):  # there are nulls among them
-                joined[at] = _BETWEEN.join(values[at])
-    try:
-        whole = arrow.array([_BETWEEN.join(joined.values())], arrow.string())
-    except (UnicodeEncodeError, arrow.ArrowException):  # half of a character; more than 2 GB
-        return {}
-    pieces = import_compute().split_pattern(whole, _BETWEEN).values
-    if len(pieces) != rows * len(joined):  # one of the texts has it, too
-        return {}
-    return {at: pieces.slice(number * rows, rows) for number, at in enumerate(joined)}
 
 
 def _array(arrow: Any, column: Column, values: list[Any], kind: Any) -> Any:

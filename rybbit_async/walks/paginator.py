@@ -232,11 +232,12 @@ class Paginator(Generic[T]):
                 while (rows := await walk.step()) is not None:
                     report.items += len(rows)
                     for batch in builder.add(rows):
-                        yield batch
+                        yield await batch
                 for batch in builder.rest():
-                    yield batch
+                    yield await batch
                 self._judge(report, warn)
             finally:
+                builder.close()
                 report.items -= builder.held
 
     # --- steps --------------------------------------------------------------------------------
