@@ -227,18 +227,21 @@ class Paginator(Generic[T]):
         self, builder: BatchBuilder, warn: Warn
     ) -> AsyncGenerator[pa.RecordBatch, None]:
         walk = self._start(self._begin_lean(Report(), None))
-        report = walk.report
+        report, given = walk.report, 0
         try:
             while (rows := await self._step(walk, self._limit)) is not None:
                 report.items += len(rows)
-                for batch in builder.add(rows):
-                    yield await batch
-            for batch in builder.rest():
-                yield await batch
+                for making in builder.add(rows):
+                    batch = await making
+                    given += batch.num_rows
+                    yield batch
+            for making in builder.rest():
+                batch = await making
+                given += batch.num_rows
+                yield batch
             self._judge(report, warn)
         finally:
-            builder.close()
-            report.items -= builder.held
+            report.items = given
             await self._end(walk)
 
     # --- steps --------------------------------------------------------------------------------
