@@ -226,19 +226,23 @@ class Paginator(Generic[T]):
     async def _record_batches(
         self, builder: BatchBuilder, warn: Warn
     ) -> AsyncGenerator[pa.RecordBatch, None]:
+        given = 0
         async with self._start(self._begin_lean(Report(), None)) as walk:
             report = walk.report
             try:
                 while (rows := await walk.step()) is not None:
                     report.items += len(rows)
-                    for batch in builder.add(rows):
-                        yield await batch
-                for batch in builder.rest():
-                    yield await batch
+                    for making in builder.add(rows):
+                        batch = await making
+                        given += batch.num_rows
+                        yield batch
+                for making in builder.rest():
+                    batch = await making
+                    given += batch.num_rows
+                    yield batch
                 self._judge(report, warn)
             finally:
-                builder.close()
-                report.items -= builder.held
+                report.items = given
 
     # --- steps --------------------------------------------------------------------------------
 
