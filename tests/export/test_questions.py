@@ -43,7 +43,7 @@ async def test_the_samples_run(
     monkeypatch.chdir(tmp_path)
     lines = textwrap.indent(here("\n".join(SAMPLES), []), "    ")
     scope: dict[str, Any] = {**vars(rybbit_async.export), "client": client}
-    exec(f"async def samples():\n{lines}", scope)  # noqa: S102  # the samples of our own page
+    exec(f"async def samples():\n{lines}", scope)  # the samples of our own page
     await scope["samples"]()
     assert "units (" in capsys.readouterr().out
 
@@ -86,7 +86,7 @@ async def test_the_halves_of_sessions_can_be_joined(
         joined = db.sql("FROM whole_sessions").fetchall()
         halves = db.sql("FROM sessions").fetchall()
     with open_duckdb(whole) as db:
-        one = db.sql(f"SELECT {', '.join(columns)} FROM sessions").fetchall()  # noqa: S608
+        one = db.sql(f"SELECT {', '.join(columns)} FROM sessions").fetchall()
     assert len(one) < len(halves)
     assert sorted(map(repr, joined)) == sorted(map(repr, one))
 
