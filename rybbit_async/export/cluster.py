@@ -33,8 +33,11 @@ __all__ = ["Cluster", "Places"]
 
 _LOOK: Final = 0.5  # seconds between questions to the workers
 _PATIENCE: Final = 5.0  # seconds for an answer
-_BLAMED: Final = 2  # how often a unit is sent again that nobody has seen begun
 _FIRST_WORKER: Final = 60.0  # seconds for a cluster to have one
+_GONE: Final = (
+    "the Dask cluster must stay until the end of the export, but the connection to its scheduler "
+    "was lost, or a task was cancelled there: run the export again to go on"
+)
 # The first release that tells its limit, where it has one. Those before 2.4 tell no release either.
 _TELLING: Final = (2, 7)
 
@@ -133,7 +136,7 @@ async def _connected(cluster: Any) -> AsyncGenerator[Any, None]:
     if cluster is None:
         async with (
             dask.LocalCluster(
-                asynchronous=True, threads_per_worker=1, dashboard_address=None
+                asynchronous=True, threads_per_worker=1, dashboard_address="127.0.0.1:0"
             ) as made,
             dask.Client(made, asynchronous=True, set_as_default=False) as client,
         ):
@@ -181,6 +184,7 @@ class Places:
         self._threads = 1
         self._requests: dict[str, int] = {}
         self._progress: dict[Unit, Progress | None] = {}
+        self._blamed = asyncio.Lock()
         # The worker processes by address: when each has answered last, and whether it took part.
         self._heard: dict[str, float] = {}
         self._taking_part: set[str] = set()
@@ -272,26 +276,30 @@ class Places:
         return record
 
     async def _result(self, unit: Unit) -> UnitRecord | RybbitError:
-        blamed = 0
-        while True:
+        try:
+            return await self._submit(unit)
+        except _distributed().KilledWorker:
+            pass
+        # Dask blames all units that were on the worker, also those that had not begun. So each of
+        # them is tried again when none of the others is.
+        async with self._blamed:
+            try:
+                return await self._submit(unit)
+            except _distributed().KilledWorker:
+                return RybbitError("one worker process after another died while it exported this")
+
+    async def _submit(self, unit: Unit) -> UnitRecord | RybbitError:
+        while not self._shop.stopping():
             key = f"export {unit} {secrets.token_hex(4)}"
             future = self._client.submit(export_there, self._job, unit, key=key, pure=False)
-            try:
-                answer: Answer = await _result(future)
-            except _distributed().KilledWorker:
-                # Dask blames what was only waiting for the worker, too.
-                if self._progress[unit] is None and blamed < _BLAMED:
-                    blamed += 1
-                    continue
-                return RybbitError("one worker process after another died while it exported this")
+            answer: Answer = await _result(future)
             if answer.sums is not None:
                 self._count(answer.sums)
             if answer.progress is not None:
                 self._tell(unit, answer.progress)
             if answer.result is not None:
                 return answer.result
-            if self._shop.stopping():
-                return self._shop.manifest.of(unit) or UnitRecord(unit, "open")
+        return self._shop.manifest.of(unit) or UnitRecord(unit, "open")
 
     # --- what the workers tell -------------------------------------------------------------------
 
@@ -378,13 +386,12 @@ async def _result(future: Any) -> Any:
     try:
         await asyncio.wait([waiting])
         if waiting.cancelled():
-            raise ExportError(
-                "the Dask cluster must stay until the end of the export, but the connection to "
-                "its scheduler was lost or the task was cancelled there: run the export again"
-            )
+            raise ExportError(_GONE)
         return waiting.result()
     except (RybbitError, dask.KilledWorker):
         raise
+    except dask.client.FutureCancelledError:
+        raise ExportError(_GONE) from None
     except Exception as error:
         text = " ".join(str(error).split())[:300]
         raise ExportError(
