@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Protocol
 
 from attrs import define, evolve, field
 
@@ -21,14 +22,30 @@ from .errors import ExportError
 from .manifest import UnitRecord
 from .progress import UnitEnded
 from .report import Failure
-from .together import together
 from .unit_run import Workshop
 from .units import Unit
 
-__all__ = ["Outcome", "Perform", "Units"]
+__all__ = ["Engine", "Outcome", "Units"]
 
-Perform = Callable[[Unit, int], Awaitable[UnitRecord]]
-"""Exports a unit, with so many of the places for units taken by others."""
+
+class Engine(Protocol):
+    """Exports units, here or elsewhere.
+
+    Attributes:
+        at_once: how many units it can export at once; that may change meanwhile.
+        requests: how many requests it has sent by way of other clients than that of the export.
+    """
+
+    @property
+    def at_once(self) -> int: ...  # noqa: D102  # the class says it
+
+    @property
+    def requests(self) -> int: ...  # noqa: D102
+
+    async def perform(self, unit: Unit, others: int) -> UnitRecord:
+        """Export a unit, with so many of the places for units taken by others."""
+        ...
+
 
 # So many units one after another that no connection could be made for: the server is away.
 _AWAY: Final = 3
@@ -52,17 +69,14 @@ class Outcome:
 
 
 class Units:
-    """Units that are exported, ``at_once`` of them at once."""
+    """Units that are exported, as many of them at once as the engine can."""
 
-    def __init__(
-        self, shop: Workshop, units: Iterable[Unit], perform: Perform, at_once: int
-    ) -> None:
+    def __init__(self, shop: Workshop, units: Iterable[Unit], engine: Engine) -> None:
         self.outcome = Outcome()
         self._shop = shop
         self._waiting = deque(units)
-        self._running = 0
-        self._perform = perform
-        self._at_once = at_once
+        self._running = self._workers = 0
+        self._engine = engine
         self._refused: dict[tuple[str, int, int | None], RybbitError] = {}
         self._away = 0
 
@@ -72,11 +86,19 @@ class Units:
         Raises:
             ExportError: the files cannot be written. The units in progress are given up.
         """
-        number = min(self._at_once, len(self._waiting))
-        await together(self._work, range(number), number or 1)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._add_workers(group)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
         return self.outcome
 
-    async def _work(self, place: int) -> None:
+    def _add_workers(self, group: asyncio.TaskGroup) -> None:
+        for _ in range(min(self._engine.at_once - self._workers, len(self._waiting))):
+            self._workers += 1
+            group.create_task(self._work(group))
+
+    async def _work(self, group: asyncio.TaskGroup) -> None:
         shop = self._shop
         while self._waiting and self.outcome.stop is None and not shop.stopping():
             unit = self._waiting.popleft()
@@ -87,14 +109,15 @@ class Units:
                 self._running -= 1
             self.outcome.ended.append(record)
             shop.tell(UnitEnded(record))
+            self._add_workers(group)
 
     async def _one(self, unit: Unit) -> UnitRecord:
-        others = min(self._at_once - 1, self._running - 1 + len(self._waiting))
+        others = min(self._engine.at_once - 1, self._running - 1 + len(self._waiting))
         scope = (unit.list, unit.site, unit.goal)
         try:
             if scope in self._refused:
                 raise self._refused[scope]
-            record = await self._perform(unit, others)
+            record = await self._engine.perform(unit, others)
         except ExportError:
             raise
         except RybbitError as error:

@@ -7,7 +7,6 @@ import logging
 import os
 from collections.abc import (
     AsyncGenerator,
-    Awaitable,
     Callable,
     Iterable,
     Mapping,
@@ -35,9 +34,10 @@ from .. import (
     RybbitClient,
 )
 from ..parameters.checks import check_choice
+from ..transport.pacing import Granted
 from ..transport.settings import check_rate_limit
-from .cluster import Cluster, Hidden
-from .engine import Perform, Units
+from .cluster import Cluster
+from .engine import Engine, Units
 from .errors import ExportError
 from .formats import Compression, Format
 from .manifest import LOCK, Manifest, UnitRecord
@@ -50,6 +50,7 @@ from .store import Lock, open_store
 from .tally import Tally
 from .unit_run import Workshop, run_unit
 from .units import LISTS, ListName, Partition, Unit
+from .worker import Hidden
 
 __all__ = ["Export", "export"]
 
@@ -180,7 +181,9 @@ class Export:
             page_size=page_size,
         )
         self._store = open_store(to, storage_options)
-        self._storage = Hidden({"to": to, "storage_options": storage_options})
+        # Workers may have another working directory.
+        place = to if self._store.filesystem else self._store.shown
+        self._storage = Hidden({"to": place, "storage_options": storage_options})
         self._cluster = _check_engine(engine, cluster, rate_limit, worker_auth)
         self._force = force
         self._stopping: str | None = None
@@ -259,6 +262,8 @@ class Export:
 
     async def _export(self, tally: Tally, writer: ThreadPoolExecutor, lock: Lock) -> None:
         settings = self._settings
+        if self._cluster is not None:
+            await self._cluster.check(self._client)
         manifest = await asyncio.to_thread(Manifest.load, self._store)
         await asyncio.to_thread(manifest.check, settings.identity(), force=self._force)
         await asyncio.to_thread(manifest.sweep)
@@ -279,29 +284,20 @@ class Export:
         plan, _ = await self._plan(manifest)
         shop.tell(ExportPlanned(plan))
         tally.kept, tally.units, tally.failures = plan.kept, len(plan.units), [*plan.failures]
-        async with self._engine(shop) as (perform, at_once):
-            units = Units(shop, plan.units, perform, at_once)
+        async with self._engine(shop) as engine:
+            units = Units(shop, plan.units, engine)
             try:
                 await units.run()
             finally:
+                tally.elsewhere = engine.requests
                 tally.failures += units.outcome.failures
                 tally.interrupted = units.outcome.stop or self._stopping
                 await asyncio.to_thread(manifest.note_run, plan.first, plan.last, tally.report)
 
-    def _engine(self, shop: Workshop) -> AbstractAsyncContextManager[tuple[Perform, int]]:
-        """What exports a unit, and how many at once."""
+    def _engine(self, shop: Workshop) -> AbstractAsyncContextManager[Engine]:
         if self._cluster is None:
-            return nullcontext(self._here(shop))
+            return nullcontext(_Here(shop))
         return self._cluster.engine(shop, self._storage)
-
-    def _here(self, shop: Workshop) -> tuple[Perform, int]:
-        places = shop.client.concurrency
-
-        def here(unit: Unit, others: int) -> Awaitable[UnitRecord]:
-            # The places that other units will not need go to this one.
-            return run_unit(shop, unit, max(1, places // (1 + others)))
-
-        return here, min(_AT_ONCE, places)
 
     async def _plan(self, manifest: Manifest) -> tuple[Plan, list[SitePlan]]:
         client, settings = self._client, self._settings
@@ -315,6 +311,22 @@ class Export:
         return make_plan(settings, manifest, sites, failures, first, last), sites
 
 
+class _Here:
+    """Exports units in this process."""
+
+    requests = 0
+
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
+        self.at_once = min(_AT_ONCE, shop.client.concurrency)
+
+    async def perform(self, unit: Unit, others: int) -> UnitRecord:
+        """Export one unit. The pages that other units will not need at once are for this one."""
+        return await run_unit(
+            self._shop, unit, max(1, self._shop.client.concurrency // (1 + others))
+        )
+
+
 def _check_engine(
     engine: str,
     cluster: object,
@@ -322,7 +334,9 @@ def _check_engine(
     auth: str | PasswordLogin | None,
 ) -> Cluster | None:
     if check_choice("engine", engine, ("local", "dask")) == "dask":
-        return Cluster(cluster, Hidden(auth), check_rate_limit(rate_limit))
+        limit = check_rate_limit(rate_limit)
+        assert not isinstance(limit, Granted)  # that is for the workers
+        return Cluster(cluster, Hidden(auth), limit)
     given = {"cluster": cluster, "rate_limit": rate_limit, "worker_auth": auth}
     for name, value in given.items():
         if value is not None:

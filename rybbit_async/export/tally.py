@@ -13,10 +13,14 @@ __all__ = ["Tally"]
 
 
 class Tally:
-    """Counts what is told, and passes it on."""
+    """Counts what is told, and passes it on.
+
+    Attributes:
+        elsewhere: how many requests other clients have sent.
+    """
 
     def __init__(self, tell: Callable[[ExportEvent], None], client: RybbitClient, to: str) -> None:
-        self.units = self.kept = 0
+        self.units = self.kept = self.elsewhere = 0
         self.failures: list[Failure] = []
         self.interrupted: str | None = None
         self._tell = tell
@@ -52,7 +56,7 @@ class Tally:
             doubts=tuple(self._doubts),
             rows=self._rows,
             bytes=self._bytes,
-            requests=self._client.stats.requests - self._requests,
+            requests=self._client.stats.requests - self._requests + self.elsewhere,
             seconds=time.monotonic() - self._began,
             interrupted=None if reason is None else f"{reason}; run the same export again to go on",
         )

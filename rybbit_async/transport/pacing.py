@@ -16,7 +16,7 @@ from ..activity import Allowance, RateLimitStatus
 from ..parameters.checks import invalid
 from ..plain import plain_float, plain_int
 
-__all__ = ["Pacer", "RateLimit"]
+__all__ = ["Granted", "Pacer", "RateLimit"]
 
 # When less than this part of the bucket is left, requests are spread out more and more.
 LOW: Final = 0.2
@@ -25,6 +25,8 @@ LEAST_SHARE: Final = 1 / 64
 DAY: Final = 86_400.0
 # The longest pause after a 429 that does not say how long to wait.
 LONGEST: Final = 60.0
+# How often it is looked for requests that were granted meanwhile.
+LOOK: Final = 0.1
 
 
 def _positive(_: object, attribute: Any, value: Any) -> None:
@@ -45,13 +47,42 @@ class RateLimit:
     per: float = field(converter=plain_float, validator=_positive)
 
 
+class Granted:
+    """A limit that several processes share: one of them grants requests to the others.
+
+    Attributes:
+        left: how many requests may still be sent. Whoever grants some adds to it.
+    """
+
+    def __init__(self) -> None:
+        self.left = 0
+        self._in_flight = 0
+        self._ended: float | None = None
+
+    def take(self) -> None:
+        """Count a request that is being sent."""
+        self.left -= 1
+        self._in_flight += 1
+
+    def done(self, now: float) -> None:
+        """Count a request that has ended."""
+        self._in_flight -= 1
+        self._ended = now
+
+    def idle(self, now: float) -> float | None:
+        """Seconds since the end of the latest request; ``None`` if there was none."""
+        if self._in_flight:
+            return 0.0
+        return None if self._ended is None else now - self._ended
+
+
 class Pacer:
     """Decides when the next request of one client may be sent.
 
     ``take`` must be called when a request is sent, and ``done`` when it has ended.
     """
 
-    def __init__(self, limit: RateLimit | None = None) -> None:
+    def __init__(self, limit: RateLimit | Granted | None = None) -> None:
         self._limit = limit
         self._counted = 0  # requests since the key was last idle for long enough
         self._idle_since = 0.0  # when the last request ended
@@ -86,6 +117,8 @@ class Pacer:
         self._in_flight += 1
         self._last = now
         self._counted += 1
+        if isinstance(self._limit, Granted):
+            self._limit.take()
         if self._status.burst is not None:
             self._tokens, self._as_of = self._in_bucket(now) - 1, now
 
@@ -93,6 +126,8 @@ class Pacer:
         """Count a request that has ended, whatever the outcome."""
         self._in_flight -= 1
         self._idle_since = now
+        if isinstance(self._limit, Granted):
+            self._limit.done(now)
 
     def pause(self, seconds: float, scope: str | None, now: float) -> bool:
         """Send no request for ``seconds``. Returns whether there was no pause before."""
@@ -157,6 +192,8 @@ class Pacer:
         """The same because of a limit that the server does not announce."""
         if self._limit is None:
             return 0.0
+        if isinstance(self._limit, Granted):
+            return 0.0 if self._limit.left > 0 else LOOK
         idle = now - self._idle_since if not self._in_flight else 0.0
         if idle >= self._limit.per:
             self._counted = 0

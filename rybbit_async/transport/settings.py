@@ -18,7 +18,7 @@ from .auth import ApiKey, NoAuth, PasswordLogin, Secret, check_bare
 from .connection_errors import DEFAULT_BASE_URL
 from .key_function import KeyFunction
 from .options import Timeout
-from .pacing import RateLimit
+from .pacing import Granted, RateLimit
 from .retry import Retry
 
 __all__ = [
@@ -75,9 +75,9 @@ def check_retry(retry: object, default: Retry) -> Retry:
     return retry or default
 
 
-def check_rate_limit(rate_limit: object) -> RateLimit | None:
+def check_rate_limit(rate_limit: object) -> RateLimit | Granted | None:
     """The rate limit, or ``None``."""
-    if rate_limit is not None and not isinstance(rate_limit, RateLimit):
+    if rate_limit is not None and not isinstance(rate_limit, (RateLimit, Granted)):
         must = "be a RateLimit, such as RateLimit(500, per=600)"
         raise invalid("rate_limit", rate_limit, must)
     return rate_limit

@@ -21,7 +21,7 @@ from .http import Http, HttpOptions
 from .key_function import KeyFunction
 from .options import Options
 from .outage import Outage
-from .pacing import RateLimit
+from .pacing import Granted, RateLimit
 from .redaction import without_secrets
 from .renewal import Renewal
 from .retry import RetryBudget, may_have_arrived
@@ -69,7 +69,7 @@ class Transport:
         *,
         session: aiohttp.ClientSession | None,
         options: HttpOptions,
-        rate_limit: RateLimit | None,
+        rate_limit: RateLimit | Granted | None,
         clock: Clock,
     ) -> None:
         self.http = Http(base_url, session=session, options=options, redact=self.redact)

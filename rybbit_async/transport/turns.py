@@ -13,7 +13,7 @@ from ..errors import RateLimitError
 from ..wire.messages import Request
 from .clock import Timer
 from .options import Options
-from .pacing import Pacer, RateLimit
+from .pacing import Granted, Pacer, RateLimit
 from .retry import Retry
 from .told_request import ToldRequest, tell_pause
 
@@ -37,7 +37,7 @@ class Turns:
         pauses: how many times the server's rate limit stopped the client.
     """
 
-    def __init__(self, limit: RateLimit | None, timer: Timer) -> None:
+    def __init__(self, limit: RateLimit | Granted | None, timer: Timer) -> None:
         self.pauses = 0
         self._timer = timer
         self._pacer = Pacer(limit)
