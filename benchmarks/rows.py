@@ -55,7 +55,7 @@ class Effort:
 
 
 FULL: Final = Effort(40, 20, memory=3, imports=25, calls=500, exports=20, dlt=5, many=1_000_000)
-QUICK: Final = Effort(5, 3, memory=1, imports=5, calls=100, exports=5, dlt=2, many=100_000)
+QUICK: Final = Effort(5, 3, memory=1, imports=5, calls=100, exports=5, dlt=1, many=100_000)
 
 
 @asynccontextmanager
