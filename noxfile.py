@@ -115,7 +115,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed and memory against the same work written by hand; `-- --quick` for 90 s."""
-    session.install(".[arrow,demo]", *group("bench"))
+    session.install(".[demo,export]", *group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

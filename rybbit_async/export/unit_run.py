@@ -21,6 +21,7 @@ from .. import (
     RybbitClient,
     RybbitError,
 )
+from ..walks.paginator import lean_pages
 from .errors import ExportError
 from .formats import PartWriter, open_part
 from .lists import MODELS, walk_over
@@ -165,7 +166,7 @@ class _UnitRun:
         shop, unit, start = self._shop, self._record.unit, self._record.position
         walk = walk_over(shop.client, unit, shop.settings, self._concurrency)
         try:
-            pages = walk.pages(start)
+            pages = lean_pages(walk, start)
         except (InvalidParameterError, IncompleteWalkError) as error:
             if start is None:
                 raise
