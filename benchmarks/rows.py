@@ -310,7 +310,7 @@ async def tables(effort: Effort) -> AsyncGenerator[Row, None]:
     """Record batches, against the same walk without a table, and against what people write."""
     with serving([SESSIONS]) as target:
         site = target.site
-        async with _client(target) as client:
+        async with client_of(target) as client:
             for size in (PAGE, 1000):
                 sessions = client.goals.sessions.iter(
                     site.site_id, site.goal_id, page_size=size, concurrency=AT_ONCE, **PAST
@@ -325,13 +325,13 @@ async def tables(effort: Effort) -> AsyncGenerator[Row, None]:
                         row["extra"] = row["extra"] or None  # Polars has no empty structs
                     return polars.DataFrame(rows, infer_schema_length=None).height
 
-                ours, walked = _giving(SESSIONS, batches), partial(_count, sessions)
+                ours, walked = giving(SESSIONS, batches), partial(count, sessions)
                 what = f"record batches of {SESSIONS:,} sessions, pages of {size}: rows/s against"
                 for other, name, reach in (
                     (walked, "the typed walk", 1.0),
                     (by_hand, "polars.DataFrame([to_dict(...), ...])", 3.0),
                 ):
-                    measured = await pairs(ours, _giving(SESSIONS, other), effort.walks)
+                    measured = await pairs(ours, giving(SESSIONS, other), effort.walks)
                     yield Row(
                         f"{what} {name}",
                         "x", speeds(measured), reach, at_least=True, note=_speeds(measured),

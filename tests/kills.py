@@ -18,7 +18,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from rybbit_async import RybbitClient
@@ -134,8 +133,7 @@ def found(told: Mapping[str, Any]) -> dict[str, Any]:
     assert there == listed, (sorted(there - listed), sorted(listed - there))
     with open_duckdb(told["to"], told["storage_options"]) as db:
         rows = {
-            name: Counter(map(repr, db.sql(f"SELECT * FROM {name}").fetchall()))  # noqa: S608
-            for name in LISTS
+            name: Counter(map(repr, db.sql(f"SELECT * FROM {name}").fetchall())) for name in LISTS
         }
     assert not [
         row for name in LISTS if name != "events" for row in rows[name] if rows[name][row] > 1
@@ -161,7 +159,7 @@ async def rounds(
     takes = asyncio.get_running_loop().time() - began
     whole = await asyncio.to_thread(found, base)
     assert sum(whole["goal_sessions"].values()) > 100
-    chance = random.Random(seed)  # noqa: S311  # no secret
+    chance = random.Random(seed)  # no secret
     kills = 0
     while kills < number:
         fresh()
@@ -202,15 +200,15 @@ async def main(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder, Store() as store:
         fill(store)
         async with RybbitServer(store=store, clock=lambda: END) as server:
-            for format in ("parquet", "jsonl"):
+            for kind in ("parquet", "jsonl"):
                 for to, storage_options in (
-                    (f"{folder}/{format}", None),
-                    (f"s3://bucket/{format}", storage),
+                    (f"{folder}/{kind}", None),
+                    (f"s3://bucket/{kind}", storage),
                 ):
                     base = {
                         "to": to,
                         "storage_options": storage_options,
-                        "format": format,
+                        "format": kind,
                         "key": server.api_key,
                         "url": server.url,
                         "kill_at": None,
@@ -225,7 +223,7 @@ async def main(options: argparse.Namespace) -> None:
 
                     kills, steps = await rounds(base, options.kills, options.seed, fresh)
                     where = "S3" if storage_options else "a folder"
-                    print(f"{format} in {where}: equal after each of {kills} kills at random "
+                    print(f"{kind} in {where}: equal after each of {kills} kills at random "
                           f"moments and {steps} at steps", flush=True)  # fmt: skip
     moto.stop()
 

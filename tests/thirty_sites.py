@@ -47,8 +47,7 @@ def fill(store: Store) -> None:
 def rows(folder: Path) -> dict[str, list[str]]:
     with open_duckdb(folder) as db:
         return {
-            name: sorted(map(repr, db.sql(f"SELECT * FROM {name}").fetchall()))  # noqa: S608
-            for name in LISTS
+            name: sorted(map(repr, db.sql(f"SELECT * FROM {name}").fetchall())) for name in LISTS
         }
 
 
