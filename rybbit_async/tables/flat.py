@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, Literal, TypeVar, cast
 
 import attrs
@@ -153,11 +153,22 @@ def time_text(moment: datetime | None) -> str | None:
     """The same moment as ISO 8601 text that ends in ``Z``."""
     if moment is None:
         return None
-    if moment.tzinfo is None:
-        return f"{moment.isoformat()}Z"
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return f"{moment.isoformat()[:-6]}Z"
+    if moment.tzinfo is None:  # of lean rows
+    since = moment - _EPOCH
+    if since.microseconds:
+        return f"{(_EPOCH + since).isoformat()[:-6]}Z"
+    # A fifth of the time that isoformat takes, and files have two times in each row.
+    minute, second = divmod(since.seconds, 60)
+    return f"{_day_text(since.days)}{_MINUTES[minute]}{_SECONDS[second]}"
+
+
+@lru_cache(1000)
+def _day_text(days: int) -> str:
+    return (_EPOCH + timedelta(days)).date().isoformat()
+
+
+_MINUTES: Final = [f"T{hour:02}:{minute:02}:" for hour in range(24) for minute in range(60)]
+_SECONDS: Final = [f"{second:02}Z" for second in range(60)]
 
 
 _NAMES: Final[Mapping[str, Any]] = {
