@@ -153,8 +153,7 @@ def time_text(moment: datetime | None) -> str | None:
     """The same moment as ISO 8601 text that ends in ``Z``."""
     if moment is None:
         return None
-    if moment.tzinfo is None:  # of lean rows
-    since = moment - _EPOCH
+    since = moment - (_NAIVE_EPOCH if moment.tzinfo is None else _EPOCH)  # naive in lean rows
     if since.microseconds:
         return f"{(_EPOCH + since).isoformat()[:-6]}Z"
     # A fifth of the time that isoformat takes, and files have two times in each row.
