@@ -46,12 +46,13 @@ class Tally:
     def report(self) -> ExportReport:
         """What was done so far."""
         failed = sum(failure.unit is not None for failure in self.failures)
-        reason = self.interrupted
+        left = self.units - self._done - failed
+        reason = self.interrupted if left else None  # it came too late
         return ExportReport(
             self._to,
             done=self._done,
             kept=self.kept,
-            left=self.units - self._done - failed,
+            left=left,
             failures=tuple(self.failures),
             doubts=tuple(self._doubts),
             rows=self._rows,

@@ -132,14 +132,17 @@ async def test_another_export_is_refused(
     assert (tmp_path / "sessions" / "mine.txt").exists()
 
 
-@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+@pytest.mark.parametrize(
+    ("format", "what"), [("parquet", ["goals", "users", "events"]), ("jsonl", ["goal_sessions"])]
+)
 async def test_an_export_that_was_stopped_goes_on(
-    serve: Serve, connect: Connect, small: Store, tmp_path: Path, format: Any
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path, format: Any, what: Any
 ) -> None:
     server = await serve(store=small)
     client = connect(server)
     whole, halves = tmp_path / "whole", tmp_path / "halves"
-    options: Any = {"sites": [1, 2], "format": format, "part_rows": 20, **RANGE}
+    options: Any = {"sites": [1, 2], "what": what, "format": format, **RANGE}
+    options |= {"page_size": 30, "part_rows": 60}
     await export(client, to=whole, **options)
     stops = 0
     while True:
@@ -153,7 +156,7 @@ async def test_an_export_that_was_stopped_goes_on(
         assert "run the same export again" in str(work.report.interrupted)
         assert work.report.left
         assert parts(halves) == listed(halves)
-    assert stops > 3
+    assert stops > 2
     assert sizes(halves) == sizes(whole)
 
 
@@ -308,7 +311,7 @@ async def test_bad_input_is_refused_at_once(
     assert not parts(tmp_path)
 
 
-@pytest.mark.parametrize("step", [2, 11, 30])
+@pytest.mark.parametrize("step", [2, 11])
 async def test_a_full_disk_is_told_and_what_is_finished_stays(
     serve: Serve, connect: Connect, small: Store, tmp_path: Path, step: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -323,7 +326,8 @@ async def test_a_full_disk_is_told_and_what_is_finished_stays(
             raise OSError(errno.ENOSPC, "No space left on device")
         fsync(file)
 
-    options: Any = {"to": tmp_path, "sites": 1, "part_rows": 20, "page_size": 20, **RANGE}
+    options: Any = {"to": tmp_path, "sites": 1, "what": ["sessions", "events"], **RANGE}
+    options |= {"part_rows": 20, "page_size": 20}
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", failing)
         with pytest.raises(ExportStoreError, match=r"the disk is full\. Free some space"):
@@ -332,8 +336,9 @@ async def test_a_full_disk_is_told_and_what_is_finished_stays(
     assert parts(tmp_path) >= listed(tmp_path)
     assert (await export(client, **options)).complete
     assert parts(tmp_path) == listed(tmp_path)
-    for name in LISTS:
-        assert rows_of(tmp_path, name) == (await everything(client, tmp_path))[name]
+    walked = await everything(client, tmp_path)
+    for name in ("sessions", "events"):
+        assert rows_of(tmp_path, name) == walked[name]
 
 
 async def test_a_server_without_sites_is_no_empty_success(

@@ -54,7 +54,7 @@ async def test_the_answers_are_those_of_the_server(
 ) -> None:
     goals = [goal.goal_id for goal in small.goals(1)]
     days, months_ = tmp_path / "days", tmp_path / "months"
-    window: Any = {"what": "goal_sessions", "partition": "day", "since": "2026-03-10"}
+    window: Any = {"what": "goal_sessions", "partition": "day", "since": "2026-03-20"}
     await export(client, to=days, sites=1, until="2026-03-28", **window)
     await export(client, to=months_, **RANGE)
     with open_duckdb(days) as db:
@@ -63,7 +63,7 @@ async def test_the_answers_are_those_of_the_server(
         landing, channels, months, funnel = (
             db.sql(here(question, goals)).fetchall() for question in QUESTIONS[1:]
         )
-    dates: Any = {"start_date": "2026-03-10", "end_date": "2026-03-28"}
+    dates: Any = {"start_date": "2026-03-20", "end_date": "2026-03-28"}
     series = await client.goals.series(1, goals, bucket="day", **dates)
     expected = {(one.goal_id, str(one.time.date())): one.conversions for one in series}
     assert {row[:2]: row[2] for row in by_day} == {k: v for k, v in expected.items() if v}
@@ -80,7 +80,7 @@ async def test_the_halves_of_sessions_can_be_joined(
     days, whole = tmp_path / "days", tmp_path / "whole"
     for folder, partition in ((days, "day"), (whole, "none")):
         options: Any = {"what": "sessions", "partition": partition, "until": "2026-03-28"}
-        await export(client, to=folder, sites=1, since="2026-03-10", **options)
+        await export(client, to=folder, sites=1, since="2026-03-18", **options)
     with open_duckdb(days) as db:
         db.sql(VIEW)
         columns = db.sql("FROM whole_sessions").columns
