@@ -114,9 +114,7 @@ async def test_the_same_as_in_one_process(
     whole = await alone(client, tmp_path / "alone")
     before = len(server.requests)
     to = tmp_path / "here"
-    events: list[Any] = []
-    async for event in Export(client, **on(cluster, server, to)).run():
-        events.append(event)
+    events = [event async for event in Export(client, **on(cluster, server, to)).run()]
     report = events[-1].report
     assert report.complete, report
     assert sizes(to) == whole
@@ -198,7 +196,7 @@ async def test_a_run_that_is_stopped(
     maker = Export(client, **on(cluster, server, to))
     if way == "cancel":
         task = asyncio.create_task(maker.finish())
-        while not [path for path in to.glob("*/**/*") if path.name.endswith(".tmp")]:
+        while not [path for path in to.glob("*/**/*") if path.name.endswith(".tmp")]:  # noqa: ASYNC110  # there is no event to wait for
             await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -408,7 +406,7 @@ async def test_a_rate_limit_that_the_server_does_not_tell(
     limit = KeyLimit(requests=12, seconds=3)
     server = await serve("2.2", small, rate_limit=limit, clock=lambda: datetime.now(UTC))
     async with RybbitClient(server.api_key, base_url=server.url, retry=ONCE) as client:
-        options = on(cluster, server, tmp_path / "here", what=["goals", "sessions"])
+        options = on(cluster, server, tmp_path / "here", what=["goals", "goal_sessions"])
         with pytest.raises(InvalidParameterError, match="rate_limit must be given"):
             await export(client, **options)
         assert not parts(tmp_path)
@@ -457,7 +455,7 @@ async def test_processes_of_its_own(
         env={**os.environ, "RYBBIT_API_KEY": server.api_key}, stdout=-1, stderr=-1,
     )  # fmt: skip
     if interrupted:
-        while not parts(to):  # noqa: ASYNC110  # there is no event to wait for
+        while not parts(to) and process.returncode is None:
             await asyncio.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal
     out, err = await process.communicate()
