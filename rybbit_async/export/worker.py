@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import socket
 import threading
 import time
@@ -56,7 +57,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, PasswordLogin):
         return {"email": value.email, "password": "".join(value.password)}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in dict[Any, Any](value).items()}
     return value
 
 
@@ -325,6 +326,15 @@ def _end(run: str) -> None:
         home = _homes.pop(run, None)
     if home is not None:
         home.close()
+
+
+def dask_setup(worker: object) -> None:
+    """Ignore Ctrl-C: it stops the export, which ends its own workers after that.
+
+    Dask calls this in the processes of a cluster that was made for an export.
+    """
+    with suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _line(error: BaseException) -> str:
