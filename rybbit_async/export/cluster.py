@@ -229,7 +229,7 @@ class Places:
         unsure = {
             address: heard
             for address, heard in {**self._heard, **self._lost}.items()
-            if address in self._taking_part
+            if (address in self._taking_part or address in self._lost)
             and (address not in left or isinstance(left[address], BaseException))
         }
         if unsure:

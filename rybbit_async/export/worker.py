@@ -57,7 +57,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, PasswordLogin):
         return {"email": value.email, "password": "".join(value.password)}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in dict[Any, Any](value).items()}
+        items: Mapping[Any, Any] = value
+        return {key: _plain(item) for key, item in items.items()}
     return value
 
 
