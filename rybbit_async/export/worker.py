@@ -56,8 +56,8 @@ def _plain(value: Any) -> Any:
         return "".join(value)
     if isinstance(value, PasswordLogin):
         return {"email": value.email, "password": "".join(value.password)}
+    items = cast("Mapping[Any, Any]", value)
     if isinstance(value, Mapping):
-        items: Mapping[Any, Any] = value
         return {key: _plain(item) for key, item in items.items()}
     return value
 
