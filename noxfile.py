@@ -115,7 +115,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed and memory against the same work written by hand; `-- --quick` for 90 s."""
-    session.install(".[arrow,demo]", *group("bench"))
+    session.install(".[demo,export]", *group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
@@ -152,6 +152,13 @@ def export_dask(session: nox.Session) -> None:
     session.install(".[dask,export,testing]", *group("tests"))
     path = "tests/export/clusters.py"
     session.run("python", "-m", "pytest", path, *session.posargs, env=INSTALLED_ONLY)
+
+
+@nox.session
+def export_faults(session: nox.Session) -> None:
+    """Export thirty sites with twelve goals each, one site forbidden and one goal failing."""
+    session.install(".[duckdb,export,testing]", *group("tests"))
+    session.run("python", "tests/thirty_sites.py", *session.posargs, env=INSTALLED_ONLY)
 
 
 @nox.session

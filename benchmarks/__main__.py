@@ -18,12 +18,14 @@ from rich.table import Table
 
 from rybbit_async import __version__
 
+from . import exports, rows
 from .measure import Row
-from .rows import COMPARISONS, FULL, QUICK, Effort
+from .rows import FULL, QUICK, Effort
 
+COMPARISONS = (*rows.COMPARISONS, *exports.COMPARISONS)
 PACKAGES = (
-    *("aiohttp", "attrs", "cattrs", "httpx", "httpx2", "msgspec", "orjson", "polars", "pyarrow"),
-    "pydantic",
+    *("aiohttp", "attrs", "cattrs", "dlt", "httpx", "httpx2", "msgspec", "orjson", "polars"),
+    *("pyarrow", "pydantic"),
 )
 
 
@@ -39,13 +41,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def _measured(effort: Effort, only: Sequence[str] | None, console: Console) -> list[Row]:
-    rows: list[Row] = []
+    measured: list[Row] = []
     for comparison in COMPARISONS:
         if only and comparison.__name__ not in only:
             continue
         with console.status(f"{comparison.__name__} ..."):
-            rows += [row async for row in comparison(effort)]
-    return rows
+            measured += [row async for row in comparison(effort)]
+    return measured
 
 
 def _number(value: float) -> str:
@@ -101,13 +103,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _arguments(argv)
     console = Console()
     effort = QUICK if options.quick else FULL
-    rows = asyncio.run(_measured(effort, options.only, console))
-    console.print(_table(rows))
+    measured = asyncio.run(_measured(effort, options.only, console))
+    console.print(_table(measured))
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(_as_json(rows, quick=options.quick), encoding="utf-8")
-    missed = sum(not row.met for row in rows)
+    options.json.write_text(_as_json(measured, quick=options.quick), encoding="utf-8")
+    total, missed = len(measured), sum(not row.met for row in measured)
     noise = "; on a busy machine, measure again" if missed else ""
-    console.print(f"{len(rows) - missed} of {len(rows)} within reach{noise}. {options.json}")
+    console.print(f"{total - missed} of {total} within reach{noise}. {options.json}")
     return 0
 
 

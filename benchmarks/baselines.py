@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final, Literal
 
 import aiohttp
@@ -172,3 +175,53 @@ def walk_by_cursor(
         return sum(await asyncio.gather(*map(follow, stretches)))
 
     return job
+
+
+@contextmanager
+def dlt_parquet(
+    target: Target, url: str, query: Mapping[str, str]
+) -> Generator[Callable[[], Awaitable[int]], None, None]:
+    """dlt: its ``rest_api`` source to its ``filesystem`` destination, as Parquet.
+
+    It writes to a new folder each time. What it keeps of its pipelines is in a temporary folder.
+    """
+    with TemporaryDirectory() as home:
+        os.environ["DLT_DATA_DIR"] = home
+        os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+        os.environ["RUNTIME__LOG_LEVEL"] = "ERROR"
+        import dlt
+        import pyarrow.parquet as pq
+        from dlt.destinations import filesystem
+        from dlt.sources.rest_api import rest_api_source
+
+        base, _, path = url.rpartition("/")
+        config: Any = {
+            "client": {
+                "base_url": base,
+                "auth": {"type": "bearer", "token": target.api_key},
+                "paginator": {"type": "page_number", "base_page": 1, "total_path": None},
+            },
+            "resources": [
+                {
+                    "name": "sessions",
+                    "endpoint": {"path": path, "params": {**query}, "data_selector": "data"},
+                }
+            ],
+        }
+
+        def run() -> int:
+            with TemporaryDirectory() as folder:
+                pipeline: Any = dlt.pipeline(
+                    f"bench_{Path(folder).name}",
+                    pipelines_dir=home,
+                    destination=filesystem(bucket_url=Path(folder).as_uri()),
+                    dataset_name="bench",
+                )
+                pipeline.run(rest_api_source(config), loader_file_format="parquet")
+                files = Path(folder).glob("bench/sessions/*.parquet")
+                return sum(pq.read_metadata(file).num_rows for file in files)
+
+        async def job() -> int:
+            return await asyncio.to_thread(run)
+
+        yield job

@@ -1,4 +1,6 @@
-"""One walk in a process of its own, and the most memory that it had: see ``rows.memory``.
+"""A walk or an export in a process of its own, and the most memory that it had.
+
+See ``rows.memory`` and ``exports.export_memory``.
 
 It imports nothing but what is measured: memory that others gave back would hide a growth.
 """
@@ -26,12 +28,17 @@ def peak() -> int:
 
 
 async def main(told: str) -> None:
-    """Walk what ``told`` says in JSON, and print what it took."""
-    walk = json.loads(told)
+    """Walk or export what ``told`` says in JSON, and print what it took."""
+    job = json.loads(told)
     items = 0
-    async with RybbitClient(walk["api_key"], base_url=walk["url"]) as client:
-        async for _ in client.goals.sessions.iter(walk["site"], walk["goal"], **walk["options"]):
-            items += 1
+    async with RybbitClient(job["api_key"], base_url=job["url"]) as client:
+        if "export" in job:
+            from rybbit_async.export import export
+
+            items = (await export(client, **job["export"])).rows
+        else:
+            async for _ in client.goals.sessions.iter(job["site"], job["goal"], **job["options"]):
+                items += 1
     print(json.dumps({"items": items, "peak": peak()}))
 
 

@@ -53,15 +53,17 @@ class Effort:
     memory: int
     imports: int
     calls: int
+    exports: int
+    dlt: int
     many: int
 
 
-FULL: Final = Effort(40, 20, memory=3, imports=25, calls=500, many=1_000_000)
-QUICK: Final = Effort(5, 3, memory=1, imports=5, calls=100, many=100_000)
+FULL: Final = Effort(40, 20, memory=3, imports=25, calls=500, exports=20, dlt=5, many=1_000_000)
+QUICK: Final = Effort(5, 3, memory=1, imports=5, calls=100, exports=5, dlt=1, many=100_000)
 
 
 @asynccontextmanager
-async def _client(target: Target) -> AsyncGenerator[RybbitClient, None]:
+async def client_of(target: Target) -> AsyncGenerator[RybbitClient, None]:
     """This package's client, which knows the server's routes by now."""
     async with RybbitClient(target.api_key, base_url=target.url) as client:
         await client.goals.list(target.site.site_id)
@@ -71,18 +73,18 @@ async def _client(target: Target) -> AsyncGenerator[RybbitClient, None]:
 @asynccontextmanager
 async def _both(target: Target) -> AsyncGenerator[tuple[RybbitClient, Fetch], None]:
     """This package's client, and the raw one."""
-    async with _client(target) as client, baselines.raw(target) as fetch:
+    async with client_of(target) as client, baselines.raw(target) as fetch:
         yield client, fetch
 
 
-async def _count(items: Paginator[Any]) -> int:
+async def count(items: Paginator[Any]) -> int:
     number = 0
     async for _ in items:
         number += 1
     return number
 
 
-def _giving(rows: int, job: Callable[[], Awaitable[int]]) -> Timed:
+def giving(rows: int, job: Callable[[], Awaitable[int]]) -> Timed:
     """``job``, which is not worth comparing unless it gives so many rows."""
 
     async def checked() -> None:
@@ -95,7 +97,7 @@ def _giving(rows: int, job: Callable[[], Awaitable[int]]) -> Timed:
 
 def _by_hand(fetch: Fetch, url: str, query: Mapping[str, Any], *, rows: int, at_once: int) -> Timed:
     """All pages of a list, by a client that knows beforehand how many there are."""
-    return _giving(rows, baselines.walk(fetch, url, pages=PAGES, query=query, concurrency=at_once))
+    return giving(rows, baselines.walk(fetch, url, pages=PAGES, query=query, concurrency=at_once))
 
 
 async def typed_walk(effort: Effort) -> AsyncGenerator[Row, None]:
@@ -107,7 +109,7 @@ async def typed_walk(effort: Effort) -> AsyncGenerator[Row, None]:
             sessions = client.goals.sessions.iter(
                 site.site_id, site.goal_id, page_size=PAGE, concurrency=AT_ONCE, **PAST
             )
-            ours = _giving(SESSIONS, lambda: _count(sessions))
+            ours = giving(SESSIONS, lambda: count(sessions))
             raw = _by_hand(fetch, url, query, rows=SESSIONS, at_once=AT_ONCE)
             measured = await pairs(ours, raw, effort.walks)
             what = f"typed walk of {SESSIONS:,} sessions: items/s"
@@ -138,13 +140,13 @@ async def site_lists(effort: Effort) -> AsyncGenerator[Row, None]:
                 items: Paginator[Any] = walk(
                     target.site.site_id, page_size=PAGE, concurrency=AT_ONCE, **PAST
                 )
-                rows = await _count(items)
+                rows = await count(items)
                 query, pages = {size_parameter: str(PAGE), **PAST}, -(-rows // PAGE)
                 raw = baselines.walk(
                     fetch, f"{site}/{what}", pages=pages, query=query, concurrency=AT_ONCE
                 )
                 measured = await pairs(
-                    _giving(rows, partial(_count, items)), _giving(rows, raw), effort.walks
+                    giving(rows, partial(count, items)), giving(rows, raw), effort.walks
                 )
                 own = median(theirs.processor / ours.processor for ours, theirs in measured)
                 yield Row(
@@ -163,7 +165,7 @@ async def events(effort: Effort) -> AsyncGenerator[Row, None]:
     with serving([SESSIONS]) as target:
         url = f"{target.url}/api/sites/{target.site.site_id}/events"
         (window,) = stretches(1)
-        async with _client(target) as client, baselines.raw_bodies(target) as read:
+        async with client_of(target) as client, baselines.raw_bodies(target) as read:
             raw = baselines.walk_by_cursor(
                 read, url, query={"page_size": str(PAGE)}, stretches=stretches(AT_ONCE)
             )
@@ -176,7 +178,7 @@ async def events(effort: Effort) -> AsyncGenerator[Row, None]:
                     **window,
                 )
                 measured = await pairs(
-                    _giving(SESSIONS, partial(_count, items)), _giving(SESSIONS, raw), effort.walks
+                    giving(SESSIONS, partial(count, items)), giving(SESSIONS, raw), effort.walks
                 )
                 yield Row(
                     f"typed walk of {SESSIONS:,} events of a site, {how}: items/s against aiohttp "
@@ -207,7 +209,7 @@ async def far_server(effort: Effort) -> AsyncGenerator[Row, None]:
             )
             by_id = {"page_size": str(GOALS_PAGE), "sort": "goalId", "order": "asc", **PAST}
             measured = await pairs(
-                _giving(goals, lambda: _count(listed)),
+                giving(goals, lambda: count(listed)),
                 _by_hand(fetch, target.goals_url(site), by_id, rows=goals, at_once=FAR_AT_ONCE),
                 effort.far_walks,
             )
@@ -218,7 +220,7 @@ async def far_server(effort: Effort) -> AsyncGenerator[Row, None]:
             query = {"limit": str(PAGE), **PAST}
             url = target.sessions_url(site)
             measured = await pairs(
-                _giving(SESSIONS, lambda: _count(sessions)),
+                giving(SESSIONS, lambda: count(sessions)),
                 _by_hand(fetch, url, query, rows=SESSIONS, at_once=FAR_AT_ONCE),
                 effort.far_walks,
             )
@@ -308,7 +310,7 @@ async def tables(effort: Effort) -> AsyncGenerator[Row, None]:
     """Record batches, against the same walk without a table, and against what people write."""
     with serving([SESSIONS]) as target:
         site = target.site
-        async with _client(target) as client:
+        async with client_of(target) as client:
             for size in (PAGE, 1000):
                 sessions = client.goals.sessions.iter(
                     site.site_id, site.goal_id, page_size=size, concurrency=AT_ONCE, **PAST
@@ -323,13 +325,13 @@ async def tables(effort: Effort) -> AsyncGenerator[Row, None]:
                         row["extra"] = row["extra"] or None  # Polars has no empty structs
                     return polars.DataFrame(rows, infer_schema_length=None).height
 
-                ours, walked = _giving(SESSIONS, batches), partial(_count, sessions)
+                ours, walked = giving(SESSIONS, batches), partial(count, sessions)
                 what = f"record batches of {SESSIONS:,} sessions, pages of {size}: rows/s against"
                 for other, name, reach in (
                     (walked, "the typed walk", 1.0),
                     (by_hand, "polars.DataFrame([to_dict(...), ...])", 3.0),
                 ):
-                    measured = await pairs(ours, _giving(SESSIONS, other), effort.walks)
+                    measured = await pairs(ours, giving(SESSIONS, other), effort.walks)
                     yield Row(
                         f"{what} {name}",
                         "x", speeds(measured), reach, at_least=True, note=_speeds(measured),

@@ -2,9 +2,9 @@
 
 It lists the goals of a site with their conversion rates, walks the sessions of all goals at once,
 and then walks them one goal after another for comparison. At last it exports the goals and their
-sessions to Parquet files, and asks DuckDB a question about them. By default it starts an embedded server
-in a separate process, so that the measured time is that of the client. If `RYBBIT_BASE_URL` is set,
-it uses that server, with `RYBBIT_API_KEY` and `RYBBIT_SITE`.
+sessions to Parquet files, and asks DuckDB a question about them. By default it starts an embedded
+server in a separate process, so that the measured time is that of the client. If `RYBBIT_BASE_URL`
+is set, it uses that server, with `RYBBIT_API_KEY` and `RYBBIT_SITE`.
 """
 
 from __future__ import annotations
@@ -263,7 +263,6 @@ class Job:
         async for page in sessions.pages():
             progress.advance(row, len(page))
         return sessions.report
-
 
     async def export(self, folder: str, progress: Progress) -> ExportReport:
         """Export the goals and their sessions."""

@@ -72,6 +72,7 @@ _CAUSES: Final = {
     errno.EMFILE: ("too many files are open", "raise the limit of open files (ulimit -n)"),
     errno.ENFILE: ("too many files are open", "close other programs"),
     errno.ENAMETOOLONG: ("the name is too long", "export to a folder with a shorter path"),
+    errno.EEXIST: ("a file has the name of a folder", "move it, or export to another folder"),
     errno.ENOTDIR: ("a part of the path is a file", "move that file, or export to another folder"),
     errno.EISDIR: ("a folder has this name", "move that folder, or export to another one"),
     errno.ENOENT: ("it is not there any more", "do not change the folder during an export"),

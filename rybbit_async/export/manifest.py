@@ -62,7 +62,7 @@ class UnitRecord:
         settled: whether nothing in the window could change any more by then.
         position: where the walk can go on after the last row of the last part.
         query: what was asked for.
-        report: what the walks report, of a unit that is done or has failed.
+        report: what the latest walk reported.
         error: what went wrong, without secrets.
     """
 
@@ -190,16 +190,21 @@ class Manifest:
         self.records[record.unit.folder] = record
 
     def sweep(self) -> None:
-        """Remove the files of parts that no record lists, which a killed run has left."""
+        """Remove what a killed run has left: parts that no record lists, and temporary files."""
+        left = self._unlisted()
+        left += [path for path in self._store.list(FOLDER) if path.endswith(".tmp")]
+        if left:
+            self._store.remove(left)
+
+    def _unlisted(self) -> list[str]:
+        """The files of parts that no record lists."""
         listed = {part.path for record in self.records.values() for part in record.parts}
-        left = [
+        return [
             path
             for name in LISTS
             for path in self._store.list(name)
             if path not in listed and _PART.match(path.rpartition("/")[2])
         ]
-        if left:
-            self._store.remove(left)
 
     def check(self, identity: Identity, *, force: bool = False, write: bool = True) -> None:
         """Make sure that the folder holds this export, or none yet.
@@ -223,6 +228,12 @@ class Manifest:
                     "remove what is there and to begin anew"
                 )
             self._discard()
+        elif not force and (lost := self._unlisted()):
+            raise ExportMismatchError(
+                f"{self._store.shown} must hold an export with its manifest, or none, but has no "
+                f"{_EXPORT} and {len(lost):,} files such as {lost[0]}: choose another folder, or "
+                "pass force=True to remove them"
+            )
         if write:
             self._store.write(_EXPORT, _written(identity))
 

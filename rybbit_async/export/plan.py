@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import sys
 from collections.abc import Iterable, Mapping
@@ -12,12 +11,19 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from .. import Goal, IncompleteWalkError, Overview, RateLimitStatus, RybbitClient, RybbitError
-from ..errors import RateLimitError, without_traceback
+from ..errors import (
+    APIConnectionError,
+    ClientClosedError,
+    RateLimitError,
+    without_traceback,
+)
+from .errors import ExportError
 from .lists import GOALS_PAGE
 from .manifest import Manifest
 from .report import Failure
 from .settings import Settings
 from .settled import is_final
+from .together import together
 from .units import LISTS, Span, Unit, spans
 
 __all__ = ["Plan", "SitePlan", "estimated", "find_sites", "make_plan"]
@@ -168,17 +174,17 @@ async def find_sites(
         organizations = await client.organizations.list()
         numbers = [site.site_id for one in organizations for site in one.sites]
         sites = [str(number) for number in dict.fromkeys(numbers)]
+        if not sites:
+            raise ExportError(
+                "the server lists no site that the key can read: name each site instead"
+            )
     else:
         sites = [*settings.sites]
-    turns = asyncio.Semaphore(_AT_ONCE)
 
     async def look(site: str) -> tuple[SitePlan | None, list[Failure]]:
-        async with turns:
-            return await _look(client, settings, site, first, last, goals=goals)
+        return await _look(client, settings, site, first, last, goals=goals)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(look(site)) for site in sites]
-    found = [task.result() for task in tasks]
+    found = await together(look, sites, _AT_ONCE)
     plans = {plan.site: plan for plan, _ in found if plan is not None}
     return [*plans.values()], [failure for _, many in found for failure in many]
 
@@ -203,9 +209,9 @@ async def _look(
                 Failure(number, None, one.goal, without_traceback(one.error))
                 for one in error.report.skipped
             ] or [Failure(number, None, None, without_traceback(error))]
-    except RateLimitError:
-        raise
     except RybbitError as error:
+        if _concerns_all(error):
+            raise
         return None, [Failure(site, None, None, without_traceback(error))]
     numbers = {goal.goal_id: goal.total_conversions or 0 for goal in found}
     # The sessions of a goal may be there although the list fails over the goal.
@@ -213,33 +219,36 @@ async def _look(
     return SitePlan(number, dict(sorted(numbers.items()))), failures
 
 
+def _concerns_all(error: RybbitError) -> bool:
+    """Whether an error would meet every other site as well."""
+    unreachable = isinstance(error, APIConnectionError) and not error.sent
+    return unreachable or isinstance(error, (ClientClosedError, RateLimitError))
+
+
 async def estimated(
     client: RybbitClient, settings: Settings, plan: Plan, sites: Iterable[SitePlan]
 ) -> Plan:
     """The plan, with about how many rows and requests its units take."""
-    turns = asyncio.Semaphore(_AT_ONCE)
     by_site = {site.site: site for site in sites}
     windows = len([*spans(plan.first, plan.last, settings.partition)])
 
     async def look(site: int) -> Overview | None:
-        async with turns:
-            try:
-                return await client.overview(
-                    site,
-                    start_date=plan.first,
-                    end_date=plan.last,
-                    time_zone=settings.time_zone,
-                    filters=settings.filters,
-                )
-            except RateLimitError:
+        try:
+            return await client.overview(
+                site,
+                start_date=plan.first,
+                end_date=plan.last,
+                time_zone=settings.time_zone,
+                filters=settings.filters,
+                segment_id=settings.segment_id,
+            )
+        except RybbitError as error:
+            if _concerns_all(error):
                 raise
-            except RybbitError:
-                return None  # the units fail by themselves
+            return None  # the units fail by themselves
 
     wanted = sorted({unit.site for unit in plan.units})
-    async with asyncio.TaskGroup() as group:
-        tasks = {site: group.create_task(look(site)) for site in wanted}
-    figures = {site: task.result() for site, task in tasks.items()}
+    figures = dict(zip(wanted, await together(look, wanted, _AT_ONCE), strict=True))
     rows = requests = 0
     for unit in plan.units:
         count = _rows(unit, figures[unit.site], by_site[unit.site], windows)

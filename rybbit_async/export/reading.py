@@ -19,6 +19,12 @@ __all__ = ["open_duckdb"]
 
 _PATH_TYPES: Final = {"site": "BIGINT", "goal": "BIGINT", "window": "VARCHAR"}
 
+# Without a guess at what the file is like; "" is empty text, and nothing is null.
+_CSV: Final = (
+    "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', "
+    "new_line = '\\r\\n', allow_quoted_nulls = false"
+)
+
 
 def open_duckdb(
     folder: str | os.PathLike[str],
@@ -50,11 +56,11 @@ def open_duckdb(
         paths[record.unit.list] += [store.address(part.path) for part in record.parts]
     for name in LISTS:
         if name in identity.lists:
-            connection.execute(_view(name, identity.format, paths[name]))
+            connection.execute(_view(name, identity.format, identity.raw, paths[name]))
     return connection
 
 
-def _view(name: ListName, kind: str, paths: Iterable[str]) -> str:
+def _view(name: ListName, kind: str, raw: bool, paths: Iterable[str]) -> str:
     columns = {field.name: _type(field.type) for field in schema(MODELS[name])}
     in_path = {
         column: type_
@@ -68,6 +74,7 @@ def _view(name: ListName, kind: str, paths: Iterable[str]) -> str:
         )
         return f"CREATE VIEW {name} AS SELECT {nothing} WHERE false"
     hive = f"hive_partitioning = true, hive_types = {_struct(in_path)}"
+    chosen = "*"
     match kind:
         case "parquet":
             source = f"read_parquet([{files}], {hive})"
@@ -75,10 +82,17 @@ def _view(name: ListName, kind: str, paths: Iterable[str]) -> str:
             options = f"columns = {_struct(columns, text=True)}, format = 'newline_delimited'"
             source = f"read_json([{files}], {options}, {hive})"
         case _:
-            options = f"columns = {_struct(columns, text=True)}, header = true"
-            options += ", allow_quoted_nulls = false"  # "" is empty text, and nothing is null
-            source = f"read_csv([{files}], {options}, {hive})"
-    return f"CREATE VIEW {name} AS SELECT * FROM {source}"  # noqa: S608  # of our own names
+            source = f"read_csv([{files}], columns = {_struct(columns, text=True)}, {_CSV}, {hive})"
+            if not raw:
+                text = [column for column, type_ in columns.items() if type_ == "VARCHAR"]
+                chosen = f"* REPLACE ({', '.join(map(_unguarded, text))})"
+    return f"CREATE VIEW {name} AS SELECT {chosen} FROM {source}"  # noqa: S608  # of our own names
+
+
+def _unguarded(column: str) -> str:
+    """Text as it was before it got a leading quote that keeps spreadsheets from running it."""
+    name = _name(column)
+    return f"CASE WHEN starts_with({name}, '''') THEN {name}[2:] ELSE {name} END AS {name}"
 
 
 def _type(kind: Any) -> str:

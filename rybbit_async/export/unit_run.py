@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,6 +21,8 @@ from .. import (
     RybbitClient,
     RybbitError,
 )
+from ..walks.paginator import lean_pages
+from .errors import ExportError
 from .formats import PartWriter, open_part
 from .lists import MODELS, walk_over
 from .manifest import Manifest, Part, UnitRecord
@@ -149,6 +151,7 @@ class _UnitRun:
         self._replaced = replaced
         self._concurrency = concurrency
         self._part: _OpenPart | None = None
+        self._writing: asyncio.Future[None] | None = None  # of a page, in the thread
         # The parts of a new generation stand where readers look only when all of them are whole.
         self._unpublished: list[tuple[Path, Part]] = []
         self._uncommitted: list[str] = []  # published, and in no record yet
@@ -163,7 +166,7 @@ class _UnitRun:
         shop, unit, start = self._shop, self._record.unit, self._record.position
         walk = walk_over(shop.client, unit, shop.settings, self._concurrency)
         try:
-            pages = walk.pages(start)
+            pages = lean_pages(walk, start)
         except (InvalidParameterError, IncompleteWalkError) as error:
             if start is None:
                 raise
@@ -175,7 +178,11 @@ class _UnitRun:
                     stopped = await self._write(pages)
             except IncompleteWalkError as error:  # it is read to its end, but something is missing
                 return await self._end(error.report, str(error))
+            except ExportError:  # the store fails, so nothing can be kept
+                raise
             except RybbitError as error:
+                if start is not None and isinstance(error, InvalidParameterError):
+                    raise _CannotGoOn from error  # the server takes the position no more
                 await self._keep("failed", walk.report, _line(error))
                 raise
             if stopped:
@@ -184,30 +191,23 @@ class _UnitRun:
         finally:
             await self._drop()
 
-    async def _write(self, pages: Any) -> bool:
+    async def _write(self, pages: AsyncGenerator[Page[Any], None]) -> bool:
         """Write pages until the end, or until the export is to stop: then return ``True``."""
-        shop, writing = self._shop, None
-        page: Page[Any]
+        shop, loop = self._shop, asyncio.get_running_loop()
         try:
             async for page in pages:
+                await self._written()
                 part = self._part
                 if part is None:
                     part = await shop.blocking(self._open)
-                if writing is not None:
-                    await _finished(writing)
                 # The next page is decoded while this one is written.
-                writing = asyncio.get_running_loop().run_in_executor(
-                    shop.threads, part.writer.write, page.items
-                )
+                self._writing = loop.run_in_executor(shop.threads, part.writer.write, page.items)
                 part.rows += len(page)
                 shop.tell(RowsWritten(self._record.unit, len(page)))
                 self._position = page.position
                 if self._position is None:
                     continue
-                is_full = part.rows >= shop.settings.part_rows
-                if is_full or shop.stopping():
-                    await _finished(writing)
-                    writing = None
+                if part.rows >= shop.settings.part_rows or shop.stopping():
                     await self._close_part()
                     if self._keeps:
                         await self._commit("open")
@@ -215,9 +215,16 @@ class _UnitRun:
                         return True
             return False
         finally:
-            if writing is not None:
-                await _finished(writing)
             await pages.aclose()
+
+    async def _written(self) -> None:
+        """Wait until the last page is written.
+
+        An error is raised each time, so that no part without that page is taken for whole.
+        """
+        if self._writing is not None:
+            await _finished(self._writing)
+            self._writing = None
 
     def _open(self) -> _OpenPart:
         """Open a part. It is noted here, in the thread, since the task may have been cancelled."""
@@ -241,14 +248,12 @@ class _UnitRun:
 
     async def _close_part(self) -> None:
         """Make the open part whole; publish it, unless it waits for the others of its unit."""
-        part, self._part = self._part, None
+        await self._written()
+        part = self._part
         if part is None:
             return
-        try:
-            facts = await self._shop.blocking(part.writer.close)
-        except BaseException:
-            self._part = part
-            raise
+        facts = await self._shop.blocking(part.writer.close)
+        self._part = None
         self._unpublished.append(
             (part.file, Part(part.path, facts.rows, facts.bytes, facts.sha256))
         )
@@ -303,6 +308,9 @@ class _UnitRun:
 
     async def _drop(self) -> None:
         """Remove the files that nothing has become of."""
+        if self._writing is not None:
+            with suppress(Exception):
+                await self._written()
         files = [file for file, _ in self._unpublished]
         if self._part is not None:
             files.append(self._part.file)

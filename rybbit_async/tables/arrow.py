@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from ..errors import RybbitError
 from .columns import SCHEMA_VERSION, Column, columns
@@ -17,15 +17,14 @@ from .flat import values_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["CHUNK", "batch_of", "in_chunks", "record_batch", "schema", "values_batch"]
+__all__ = ["Packed", "batch_of", "pack", "record_batch", "schema"]
 
 T = TypeVar("T")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# So many rows are converted at once: few enough for the caches of a processor, and for an event
-# loop not to wait; many enough for what each column costs.
-CHUNK: Final = 1000
+_CHUNK: Final = 1000  # rows that are packed at once, since larger parts leave the caches
 _BETWEEN: Final = "\0"
+_PACKED: Final[Mapping[str, str]] = {"int": "q", "float": "d"}
 _NAIVE_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 
 
@@ -69,16 +68,6 @@ def _schema_of(model: type) -> Any:
     return arrow.schema(fields, metadata=metadata)
 
 
-@cache
-def _plain_schema_of(model: type) -> Any:
-    arrow, wanted = import_pyarrow(), _schema_of(model)
-    fields = [
-        arrow.field(field.name, arrow.string()) if column.kind == "repeated" else field
-        for column, field in zip(columns(model), wanted, strict=True)
-    ]
-    return arrow.schema(fields, metadata=wanted.metadata)
-
-
 def record_batch(model: type[T], rows: Sequence[T]) -> pa.RecordBatch:
     """Rows as a record batch with the columns of ``schema(model)``.
 
@@ -92,74 +81,107 @@ def record_batch(model: type[T], rows: Sequence[T]) -> pa.RecordBatch:
         InvalidParameterError, ModuleNotFoundError: see ``schema``.
         RybbitError: a whole number does not fit 64 bits.
     """
-    return batch_of(model, [values_batch(model, chunk) for chunk in in_chunks(rows)])
+    chunks = (rows[first : first + _CHUNK] for first in range(0, len(rows), _CHUNK))
+    return batch_of(model, [pack(model, chunk) for chunk in chunks])
 
 
-def in_chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Rows, so many at a time as are converted at once."""
-    return (rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK))
+# The values of a column in some rows: text with ``_BETWEEN`` between, numbers as Arrow has them, or
+# where neither can be, a list.
+Packed = str | bytes | list[Any]
 
 
-def values_batch(model: type, rows: Sequence[Any]) -> Any:
-    """Rows as a record batch in which no text is coded, a part of one for ``batch_of``."""
-    arrow, wanted = import_pyarrow(), _plain_schema_of(model)
-    values = values_of(model, rows)
-    texts = _texts(arrow, columns(model), values, len(rows))
-    arrays = [
-        texts.get(at) or _array(arrow, column, values[at], wanted.types[at])
+def pack(model: type, rows: Sequence[Any]) -> list[Packed]:
+    """What is kept of some rows until a batch is made: their columns, each in one piece.
+
+    So the objects of the rows can go as soon as they have come, while they are in the caches of the
+    processor; and Arrow splits a text much faster than it takes one text after another.
+
+    Raises:
+        RybbitError: a whole number does not fit 64 bits.
+    """
+    return [
+        _packed(column, values)
+        for column, values in zip(columns(model), values_of(model, rows), strict=True)
+    ]
+
+
+def _packed(column: Column, values: list[Any]) -> Packed:
+    kind = column.kind
+    if kind == "time":
+        return _since_epoch(values)
+    if kind in _PACKED:
+        try:
+            return struct.pack(f"{len(values)}{_PACKED[kind]}", *values)
+        except struct.error:  # there are nulls among them, or larger numbers
+            least, most = -(2**63), 2**63 - 1
+            for number in values:
+                if kind == "int" and number is not None and not least <= number <= most:
+                    raise RybbitError(
+                        f"{column.name} must fit 64 bits to be in a table, got {number}"
+                    ) from None
+            return values
+    if kind != "bool":
+        with suppress(TypeError):  # there are nulls among them
+            joined = _BETWEEN.join(values)
+            if joined.count(_BETWEEN) == len(values) - 1:
+                return joined
+    return values
+
+
+def batch_of(model: type, parts: Sequence[list[Packed]]) -> pa.RecordBatch:
+    """A record batch with the schema of the class, made of parts from ``pack``.
+
+    Nearly all of it is done without the interpreter, so that other threads can go on.
+    """
+    arrow, wanted = import_pyarrow(), _schema_of(model)
+    found = [
+        _array(arrow, column, [part[at] for part in parts], wanted.types[at])
         for at, column in enumerate(columns(model))
     ]
-    return arrow.RecordBatch.from_arrays(arrays, schema=wanted)
-
-
-def batch_of(model: type, parts: Sequence[Any]) -> pa.RecordBatch:
-    """A record batch with the schema of the class, made of parts from ``values_batch``."""
-    arrow, wanted = import_pyarrow(), _schema_of(model)
-    batch = arrow.concat_batches(parts or [values_batch(model, [])])
-    arrays = [
-        array.dictionary_encode() if column.kind == "repeated" else array
-        for column, array in zip(columns(model), batch.columns, strict=True)
-    ]
-    result: pa.RecordBatch = arrow.RecordBatch.from_arrays(arrays, schema=wanted)
+    result: pa.RecordBatch = arrow.RecordBatch.from_arrays(found, schema=wanted)
     return result
 
 
-def _texts(arrow: Any, of: Sequence[Column], values: list[list[Any]], rows: int) -> dict[int, Any]:
-    """The columns that have text in every row, by their place.
-
-    Arrow takes single texts slowly. So they are joined to one, which Arrow splits again.
-    """
-    joined: dict[int, str] = {}
-    for at, column in enumerate(of):
-        if column.kind in ("text", "repeated"):
-            with suppress(TypeError):  # there are nulls among them
-                joined[at] = _BETWEEN.join(values[at])
-    try:
-        whole = arrow.array([_BETWEEN.join(joined.values())], arrow.string())
-    except (UnicodeEncodeError, arrow.ArrowException):  # half of a character; more than 2 GB
-        return {}
-    pieces = import_compute().split_pattern(whole, _BETWEEN).values
-    if len(pieces) != rows * len(joined):  # one of the texts has it, too
-        return {}
-    return {at: pieces.slice(number * rows, rows) for number, at in enumerate(joined)}
-
-
-def _array(arrow: Any, column: Column, values: list[Any], kind: Any) -> Any:
+def _array(arrow: Any, column: Column, parts: list[Packed], kind: Any) -> Any:
+    """The values of a column, put together."""
+    packed = _PACKED.get(column.kind)
+    if packed is not None and parts and all(isinstance(part, bytes) for part in parts):
+        data = b"".join(cast("list[bytes]", parts))
+        return arrow.Array.from_buffers(kind, len(data) // 8, [None, arrow.py_buffer(data)])
+    if column.kind in ("text", "repeated", "json"):
+        texts = _texts(arrow, parts)
+        return texts.dictionary_encode() if column.kind == "repeated" else texts
+    values = [value for part in parts for value in _values(part, packed)]
     if column.kind == "time":
-        return arrow.array(_since_epoch(values), arrow.duration("us")).view(kind)
-    if column.kind == "int":
-        with suppress(struct.error):  # there are nulls among them, or larger numbers
-            packed = arrow.py_buffer(struct.pack(f"{len(values)}q", *values))
-            return arrow.Array.from_buffers(kind, len(values), [None, packed])
+        return arrow.array(values, arrow.duration("us")).view(kind)
+    return arrow.array(values, kind)
+
+
+def _texts(arrow: Any, parts: list[Packed]) -> Any:
+    if not parts or not all(isinstance(part, str) for part in parts):
+        texts = [text for part in parts for text in _values(part)]
+        try:
+            return arrow.array(texts, arrow.string())
+        except UnicodeEncodeError:
+            texts = [None if text is None else _whole(text) for text in texts]
+            return arrow.array(texts, arrow.string())
+    joined = _BETWEEN.join(cast("list[str]", parts))
     try:
-        return arrow.array(values, kind)
+        data = joined.encode()
     except UnicodeEncodeError:
-        # Halves of characters, which JSON can have and UTF-8 cannot.
-        return arrow.array([None if text is None else _whole(text) for text in values], kind)
-    except OverflowError:
-        least, most = -(2**63), 2**63 - 1
-        number = next(n for n in values if n is not None and not least <= n <= most)
-    raise RybbitError(f"{column.name} must fit 64 bits to be in a table, got {number}")
+        data = _whole(joined).encode()
+    buffers = [None, arrow.py_buffer(struct.pack("2q", 0, len(data))), arrow.py_buffer(data)]
+    one = arrow.Array.from_buffers(arrow.large_string(), 1, buffers)
+    return import_compute().split_pattern(one, _BETWEEN).values.cast(arrow.string())
+
+
+def _values(part: Packed, packed: str | None = None) -> list[Any]:
+    """The single values of a part."""
+    if isinstance(part, str):
+        return part.split(_BETWEEN)
+    if isinstance(part, bytes):
+        return [*struct.unpack(f"{len(part) // 8}{packed}", part)]
+    return part
 
 
 def _since_epoch(values: list[Any]) -> list[Any]:
@@ -181,4 +203,5 @@ def _since_epoch(values: list[Any]) -> list[Any]:
 
 
 def _whole(text: str) -> str:
+    """Text without halves of characters, which JSON can have and UTF-8 cannot."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

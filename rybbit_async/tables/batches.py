@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidParameterError
-from .arrow import CHUNK, batch_of, in_chunks, schema, values_batch
+from .arrow import Packed, batch_of, pack, schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,7 +18,8 @@ __all__ = ["BatchBuilder"]
 class BatchBuilder:
     """Takes rows as they come, and makes batches of exactly ``size`` rows but for the last.
 
-    Rows are converted soon after they come, so that only what Arrow makes of them is kept.
+    Rows are packed when they come. A batch is made of that in a thread, so that the event loop does
+    not wait.
 
     Raises:
         InvalidParameterError, ModuleNotFoundError: see ``schema``.
@@ -26,40 +28,30 @@ class BatchBuilder:
     def __init__(self, model: type, size: int) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise InvalidParameterError(f"rows must be an integer of 1 or more, got {size!r}")
-        self.schema = schema(model)
+        schema(model)
         self._model = model
         self._size = size
-        self._rows: list[Any] = []  # not converted yet
-        self._chunks: list[Any] = []
-        self._converted = 0  # rows in the chunks
-        self._given = False  # whether there was a batch
+        self._parts: list[list[Packed]] = []
+        self._held = 0  # rows in the parts
+        self._has_given = False
 
-    @property
-    def held(self) -> int:
-        """How many rows came and are in no batch yet."""
-        return len(self._rows) + self._converted
+    def add(self, rows: Sequence[Any]) -> Iterator[Awaitable[pa.RecordBatch]]:
+        """Take rows; give the batches that are full, to be awaited."""
+        first = 0
+        while first < len(rows):
+            some = rows[first : first + self._size - self._held]
+            self._parts.append(pack(self._model, some))
+            self._held += len(some)
+            first += len(some)
+            if self._held == self._size:
+                yield self._batch()
 
-    def add(self, rows: Sequence[Any]) -> Iterator[pa.RecordBatch]:
-        """Take rows; give the batches that are full."""
-        self._rows += rows
-        while self.held >= self._size:
-            self._convert(self._size - self._converted)
-            yield self._batch()
-        if len(self._rows) >= CHUNK:
-            self._convert(len(self._rows))
-
-    def rest(self) -> Iterator[pa.RecordBatch]:
+    def rest(self) -> Iterator[Awaitable[pa.RecordBatch]]:
         """The last batch: what is left, or one without rows if there were none at all."""
-        if self.held or not self._given:
-            self._convert(len(self._rows))
+        if self._held or not self._has_given:
             yield self._batch()
 
-    def _convert(self, number: int) -> None:
-        taken, self._rows = self._rows[:number], self._rows[number:]
-        self._chunks += [values_batch(self._model, chunk) for chunk in in_chunks(taken)]
-        self._converted += len(taken)
-
-    def _batch(self) -> pa.RecordBatch:
-        chunks, self._chunks, self._converted = self._chunks, [], 0
-        self._given = True
-        return batch_of(self._model, chunks)
+    def _batch(self) -> Awaitable[pa.RecordBatch]:
+        parts, self._parts, self._held = self._parts, [], 0
+        self._has_given = True
+        return asyncio.to_thread(batch_of, self._model, parts)

@@ -8,22 +8,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, Literal, TypeVar, cast
 
 import attrs
+import msgspec
 
 from ..errors import InvalidParameterError
 from ..models import HOLDS_UNKNOWN, JSON_NAME
 from .columns import columns
 
-__all__ = ["Times", "flat_rows", "values_of"]
+__all__ = ["Times", "flat_rows", "flat_structs", "values_of"]
 
 T = TypeVar("T")
 
 Times = Literal["datetime", "text"]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NAIVE_EPOCH: Final = _EPOCH.replace(tzinfo=None)
 
 
 def flat_rows(
@@ -46,6 +50,20 @@ def flat_rows(
     return made
 
 
+def flat_structs(model: type[T], rows: Sequence[T]) -> list[msgspec.Struct]:
+    """For each row what msgspec writes as the JSON of its flat dict, faster than the dict itself.
+
+    Args:
+        model: the class of the rows.
+        rows: of the class, as walks give them, or lean.
+
+    Raises:
+        InvalidParameterError: see ``schema``.
+    """
+    made: list[msgspec.Struct] = _struct_maker(cast("type", model))(rows)
+    return made
+
+
 def values_of(model: type[T], rows: Sequence[T]) -> list[list[Any]]:
     """The values of each column of ``schema(model)``; times as the rows have them."""
     made: list[list[Any]] = _list_maker(cast("type", model))(rows)
@@ -63,13 +81,28 @@ def _dict_maker(model: type, times: Times) -> Any:
 
 
 @cache
+def _struct_maker(model: type) -> Any:
+    of = columns(model)
+    names = {f"c{number}": column.name for number, column in enumerate(of)}
+    struct = msgspec.defstruct(f"{model.__name__}Columns", list(names), rename=names, gc=False)
+    values = (_TIME.format(c.value) if c.kind == "time" else c.value for c in of)
+    return _made(f"lambda rows: [struct({', '.join(values)}) for r in rows]", struct=struct)
+
+
+# The same as ``in_utc``, without a call for the times of lean rows, which are naive.
+_TIME: Final = (
+    "(in_utc(v) if (v := {}) is None or v.tzinfo is not None else EPOCH + (v - NAIVE_EPOCH))"
+)
+
+
+@cache
 def _list_maker(model: type) -> Any:
     lists = (f"[{column.value} for r in rows]" for column in columns(model))
     return _made(f"lambda rows: [{', '.join(lists)}]")
 
 
-def _made(source: str) -> Any:
-    return eval(source, dict(_NAMES))  # noqa: S307  # of the names of a class's own fields, as attrs does
+def _made(source: str, **names: Any) -> Any:
+    return eval(source, {**_NAMES, **names})  # noqa: S307  # of the names of a class's own fields, as attrs does
 
 
 # --- what the columns say in their sources -----------------------------------------------------
@@ -108,9 +141,11 @@ def enum_value(value: Enum | None) -> Any:
 
 
 def in_utc(moment: datetime | None) -> datetime | None:
-    """The same moment in UTC."""
+    """The same moment in UTC; times of lean rows are naive, in UTC."""
     if moment is None or moment.tzinfo is UTC:
         return moment
+    if moment.tzinfo is None:
+        return _EPOCH + (moment - _NAIVE_EPOCH)  # a tenth of the time that ``replace`` takes
     return moment.astimezone(UTC)
 
 
@@ -118,13 +153,27 @@ def time_text(moment: datetime | None) -> str | None:
     """The same moment as ISO 8601 text that ends in ``Z``."""
     if moment is None:
         return None
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return f"{moment.isoformat()[:-6]}Z"
+    since = moment - (_NAIVE_EPOCH if moment.tzinfo is None else _EPOCH)  # naive in lean rows
+    if since.microseconds:
+        return f"{(_EPOCH + since).isoformat()[:-6]}Z"
+    # A fifth of the time that isoformat takes, and files have two times in each row.
+    minute, second = divmod(since.seconds, 60)
+    return f"{_day_text(since.days)}{_MINUTES[minute]}{_SECONDS[second]}"
+
+
+@lru_cache(1000)
+def _day_text(days: int) -> str:
+    return (_EPOCH + timedelta(days)).date().isoformat()
+
+
+_MINUTES: Final = [f"T{hour:02}:{minute:02}:" for hour in range(24) for minute in range(60)]
+_SECONDS: Final = [f"{second:02}Z" for second in range(60)]
 
 
 _NAMES: Final[Mapping[str, Any]] = {
-    one.__name__: one for one in (json_text, json_type, scalar_text, enum_value, in_utc, time_text)
+    "EPOCH": _EPOCH,
+    "NAIVE_EPOCH": _NAIVE_EPOCH,
+    **{f.__name__: f for f in (json_text, json_type, scalar_text, enum_value, in_utc, time_text)},
 }
 
 

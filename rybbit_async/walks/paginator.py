@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..tables.batches import BatchBuilder
 
-__all__ = ["Paginator", "WalkRegistry"]
+__all__ = ["Paginator", "WalkRegistry", "lean_pages"]
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -148,10 +148,14 @@ class Paginator(Generic[T]):
             IncompleteWalkError: the walk has ``strict=True``, and its rows may come twice. Nothing
                 is sent, and ``start`` stays valid.
         """
+        return self._pages_from(self._begin, start, warning_here())
+
+    def _pages_from(
+        self, begin: Callable[[Report, Position | None], Walk[T]], start: str | None, warn: Warn
+    ) -> AsyncGenerator[Page[T], None]:
         # The walk checks the position at once, and not when the first page is asked for.
-        warn = warning_here()
         if start is None:
-            return self._pages(self._begin(Report(), None), warn)
+            return self._pages(begin(Report(), None), warn)
         if not self._ordered:
             raise InvalidParameterError(
                 "start must not be given to a walk with ordered=False, whose pages come in any "
@@ -159,7 +163,7 @@ class Paginator(Generic[T]):
             )
         position = self._position(start)
         try:
-            walk = self._begin(Report(), position)
+            walk = begin(Report(), position)
         except InvalidParameterError as error:
             raise _with_value(error, start) from None
         if self._strict and walk.repeats is not None:
@@ -226,18 +230,23 @@ class Paginator(Generic[T]):
     async def _record_batches(
         self, builder: BatchBuilder, warn: Warn
     ) -> AsyncGenerator[pa.RecordBatch, None]:
+        given = 0
         async with self._start(self._begin_lean(Report(), None)) as walk:
             report = walk.report
             try:
                 while (rows := await walk.step()) is not None:
                     report.items += len(rows)
-                    for batch in builder.add(rows):
+                    for making in builder.add(rows):
+                        batch = await making
+                        given += batch.num_rows
                         yield batch
-                for batch in builder.rest():
+                for making in builder.rest():
+                    batch = await making
+                    given += batch.num_rows
                     yield batch
                 self._judge(report, warn)
             finally:
-                report.items -= builder.held
+                report.items = given
 
     # --- steps --------------------------------------------------------------------------------
 
@@ -344,6 +353,16 @@ class Paginator(Generic[T]):
         traceback: TracebackType | None,
     ) -> None:
         await self._own_walks.close(RybbitError, "this walk ended with its 'async with' block")
+
+
+def lean_pages(walk: Paginator[Any], start: str | None) -> AsyncGenerator[Page[Any], None]:
+    """The same as ``walk.pages(start)``, with lean rows where the list can be read so.
+
+    They have the values of the model and are not of its class, see ``row_decoder``: enough for
+    those who write the values down.
+    """
+    begin = walk._begin_lean  # noqa: SLF001  # no method, since programs want rows of the model
+    return walk._pages_from(begin, start, warning_here())  # noqa: SLF001  # as above
 
 
 def _with_value(error: InvalidParameterError, start: object) -> InvalidParameterError:

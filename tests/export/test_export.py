@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 import signal
 from collections import Counter
 from datetime import timedelta
@@ -16,14 +18,17 @@ from rybbit_async import InvalidParameterError, PermissionDeniedError, RybbitCli
 from rybbit_async.export import (
     Export,
     ExportEnded,
+    ExportError,
     ExportLockedError,
     ExportMismatchError,
+    ExportStoreError,
     Manifest,
     PartWritten,
     RowsWritten,
     UnitEnded,
     export,
 )
+from rybbit_async.export.formats.parquet import ParquetPart
 from rybbit_async.export.store import open_store
 from rybbit_async.export.units import LISTS
 from rybbit_async.testing import BucketLimit, Store, faults
@@ -301,3 +306,100 @@ async def test_bad_input_is_refused_at_once(
             Export(client, **{"to": tmp_path / "new", "since": "2024-01-01", **changes})
     assert says in str(caught.value)
     assert not parts(tmp_path)
+
+
+@pytest.mark.parametrize("step", [2, 11, 30])
+async def test_a_full_disk_is_told_and_what_is_finished_stays(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path, step: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    client = connect(await serve(store=small))
+    steps, fsync = 0, os.fsync
+
+    def failing(file: int) -> None:
+        nonlocal steps
+        steps += 1
+        if steps >= step:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(file)
+
+    options: Any = {"to": tmp_path, "sites": 1, "part_rows": 20, "page_size": 20, **RANGE}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", failing)
+        with pytest.raises(ExportStoreError, match=r"the disk is full\. Free some space"):
+            await export(client, **options)
+    assert not temporary(tmp_path)
+    assert parts(tmp_path) >= listed(tmp_path)
+    assert (await export(client, **options)).complete
+    assert parts(tmp_path) == listed(tmp_path)
+    for name in LISTS:
+        assert rows_of(tmp_path, name) == (await everything(client, tmp_path))[name]
+
+
+async def test_a_server_without_sites_is_no_empty_success(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    with Store() as empty:
+        client = connect(await serve(store=empty))
+        with pytest.raises(ExportError, match="lists no site that the key can read"):
+            await export(client, to=tmp_path, **RANGE)
+
+
+async def test_parts_without_a_manifest_are_not_thrown_away(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    options: Any = {"to": tmp_path, "sites": 1, "what": "sessions", **RANGE}
+    await export(client, **options)
+    before = parts(tmp_path)
+    shutil.rmtree(tmp_path / "_manifest")
+    with pytest.raises(ExportMismatchError, match=r"has no _manifest/export\.json and 2 files"):
+        await export(client, **options)
+    assert parts(tmp_path) == before
+    assert (await export(client, force=True, **options)).complete
+    assert parts(tmp_path) == listed(tmp_path)
+
+
+async def test_a_position_that_the_server_takes_no_more_is_read_anew(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    options: Any = {"sites": 1, "what": "sessions", "part_rows": 20, "page_size": 20, **RANGE}
+    work = Export(client, to=tmp_path, **options)
+    async for event in work.run():
+        if isinstance(event, PartWritten):
+            work.stop()
+    for path in (tmp_path / "_manifest" / "sessions").glob("**/*.json"):
+        path.write_text(
+            path.read_text().replace('\\"strategy\\":{', '\\"strategy\\":{\\"odd\\":1,')
+        )
+    assert (await export(client, to=tmp_path, **options)).complete
+    assert parts(tmp_path) == listed(tmp_path)
+    assert rows_of(tmp_path, "sessions") == (await everything(client, tmp_path))["sessions"]
+
+
+async def test_a_page_that_could_not_be_written_is_not_taken_for_written(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the walk fails right after it, and what was written before is kept."""
+    server = await serve(store=small)
+    client = connect(server, retry=ONCE)
+    options: Any = {"to": tmp_path, "sites": 1, "what": "sessions", "page_size": 10}
+    options |= {"since": "2026-03-01", "until": "2026-03-28"}  # one unit
+    server.inject(faults.Status(500), times=None, when=lambda one: one.query.get("page") == "3")
+    written, write = 0, ParquetPart.write
+
+    def failing(self: Any, rows: Any) -> None:
+        nonlocal written
+        written += 1
+        if written == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ParquetPart, "write", failing)
+        with pytest.raises(OSError, match="No space left"):
+            await export(client, **options)
+    server.clear_faults()
+    await export(client, **options)
+    assert rows_of(tmp_path, "sessions") == (await everything(client, tmp_path))["sessions"]

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from rybbit_async.export import disk
 from rybbit_async.export.errors import ExportStoreError
 from rybbit_async.export.formats import open_part, suffix
 from rybbit_async.tables import flat_rows, schema
+from rybbit_async.wire.json import Body
+from rybbit_async.wire.page_reader import DATA, page_reader
 
 from .rows import as_written, rows
 
@@ -105,6 +108,56 @@ def test_a_row_group_is_written_as_it_fills_and_has_statistics(
     country = groups[0].column(schema(Session).names.index("country"))
     assert (country.compression, country.has_dictionary_page) == ("ZSTD", True)
     assert country.encodings == ("PLAIN", "RLE", "RLE_DICTIONARY")
+
+
+LEAN_ROWS: list[dict[str, Any]] = [
+    {
+        "session_id": f"s{n}",
+        "browser_version": 120 + n,
+        "session_start": "2026-11-20 10:15:00",
+        "session_end": f"2026-11-20 10:15:01.{n}",
+        "ip": None,
+        "lat": n,
+        "new": {"a": [n]},
+    }
+    for n in range(3)
+]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "csv"])
+def test_lean_rows_give_the_same_file(tmp_path: Path, kind: Any) -> None:
+    read, body = page_reader(Session, DATA), Body(json.dumps({"data": LEAN_ROWS}).encode())
+    model = read(body).items
+    lean = read.lean(body).items
+    assert isinstance(model[0], Session)
+    assert not isinstance(lean[0], Session)
+    files: list[bytes] = []
+    for some in (model, lean):
+        writer = open_part(Session, tmp_path / "part", format=kind)
+        writer.write(some)
+        writer.close()
+        files.append((tmp_path / "part").read_bytes())
+    assert files[0] == files[1]
+
+
+def test_times_in_json_lines(tmp_path: Path) -> None:
+    east = timezone(timedelta(hours=2))
+    times = [
+        datetime(2026, 11, 20, 10, 15, tzinfo=UTC),
+        datetime(2026, 11, 20, 12, 15, 1, 500_000, tzinfo=east),
+        datetime(1, 1, 1, tzinfo=UTC),
+        None,
+    ]
+    writer = open_part(Session, tmp_path / "part", format="jsonl")
+    writer.write([Session(session_id="s", session_end=time) for time in times])
+    writer.close()
+    lines = (tmp_path / "part").read_text().splitlines()
+    assert [json.loads(line)["session_end"] for line in lines] == [
+        "2026-11-20T10:15:00Z",
+        "2026-11-20T10:15:01.500000Z",
+        "0001-01-01T00:00:00Z",
+        None,
+    ]
 
 
 @pytest.mark.parametrize("how", ["none", "gzip", "zstd"])

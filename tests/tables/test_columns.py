@@ -12,6 +12,8 @@ from typing import Any, Literal, NotRequired, TypedDict
 import attrs
 import pyarrow as pa
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from rybbit_async import (
     Event,
@@ -256,6 +258,21 @@ def test_what_has_no_columns() -> None:
 
     with pytest.raises(InvalidParameterError, match="with several columns 'place_name'"):
         schema(Twice)
+
+
+@given(
+    st.datetimes(
+        datetime(2, 1, 1),  # noqa: DTZ001  # Hypothesis adds the zone
+        datetime(9998, 1, 1),  # noqa: DTZ001  # as above
+        timezones=st.sampled_from([UTC, timezone(timedelta(hours=5.5))]),
+    )
+)
+@example(datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC))
+@example(datetime(1, 1, 1, tzinfo=UTC))
+def test_times_as_text(moment: datetime) -> None:
+    for one in (moment, moment.replace(microsecond=0)):
+        (row,) = flat_rows(Session, [Session("a", session_end=one)], times="text")
+        assert row["session_end"] == to_dict(Session("a", session_end=one))["session_end"]
 
 
 # --- flat rows ---------------------------------------------------------------------------------

@@ -196,3 +196,12 @@ def test_what_is_missing_is_named(missing: str, monkeypatch: pytest.MonkeyPatch)
     )
     with pytest.raises(ModuleNotFoundError, match="which is not installed"):
         {"pyarrow": page.to_arrow, "polars": page.to_polars, "pandas": page.to_pandas}[missing]()
+
+
+async def test_a_window_that_still_moves(given: Given) -> None:
+    window = {"start_date": "2024-01-01", "end_date": "2999-12-31"}
+    walk = given[0].goals.sessions.iter(1, 7, page_size=300, **window)  # type: ignore[arg-type]  # dates
+    table = await walk.to_arrow()
+    assert walk.report.complete
+    assert table.num_rows == 2_500
+    assert table.to_pylist() == record_batch(Session, await walk.collect()).to_pylist()

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ParquetPart"]
 
-_ROW_GROUP: Final = 50_000
-"""Rows; readers skip whole groups by their statistics, and one group is in memory at a time."""
+_ROW_GROUP: Final = 25_000
+"""Rows; readers skip whole groups by their statistics.
+
+Each open part has one group in memory, and several units are exported at once. For four of them,
+50,000 rows took 70 MB more, and no less time.
+"""
 
 
 class ParquetPart(PartWriter):

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from ...tables import flat_rows, schema
+from ...tables.flat import flat_structs
 from .choices import Compression
 from .part import PartFile, PartWriter
 
@@ -52,7 +53,7 @@ class _TextPart(PartWriter):
 
     def _write(self, rows: Sequence[Any]) -> None:
         assert self._stream is not None
-        self._stream.write(self._lines(flat_rows(self._model, rows, times="text")))
+        self._stream.write(self._lines(rows))
 
     def _finish(self) -> None:
         assert self._stream is not None
@@ -66,8 +67,11 @@ class _TextPart(PartWriter):
     def _head(self) -> bytes:
         return b""
 
+    def _flat(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        return flat_rows(self._model, rows, times="text")
+
     @abstractmethod
-    def _lines(self, rows: Sequence[Mapping[str, Any]]) -> bytes: ...
+    def _lines(self, rows: Sequence[Any]) -> bytes: ...
 
 
 class JsonLinesPart(_TextPart):
@@ -75,11 +79,11 @@ class JsonLinesPart(_TextPart):
 
     _encode = staticmethod(msgspec.json.Encoder().encode_lines)
 
-    def _lines(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    def _lines(self, rows: Sequence[Any]) -> bytes:
         try:
-            return self._encode(rows)
+            return self._encode(flat_structs(self._model, rows))
         except (UnicodeEncodeError, OverflowError):  # see `_utf8`; or more than 64 bits
-            return b"".join(map(_json_line, rows))
+            return b"".join(map(_json_line, self._flat(rows)))
 
 
 class CsvPart(_TextPart):
@@ -103,9 +107,9 @@ class CsvPart(_TextPart):
         names = ",".join(f'"{name}"' for name in schema(self._model).names)
         return f"{'' if self._raw else _MARK}{names}\r\n".encode()
 
-    def _lines(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    def _lines(self, rows: Sequence[Any]) -> bytes:
         cell = _raw_cell if self._raw else _safe_cell
-        lines = [",".join([cell(value) for value in row.values()]) for row in rows]
+        lines = [",".join([cell(value) for value in row.values()]) for row in self._flat(rows)]
         return _utf8("\r\n".join(lines) + "\r\n" if lines else "")
 
 

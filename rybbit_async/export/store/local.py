@@ -123,7 +123,8 @@ class LocalStore(Store):
                 # Not only the folder: another thread may remove it while it is empty.
                 disk.create(path)
                 break
-            except FileNotFoundError:
+            # The second comes from `mkdir`, if the folder is gone when it looks at what exists.
+            except (FileNotFoundError, FileExistsError):
                 if not tries_left:
                     raise
         return path
