@@ -147,6 +147,14 @@ def export_stores(session: nox.Session) -> None:
 
 
 @nox.session
+def export_dask(session: nox.Session) -> None:
+    """Export on Dask clusters of processes whose workers are killed, stopped and cut off."""
+    session.install(".[dask,export,testing]", *group("tests"))
+    path = "tests/export/clusters.py"
+    session.run("python", "-m", "pytest", path, *session.posargs, env=INSTALLED_ONLY)
+
+
+@nox.session
 def export_faults(session: nox.Session) -> None:
     """Export thirty sites with twelve goals each, one site forbidden and one goal failing."""
     session.install(".[duckdb,export,testing]", *group("tests"))

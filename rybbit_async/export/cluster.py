@@ -99,14 +99,13 @@ class Cluster:
 
 async def _tells_its_limit(client: RybbitClient) -> bool:
     try:
-        answer = await client.request("GET", "/api/version")
+        answer: Any = await client.request("GET", "/api/version")
     except APIConnectionError:
         raise
     except RybbitError:
         return False
-    version = answer.get("version") if isinstance(answer, dict) else None
-    with suppress(ValueError):
-        return tuple(map(int, str(version).split(".")[:2])) >= _TELLING
+    with suppress(AttributeError, TypeError, ValueError):
+        return tuple(map(int, answer.get("version").split(".")[:2])) >= _TELLING
     return False
 
 
@@ -136,7 +135,10 @@ async def _connected(cluster: Any) -> AsyncGenerator[Any, None]:
     if cluster is None:
         async with (
             dask.LocalCluster(
-                asynchronous=True, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+                asynchronous=True,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                preload=["rybbit_async.export.worker"],
             ) as made,
             dask.Client(made, asynchronous=True, set_as_default=False) as client,
         ):
@@ -227,7 +229,7 @@ class Places:
         unsure = {
             address: heard
             for address, heard in {**self._heard, **self._lost}.items()
-            if address in self._taking_part
+            if (address in self._taking_part or address in self._lost)
             and (address not in left or isinstance(left[address], BaseException))
         }
         if unsure:

@@ -127,9 +127,10 @@ class Export:
         force: throw away what another export has written to the folder.
         engine: ``"local"`` for this process, ``"dask"`` for the workers of a Dask cluster; see
             ``docs/export.md`` for when that helps.
-        cluster: the address of a Dask scheduler, or a client of ``distributed``; if not given, one
-            worker process for each processor of this machine.
-        rate_limit: that of all workers together; must be given if the server does not tell one.
+        cluster: the address of a Dask scheduler, or a cluster or client of ``distributed``; if not
+            given, one worker process for each processor of this machine.
+        rate_limit: that of all workers together; must be given for servers before 2.7, which do not
+            tell theirs.
         worker_auth: a key, or a ``PasswordLogin``, to pass on to the workers, which is never
             shown; if not given, each worker takes the key from its own ``RYBBIT_API_KEY``.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import socket
 import threading
 import time
@@ -55,8 +56,9 @@ def _plain(value: Any) -> Any:
         return "".join(value)
     if isinstance(value, PasswordLogin):
         return {"email": value.email, "password": "".join(value.password)}
+    items = cast("Mapping[Any, Any]", value)
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in items.items()}
     return value
 
 
@@ -229,7 +231,7 @@ class _Home:
 
     async def _watch(self) -> None:
         """Give up if nobody asks any more: the units may be exported elsewhere by then."""
-        while time.monotonic() - self._heard < LEASE:
+        while time.monotonic() - self._heard < LEASE:  # noqa: ASYNC110  # time has no event
             await asyncio.sleep(_LOOK)
         threading.Thread(target=_end, args=(self._job.run,), daemon=True).start()
 
@@ -325,6 +327,15 @@ def _end(run: str) -> None:
         home = _homes.pop(run, None)
     if home is not None:
         home.close()
+
+
+def dask_setup(worker: object) -> None:
+    """Ignore Ctrl-C: it stops the export, which ends its own workers after that.
+
+    Dask calls this in the processes of a cluster that was made for an export.
+    """
+    with suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _line(error: BaseException) -> str:
