@@ -129,15 +129,19 @@ def _texts(arrow: Any, of: Sequence[Column], values: list[list[Any]], rows: int)
 
     Arrow takes single texts slowly. So they are joined to one, which Arrow splits again.
     """
-    joined: dict[int, str] = {}
+    joined: dict[int, bytes] = {}
     for at, column in enumerate(of):
         if column.kind in ("text", "repeated"):
-            with suppress(TypeError):  # there are nulls among them
-                joined[at] = _BETWEEN.join(values[at])
+            # Each column by itself: one with wide characters would make all of the text wide.
+            # There may be nulls among them, or halves of characters.
+            with suppress(TypeError, UnicodeEncodeError):
+                joined[at] = _BETWEEN.join(values[at]).encode()
+    data = _BETWEEN.encode().join(joined.values())
     try:
-        whole = arrow.array([_BETWEEN.join(joined.values())], arrow.string())
-    except (UnicodeEncodeError, arrow.ArrowException):  # half of a character; more than 2 GB
+        ends = arrow.py_buffer(struct.pack("=2i", 0, len(data)))
+    except struct.error:  # more than 2 GB
         return {}
+    whole = arrow.Array.from_buffers(arrow.string(), 1, [None, ends, arrow.py_buffer(data)])
     pieces = import_compute().split_pattern(whole, _BETWEEN).values
     if len(pieces) != rows * len(joined):  # one of the texts has it, too
         return {}
