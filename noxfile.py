@@ -114,7 +114,7 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speed and memory against the same work written by hand; `-- --quick` for 90 s."""
+    """Measure speed and memory against the same work written by hand; `-- --quick` for 4 min."""
     session.install(".[demo,export]", *group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 

@@ -361,8 +361,10 @@ def lean_pages(walk: Paginator[Any], start: str | None) -> AsyncGenerator[Page[A
     They have the values of the model and are not of its class, see ``row_decoder``: enough for
     those who write the values down.
     """
-    begin = walk._begin_lean  # noqa: SLF001  # no method, since programs want rows of the model
-    return walk._pages_from(begin, start, warning_here())  # noqa: SLF001  # as above
+    # These are no public methods, since programs want rows of the model.
+    begin = walk._begin_lean  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    pages = walk._pages_from  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return pages(begin, start, warning_here())
 
 
 def _with_value(error: InvalidParameterError, start: object) -> InvalidParameterError:

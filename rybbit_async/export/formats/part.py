@@ -18,7 +18,7 @@ from ..errors import ExportStoreError, disk_error
 
 __all__ = ["ROWS_AT_ONCE", "PartFacts", "PartFile", "PartWriter"]
 
-ROWS_AT_ONCE: Final = 1000
+ROWS_AT_ONCE: Final = 2000
 """Rows that are turned into text or columns at once: enough to be fast, few enough to be small.
 
 Rows that wait need some 2 KB each, as columns a tenth of that.
