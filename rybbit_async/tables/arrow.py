@@ -142,7 +142,6 @@ def batch_of(model: type, parts: Sequence[list[Packed]]) -> pa.RecordBatch:
     return result
 
 
-<<<<<<< HEAD
 def _array(arrow: Any, column: Column, parts: list[Packed], kind: Any) -> Any:
     """The values of a column, put together."""
     packed = _PACKED.get(column.kind)
@@ -153,33 +152,6 @@ def _array(arrow: Any, column: Column, parts: list[Packed], kind: Any) -> Any:
         texts = _texts(arrow, parts)
         return texts.dictionary_encode() if column.kind == "repeated" else texts
     values = [value for part in parts for value in _values(part, packed)]
-=======
-def _texts(arrow: Any, of: Sequence[Column], values: list[list[Any]], rows: int) -> dict[int, Any]:
-    """The columns that have text in every row, by their place.
-
-    Arrow takes single texts slowly. So they are joined to one, which Arrow splits again.
-    """
-    joined: dict[int, bytes] = {}
-    for at, column in enumerate(of):
-        if column.kind in ("text", "repeated"):
-            # Each column by itself: one with wide characters would make all of the text wide.
-            # There may be nulls among them, or halves of characters.
-            with suppress(TypeError, UnicodeEncodeError):
-                joined[at] = _BETWEEN.join(values[at]).encode()
-    data = _BETWEEN.encode().join(joined.values())
-    try:
-        ends = arrow.py_buffer(struct.pack("=2i", 0, len(data)))
-    except struct.error:  # more than 2 GB
-        return {}
-    whole = arrow.Array.from_buffers(arrow.string(), 1, [None, ends, arrow.py_buffer(data)])
-    pieces = import_compute().split_pattern(whole, _BETWEEN).values
-    if len(pieces) != rows * len(joined):  # one of the texts has it, too
-        return {}
-    return {at: pieces.slice(number * rows, rows) for number, at in enumerate(joined)}
-
-
-def _array(arrow: Any, column: Column, values: list[Any], kind: Any) -> Any:
->>>>>>> exbench
     if column.kind == "time":
         return arrow.array(values, arrow.duration("us")).view(kind)
     return arrow.array(values, kind)

@@ -20,7 +20,9 @@ from ..client.helpers import END
 
 PAGE = (Path(__file__).parents[2] / "docs" / "export.md").read_text("utf-8")
 # Not those for Dask and dlt, which take too long to begin; others test them.
-SAMPLES = re.findall(r"```python\n(.*?)```", PAGE[: PAGE.index("## On several machines")], re.DOTALL)
+SAMPLES = re.findall(
+    r"```python\n(.*?)```", PAGE[: PAGE.index("## On several machines")], re.DOTALL
+)
 VIEW, *QUESTIONS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 RANGE: dict[str, Any] = {"sites": 1, "since": "2026-02-01", "until": "2026-03-28"}
 
