@@ -187,13 +187,14 @@ class RybbitClient:
             "max_connections": max_connections,
             "max_response_bytes": max_response_bytes,
             "max_depth": max_depth,
-            "headers": None if headers is None else {**headers},
+            "headers": headers,
             "proxy": proxy if proxy is None else Secret(proxy),
             "trust_env": trust_env,
             "ssl": ssl,
             "allow_http": allow_http,
         }
         self._only_here = {"session": session, "trace_configs": tracing}
+        headers = check_headers(headers)
         proxy, unused_proxy = _proxy(proxy, check_bool("trust_env", trust_env), base_url)
         self._transport = Transport(
             base_url,
@@ -203,7 +204,7 @@ class RybbitClient:
                 max_connections=check_int("max_connections", max_connections),
                 max_response_bytes=check_int("max_response_bytes", max_response_bytes),
                 max_depth=check_int("max_depth", max_depth),
-                headers=check_headers(headers),
+                headers=headers,
                 proxy=proxy,
                 ssl=check_ssl(ssl),
                 trace_configs=tracing,
