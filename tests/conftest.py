@@ -17,7 +17,7 @@ from hypothesis import settings
 from rybbit_async import RybbitError
 
 # No deadline, because a slow machine is not a failure.
-settings.register_profile("rybbit", deadline=None, max_examples=60)
+settings.register_profile("rybbit", deadline=None, max_examples=40)
 settings.load_profile("rybbit")
 
 KEY = re.compile(r"rb_(?:org_)?[0-9a-f]{32}")

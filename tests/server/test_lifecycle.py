@@ -165,8 +165,7 @@ def command(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_the_command_serves_until_a_signal(number: signal.Signals, tmp_path: Path) -> None:
+async def test_the_command_serves_until_a_signal(tmp_path: Path) -> None:
     database = str(tmp_path / "traffic.duckdb")
     with command("--json", "--sessions", "50", "--sites", "2", "--database", database) as process:
         assert process.stdout is not None
@@ -177,7 +176,7 @@ async def test_the_command_serves_until_a_signal(number: signal.Signals, tmp_pat
         async with aiohttp.ClientSession() as http, http.get(url, headers=headers) as response:
             assert response.status == 200
             assert len((await response.json())["data"]) == 10
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         out, err = await asyncio.to_thread(process.communicate, timeout=20)
     assert (process.returncode, out, err) == (0, "", "")
     with Store(database) as store:
@@ -189,7 +188,9 @@ async def test_the_command_prints_text() -> None:
         assert process.stdout is not None
         lines = [await asyncio.to_thread(process.stdout.readline) for _ in range(7)]
         process.send_signal(signal.SIGINT)
-        await asyncio.to_thread(process.communicate, timeout=20)
+        out, err = await asyncio.to_thread(process.communicate, timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert "Traceback" not in out
     told = {line[:14].strip(): line[14:].strip() for line in lines}
     assert told["url"].startswith("http://127.0.0.1:")
     assert told["release"] == "2.2"
@@ -430,8 +431,11 @@ async def test_relative_windows_are_those_of_the_clock_of_the_server(release: st
         with Store() as store:
             site = store.add_site()
             store.add_goal(site, "path", {"pathPattern": "/"})
-            for minutes in (0, 5, 30, 90):
-                store.add_session(site, end=now - timedelta(minutes=minutes))
+            rows = [
+                {"timestamp": now - timedelta(minutes=at), "session_id": f"s{at}", "user_id": "u"}
+                for at in (0, 5, 30, 90)
+            ]
+            store.add_events(site, rows)
             async with (
                 RybbitServer(release, store, clock=lambda now=now: now) as server,
                 RybbitClient(server.api_key, base_url=server.url) as client,

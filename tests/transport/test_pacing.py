@@ -148,7 +148,7 @@ def test_sequential_requests_are_never_refused(latency: float) -> None:
     assert run.end <= max(250 / 5 * 1.2, 300 * latency * 1.1)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     st.integers(1, 100),
     st.floats(0, 1.0),
@@ -168,7 +168,7 @@ def test_refusals_are_limited_to_the_requests_in_flight(
         assert until - since <= allowed + at_once + 1e-6
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.integers(1, 30), st.floats(0, 0.5), st.integers(0, 2**32))
 def test_the_pace_is_close_to_what_the_server_allows(
     at_once: int, longest: float, seed: int
@@ -360,7 +360,7 @@ def test_requests_are_spread_out_after_a_pause() -> None:
 # --- a limit that the server does not announce --------------------------------------------------
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     st.integers(1, 20),
     st.floats(1.0, 600.0),

@@ -142,7 +142,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(rows, st.integers(1, 30), st.integers(1, 9), st.booleans(), st.booleans(), st.randoms())
 def test_every_row_comes_as_often_as_it_is_there(
     rows: list[Row],
