@@ -61,7 +61,8 @@ def open_duckdb(
 
 
 def _view(name: ListName, kind: str, raw: bool, paths: Iterable[str]) -> str:
-    columns = {field.name: _type(field.type) for field in schema(MODELS[name])}
+    fields: Any = schema(MODELS[name])
+    columns: dict[str, str] = {field.name: _type(field.type) for field in fields}
     in_path = {
         column: type_
         for column, type_ in _PATH_TYPES.items()

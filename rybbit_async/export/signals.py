@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
 __all__ = ["stopped_by_signals"]
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[str], None]) -> Iterator[None]:
+def stopped_by_signals(stop: Callable[[str], None]) -> Generator[None]:
     """Stop at SIGINT and SIGTERM, where the program has not decided what these do.
 
     A second one does what it did before.
