@@ -265,7 +265,8 @@ _CONVERTER: Final[JsonConverter] = make_converter(forbid_extra_keys=False)
 
 def _written(value: object) -> bytes:
     text = json.dumps(_CONVERTER.unstructure(value), indent=1, ensure_ascii=False)
-    return f"{text}\n".encode()
+    # Halves of characters, which errors that servers send may have, are escaped as in JSON.
+    return f"{text}\n".encode(errors="backslashreplace")
 
 
 def _read(path: str, body: bytes, kind: Any) -> Any:
