@@ -12,6 +12,7 @@ from attrs import define, evolve, field
 from .. import (
     APIConnectionError,
     AuthenticationError,
+    ClientClosedError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
@@ -132,6 +133,8 @@ class Units:
             self._refused[unit.list, unit.site, unit.goal] = error
         elif isinstance(error, RateLimitError):
             self.outcome.stop = f"the rate limit of the server is used up ({error})"
+        elif isinstance(error, ClientClosedError):
+            self.outcome.stop = "the client was closed"
         elif self._away >= _AWAY:
             self.outcome.stop = f"the server is away ({error})"
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
