@@ -32,6 +32,7 @@ from rybbit_async.export import (
     export,
 )
 from rybbit_async.export.formats.parquet import ParquetPart
+from rybbit_async.export.signals import stopped_by_signals
 from rybbit_async.export.store import open_store
 from rybbit_async.export.units import LISTS, spans
 from rybbit_async.testing import BucketLimit, Store, faults
@@ -340,6 +341,20 @@ async def test_signals_stop_a_run(
     assert signal.getsignal(number) == before
     assert parts(tmp_path) == listed(tmp_path)
     assert (await export(client, to=tmp_path, sites=1, **RANGE)).complete
+
+
+async def test_a_signal_stops_every_run_of_the_program() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    told: list[str] = []
+    with stopped_by_signals(told.append), stopped_by_signals(told.append):
+        with stopped_by_signals(told.append):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        while not told:  # noqa: ASYNC110  # there is no event to wait for
+            await asyncio.sleep(0)
+        assert signal.getsignal(signal.SIGTERM) == before
+    assert told == ["SIGTERM stopped the export"] * 2
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 async def test_a_run_that_is_left_or_cancelled_leaves_nothing_half_written(
