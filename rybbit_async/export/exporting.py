@@ -220,7 +220,8 @@ class Export:
     async def run(self) -> AsyncGenerator[ExportEvent, None]:
         """Export, and tell what happens. The last event is ``ExportEnded``, with the report.
 
-        A loop that is left early ends the run; what was read so far is kept as after a kill.
+        A loop that is left early ends the run as soon as the generator is closed, which
+        ``contextlib.aclosing`` does at once; what was read so far is kept as after a kill.
 
         Raises:
             ExportMismatchError: the folder holds another export.

@@ -508,6 +508,12 @@ async def test_parts_without_a_manifest_are_not_thrown_away(
     assert parts(tmp_path) == before
     assert (await export(client, force=True, **options)).complete
     assert parts(tmp_path) == listed(tmp_path)
+    (tmp_path / "_manifest" / "export.json").unlink()  # nobody knows what the records are of
+    with pytest.raises(ExportMismatchError, match=r"has no _manifest/export\.json and 2 files"):
+        await export(client, partition="day", **options)
+    assert (await export(client, force=True, partition="day", **options)).complete
+    assert parts(tmp_path) == listed(tmp_path)
+    assert not parts(tmp_path) & before
 
 
 async def test_a_position_that_the_server_takes_no_more_is_read_anew(
