@@ -313,6 +313,22 @@ async def test_what_fails_does_not_stop_the_rest(
     assert sizes(tmp_path) == sizes(whole)
 
 
+async def test_a_site_whose_goals_cannot_be_listed_has_its_other_lists(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    server = await serve(store=small)
+    client = connect(server, retry=ONCE)
+    server.inject(faults.Status(500), times=None, when=lambda one: one.path.endswith("/goals"))
+    options: Any = {"to": tmp_path, "what": ["goals", "goal_sessions", "sessions"], **RANGE}
+    report = await export(client, sites=1, **options)
+    assert report.done == 2
+    site, *goals = report.failures
+    assert (site.unit, type(site.error)) == (None, ServerError)
+    assert {one.unit and one.unit.list for one in goals} == {"goals"}
+    server.clear_faults()
+    assert (await export(client, sites=1, **options)).complete
+
+
 async def test_one_run_at_a_time(
     serve: Serve, connect: Connect, small: Store, tmp_path: Path
 ) -> None:
