@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import logging
+from asyncio import CancelledError
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -111,10 +112,12 @@ class Observers:
                     if inspect.iscoroutine(result):
                         result.close()
                         raise TypeError("it returned a coroutine, which nothing would await")
-                except Exception as error:  # whatever it is, the work goes on
+                # Whatever it is, the work goes on. A task is not cancelled while it runs, so a
+                # CancelledError is that of a future which the observer has asked.
+                except (Exception, CancelledError) as error:
                     self._log(error)
 
-    def _log(self, error: Exception) -> None:
+    def _log(self, error: BaseException) -> None:
         if self.shared.has_failed:
             return
         self.shared.has_failed = True

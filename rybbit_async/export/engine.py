@@ -12,6 +12,7 @@ from attrs import define, evolve, field
 from .. import (
     APIConnectionError,
     AuthenticationError,
+    ClientClosedError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
@@ -25,7 +26,7 @@ from .report import Failure
 from .unit_run import Workshop
 from .units import Unit
 
-__all__ = ["Engine", "Outcome", "Units"]
+__all__ = ["REFUSALS", "Engine", "Outcome", "Units"]
 
 
 class Engine(Protocol):
@@ -50,7 +51,7 @@ class Engine(Protocol):
 # So many units one after another that no connection could be made for: the server is away.
 _AWAY: Final = 3
 # What holds for a site, or for a goal, in every window.
-_REFUSALS: Final = (AuthenticationError, NotFoundError, PermissionDeniedError)
+REFUSALS: Final = (AuthenticationError, NotFoundError, PermissionDeniedError)
 
 
 @define
@@ -128,10 +129,12 @@ class Units:
     async def _failed(self, unit: Unit, error: RybbitError) -> UnitRecord:
         self.outcome.failures.append(Failure(unit.site, unit, unit.goal, error))
         self._away = self._away + 1 if isinstance(error, APIConnectionError) else 0
-        if isinstance(error, _REFUSALS):
+        if isinstance(error, REFUSALS):
             self._refused[unit.list, unit.site, unit.goal] = error
         elif isinstance(error, RateLimitError):
             self.outcome.stop = f"the rate limit of the server is used up ({error})"
+        elif isinstance(error, ClientClosedError):
+            self.outcome.stop = "the client was closed"
         elif self._away >= _AWAY:
             self.outcome.stop = f"the server is away ({error})"
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"

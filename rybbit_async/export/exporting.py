@@ -21,6 +21,7 @@ from contextlib import (
     suppress,
 )
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any, Final, Literal, TypedDict, Unpack
 
 from .. import (
@@ -48,6 +49,7 @@ from .settings import LOOKBACK, check_settings
 from .signals import stopped_by_signals
 from .store import Lock, open_store
 from .tally import Tally
+from .together import finished, in_thread
 from .unit_run import Workshop, run_unit
 from .units import LISTS, ListName, Partition, Unit
 from .worker import Hidden
@@ -195,7 +197,10 @@ class Export:
         return f"<Export to {self._store.shown}>"
 
     def stop(self, reason: str = "the export was stopped") -> None:
-        """End the run at the next page of each unit in progress; what was read is kept."""
+        """End the run at the next page of each unit in progress; what was read is kept.
+
+        A run that has not begun yet ends before its first unit.
+        """
         self._stopping = reason
 
     async def plan(self) -> Plan:
@@ -216,7 +221,8 @@ class Export:
     async def run(self) -> AsyncGenerator[ExportEvent, None]:
         """Export, and tell what happens. The last event is ``ExportEnded``, with the report.
 
-        A loop that is left early ends the run; what was read so far is kept as after a kill.
+        A loop that is left early ends the run as soon as the generator is closed, which
+        ``contextlib.aclosing`` does at once; what was read so far is kept as after a kill.
 
         Raises:
             ExportMismatchError: the folder holds another export.
@@ -234,13 +240,18 @@ class Export:
         finally:
             run.cancel()
             await asyncio.wait([run])
+            if not run.cancelled():
+                run.exception()  # a caller that has left the loop does not ask for it
+            self._stopping = None
 
     async def finish(self) -> ExportReport:
         """Export, and return the report. For errors see ``run``."""
-        return await self._run(lambda event: None)
+        try:
+            return await self._run(lambda event: None)
+        finally:
+            self._stopping = None
 
     async def _run(self, tell: Callable[[ExportEvent], None]) -> ExportReport:
-        self._stopping = None
         tally = Tally(tell, self._client, self._store.shown)
         # One thread converts and writes: several would only keep the event loop waiting.
         with ThreadPoolExecutor(1, "rybbit-export") as writer:
@@ -265,9 +276,10 @@ class Export:
         settings = self._settings
         if self._cluster is not None:
             await self._cluster.check(self._client)
-        manifest = await asyncio.to_thread(Manifest.load, self._store)
-        await asyncio.to_thread(manifest.check, settings.identity(), force=self._force)
-        await asyncio.to_thread(manifest.sweep)
+        manifest = await in_thread(writer, Manifest.load, self._store)
+        check = partial(manifest.check, settings.identity(), force=self._force)
+        await in_thread(writer, check)
+        await in_thread(writer, manifest.sweep)
 
         def listen(activity: Activity) -> None:
             if isinstance(activity, Paused):
@@ -293,7 +305,7 @@ class Export:
                 tally.elsewhere = engine.requests
                 tally.failures += units.outcome.failures
                 tally.interrupted = units.outcome.stop or self._stopping
-                await asyncio.to_thread(manifest.note_run, plan.first, plan.last, tally.report)
+                await in_thread(writer, manifest.note_run, plan.first, plan.last, tally.report)
 
     def _engine(self, shop: Workshop) -> AbstractAsyncContextManager[Engine]:
         if self._cluster is None:
@@ -351,15 +363,12 @@ def _check_engine(
 @asynccontextmanager
 async def _held(lock: AbstractContextManager[Lock]) -> AsyncGenerator[Lock, None]:
     """Hold a lock whose methods block. It is released also if this task is cancelled meanwhile."""
-    entering = asyncio.ensure_future(asyncio.to_thread(lock.__enter__))
+    entering = asyncio.get_running_loop().run_in_executor(None, lock.__enter__)
     try:
-        held = await asyncio.shield(entering)
-        yield held
+        yield await finished(entering)
     finally:
-        if not entering.done():
-            await asyncio.wait([entering])
         if entering.exception() is None:
-            await asyncio.to_thread(lock.__exit__, None, None, None)
+            await in_thread(None, lock.__exit__, None, None, None)
 
 
 async def export(client: RybbitClient, **options: Unpack[ExportOptions]) -> ExportReport:

@@ -230,12 +230,14 @@ class Manifest:
                     "remove what is there and to begin anew"
                 )
             self._discard()
-        elif not force and (lost := self._unlisted()):
-            raise ExportMismatchError(
-                f"{self._store.shown} must hold an export with its manifest, or none, but has no "
-                f"{_EXPORT} and {len(lost):,} files such as {lost[0]}: choose another folder, or "
-                "pass force=True to remove them"
-            )
+        elif lost := [*(record.path for record in self.records.values()), *self._unlisted()]:
+            if not force:
+                raise ExportMismatchError(
+                    f"{self._store.shown} must hold an export with its manifest, or none, but has "
+                    f"no {_EXPORT} and {len(lost):,} files such as {lost[0]}: choose another "
+                    "folder, or pass force=True to remove them"
+                )
+            self._discard()
         if write:
             self._store.write(_EXPORT, _written(identity))
 
@@ -267,7 +269,8 @@ _CONVERTER: Final[JsonConverter] = make_converter(forbid_extra_keys=False)
 
 def _written(value: object) -> bytes:
     text = json.dumps(_CONVERTER.unstructure(value), indent=1, ensure_ascii=False)
-    return f"{text}\n".encode()
+    # Halves of characters, which errors that servers send may have, are escaped as in JSON.
+    return f"{text}\n".encode(errors="backslashreplace")
 
 
 def _read(path: str, body: bytes, kind: Any) -> Any:

@@ -17,6 +17,7 @@ from ..errors import (
     RateLimitError,
     without_traceback,
 )
+from .engine import REFUSALS
 from .errors import ExportError
 from .lists import GOALS_PAGE
 from .manifest import Manifest
@@ -193,11 +194,12 @@ async def _look(
     client: RybbitClient, settings: Settings, site: str, first: date, last: date, *, goals: bool
 ) -> tuple[SitePlan | None, list[Failure]]:
     failures: list[Failure] = []
+    found: list[Goal] = []
+    number: int | None = None
     try:
         number = int(site) if site.isdigit() else (await client.sites.get(site)).site_id
         if not goals:
             return SitePlan(number, {}), []
-        found: list[Goal] = []
         walk = client.goals.iter(
             number, start_date=first, end_date=last, time_zone=settings.time_zone, strict=True
         )
@@ -212,7 +214,10 @@ async def _look(
     except RybbitError as error:
         if _concerns_all(error):
             raise
-        return None, [Failure(site, None, None, without_traceback(error))]
+        failures.append(Failure(site, None, None, without_traceback(error)))
+        if number is None or isinstance(error, REFUSALS):
+            return None, failures
+        # Only its goals are not known: the other lists of the site may be there.
     numbers = {goal.goal_id: goal.total_conversions or 0 for goal in found}
     # The sessions of a goal may be there although the list fails over the goal.
     numbers |= {one.goal: 0 for one in failures if one.goal is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["open_duckdb"]
 
 _PATH_TYPES: Final = {"site": "BIGINT", "goal": "BIGINT", "window": "VARCHAR"}
+_GLOB: Final = re.compile(r"[*?\[]")
 
 # Without a guess at what the file is like; "" is empty text, and nothing is null.
 _CSV: Final = (
@@ -68,26 +70,38 @@ def _view(name: ListName, kind: str, raw: bool, paths: Iterable[str]) -> str:
         for column, type_ in _PATH_TYPES.items()
         if column != "goal" or name == "goal_sessions"
     }
-    files = ", ".join(map(_quoted, sorted(paths)))
+    files = ", ".join(_quoted(_no_glob(path)) for path in sorted(paths))
     if not files:
         nothing = ", ".join(
             f"NULL::{type_} AS {_name(column)}" for column, type_ in {**columns, **in_path}.items()
         )
         return f"CREATE VIEW {name} AS SELECT {nothing} WHERE false"
-    hive = f"hive_partitioning = true, hive_types = {_struct(in_path)}"
-    chosen = "*"
+    # Not by DuckDB's own ``hive_partitioning``, which takes ``site=5`` in the path of the folder
+    # itself for a column, too. With this it also leaves out the files that a query does not need.
+    named = "filename = true, hive_partitioning = false"
+    chosen = "* EXCLUDE (filename)"
     match kind:
         case "parquet":
-            source = f"read_parquet([{files}], {hive})"
+            source = f"read_parquet([{files}], {named})"
         case "jsonl":
-            options = f"columns = {_struct(columns, text=True)}, format = 'newline_delimited'"
-            source = f"read_json([{files}], {options}, {hive})"
+            options = f"columns = {_struct(columns)}, format = 'newline_delimited'"
+            source = f"read_json([{files}], {options}, {named})"
         case _:
-            source = f"read_csv([{files}], columns = {_struct(columns, text=True)}, {_CSV}, {hive})"
+            source = f"read_csv([{files}], columns = {_struct(columns)}, {_CSV}, {named})"
             if not raw:
                 text = [column for column, type_ in columns.items() if type_ == "VARCHAR"]
-                chosen = f"* REPLACE ({', '.join(map(_unguarded, text))})"
+                chosen += f" REPLACE ({', '.join(map(_unguarded, text))})"
+    steps = [rf"{column}=([^/\\]+)[/\\]" for column in in_path]
+    place = _quoted(rf"{''.join(steps)}[^/\\]+$")
+    for number, (column, type_) in enumerate(in_path.items(), 1):
+        value = f"regexp_extract(filename, {place}, {number})"
+        chosen += f", CAST({value} AS {type_}) AS {_name(column)}"
     return f"CREATE VIEW {name} AS SELECT {chosen} FROM {source}"  # noqa: S608  # of our own names
+
+
+def _no_glob(path: str) -> str:
+    """A path in which no character stands for others."""
+    return _GLOB.sub(r"[\g<0>]", path)
 
 
 def _unguarded(column: str) -> str:
@@ -106,10 +120,8 @@ def _type(kind: Any) -> str:
     return names.get(kind, "VARCHAR")
 
 
-def _struct(types: Mapping[str, str], *, text: bool = False) -> str:
-    entries = (
-        f"{_quoted(name)}: {_quoted(type_) if text else type_}" for name, type_ in types.items()
-    )
+def _struct(types: Mapping[str, str]) -> str:
+    entries = (f"{_quoted(name)}: {_quoted(type_)}" for name, type_ in types.items())
     return "{" + ", ".join(entries) + "}"
 
 

@@ -30,6 +30,7 @@ from .progress import ExportEvent, PartWritten, RowsWritten, UnitBegun
 from .settings import Settings
 from .settled import settles_at
 from .store import Store
+from .together import finished, in_thread
 from .units import Unit
 
 __all__ = ["Workshop", "run_unit"]
@@ -61,9 +62,7 @@ class Workshop:
 
     async def blocking(self, job: Callable[..., T], *arguments: Any) -> T:
         """Run something that blocks. It is waited for, also if this task is cancelled."""
-        return await _finished(
-            asyncio.get_running_loop().run_in_executor(self.threads, job, *arguments)
-        )
+        return await in_thread(self.threads, job, *arguments)
 
     def is_settled(self, unit: Unit) -> bool:
         """Whether nothing in the window of a unit can change any more, if it is read now."""
@@ -73,16 +72,6 @@ class Workshop:
     def now(self) -> datetime:
         """The date and time of day, by the clock of the server as soon as it has answered."""
         return self.client.server_time or datetime.now(UTC)
-
-
-async def _finished(future: asyncio.Future[T]) -> T:
-    """The result of a job in a thread, which cannot be stopped: its file must not be closed yet."""
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        with suppress(Exception):
-            await future
-        raise
 
 
 async def run_unit(shop: Workshop, unit: Unit, concurrency: int) -> UnitRecord:
@@ -223,7 +212,7 @@ class _UnitRun:
         An error is raised each time, so that no part without that page is taken for whole.
         """
         if self._writing is not None:
-            await _finished(self._writing)
+            await finished(self._writing)
             self._writing = None
 
     def _open(self) -> _OpenPart:
@@ -299,7 +288,7 @@ class _UnitRun:
                 failed = evolve(old, state="failed", **told)
                 await self._shop.blocking(self._shop.manifest.commit, failed)
                 return failed
-            return old
+            return evolve(old, state="open")  # what is there may be done; this generation is not
         # Parts that were committed stay; if the last page has no position, those after it are lost.
         committed, self._position = self._shop.manifest.of(self._record.unit), None
         if committed is not None and committed.generation == self._record.generation:
@@ -308,20 +297,27 @@ class _UnitRun:
 
     async def _drop(self) -> None:
         """Remove the files that nothing has become of."""
-        if self._writing is not None:
-            with suppress(Exception):
-                await self._written()
+        writing, self._writing = self._writing, None
+        try:
+            if writing is not None:
+                with suppress(Exception):
+                    await finished(writing)
+        finally:
+            await self._shop.blocking(self._remove_rest)
+
+    def _remove_rest(self) -> None:
+        store, part = self._shop.store, self._part
         files = [file for file, _ in self._unpublished]
-        if self._part is not None:
-            files.append(self._part.file)
+        if part is not None:
+            files.append(part.file)
             with suppress(Exception):
-                await self._shop.blocking(self._part.writer.abort)
+                part.writer.abort()
         for file in files:
             with suppress(Exception):
-                await self._shop.blocking(self._shop.store.discard, file)
+                store.discard(file)
         if self._uncommitted:
             with suppress(Exception):
-                await self._shop.blocking(self._shop.store.remove, self._uncommitted)
+                store.remove(self._uncommitted)
 
 
 def _line(error: BaseException) -> str:

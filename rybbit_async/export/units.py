@@ -6,6 +6,7 @@ it can be sent to another machine.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final, Literal
@@ -42,15 +43,16 @@ def spans(first: date, last: date, partition: Partition) -> Iterator[Span]:
         yield Span("all", first, last)
         return
     at = first
-    while at <= last:
+    while True:
         end = at if partition == "day" else min(last, _end_of_month(at))
-        yield Span(f"{at:%Y-%m-%d}" if partition == "day" else f"{at:%Y-%m}", at, end)
+        yield Span(at.isoformat() if partition == "day" else at.isoformat()[:7], at, end)
+        if end >= last:
+            return
         at = end + _DAY
 
 
 def _end_of_month(day: date) -> date:
-    following = date(day.year + day.month // 12, day.month % 12 + 1, 1)
-    return following - _DAY
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 @frozen(order=True)

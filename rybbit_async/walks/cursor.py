@@ -169,8 +169,6 @@ class Stretches(Generic[T]):
         self._is_read = True
         state = None if self._position is None else self._position.source
         source = self._source = await self._tasks.run(self._source.prepare(state))
-        if self._is_numbered:
-            return [source.numbered(self.report, self._options, self._position)]
         whole = source.stretch
         if self._left is not None:
             whole = Stretch(whole.first, min(self._left.last, whole.last), self._left.before)
@@ -180,12 +178,14 @@ class Stretches(Generic[T]):
             self._options.note_stop(self.report)
             return None
         self.report.requests += 1
-        request = CursorPage(whole, source.page_size, lambda: self.report.pages > 0)
+        # Of a position in numbered pages, it only has to be known whether there still are any.
+        size = 1 if self._is_numbered else source.page_size
+        request = CursorPage(whole, size, lambda: self.report.pages > 0)
         page = (await self._tasks.run(source.fetch(request))).decode()
+        if self._position is not None and self._is_numbered != (page.has_more is None):
+            raise invalid_position()  # of a server of another release
         if page.has_more is None:
-            if self._left is not None:
-                raise invalid_position()  # of a server of another release
-            return [source.numbered(self.report, self._options)]
+            return [source.numbered(self.report, self._options, self._position)]
         if source.note is not None:
             self.report.note(source.note)
         self.report.pages += 1

@@ -530,13 +530,20 @@ async def test_walks_of_two_clients(serve: Serve, connect: Connect, log: Log) ->
 async def returns_a_coroutine(_: Activity) -> None: ...
 
 
+def asks_a_cancelled_future(_: Activity) -> None:
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    future.result()
+
+
 @pytest.mark.parametrize(
     ("wrong", "expected"),
     [
         (lambda _: 1 / 0, "ZeroDivisionError (test_activity.py:"),
         (lambda one: returns_a_coroutine(one), "TypeError (observers.py:"),
+        (asks_a_cancelled_future, "CancelledError (test_activity.py:"),
     ],
-    ids=["raises", "coroutine"],
+    ids=["raises", "coroutine", "cancelled"],
 )
 async def test_one_that_raises_disturbs_nothing(
     serve: Serve,

@@ -170,6 +170,9 @@ async def test_windows_and_positions_of_any_kind(
                 start=page.position
             )
         )
+    page = await anext(older.events.iter(1, page_size=20).pages())
+    with pytest.raises(InvalidParameterError, match="start must be the position of a page"):
+        await anext(client.events.iter(1, page_size=20).pages(start=page.position))
 
 
 @pytest.mark.parametrize("ordered", [True, False])

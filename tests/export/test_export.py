@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import shutil
 import signal
+import threading
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +28,22 @@ from rybbit_async.export import (
     PartWritten,
     RowsWritten,
     UnitEnded,
+    disk,
     export,
 )
 from rybbit_async.export.formats.parquet import ParquetPart
+from rybbit_async.export.signals import stopped_by_signals
 from rybbit_async.export.store import open_store
-from rybbit_async.export.units import LISTS
+from rybbit_async.export.units import LISTS, spans
 from rybbit_async.testing import BucketLimit, Store, faults
+from rybbit_async.testing.wire import Response
 
 from ..client.conftest import Connect, Serve
-from ..client.helpers import END, ONCE
+from ..client.helpers import END, ONCE, answer, client_tasks
 from ..clock import FakeClock
 from .helpers import RANGE, listed, parts, rows_of, rows_of_walks, temporary
+
+DAY = timedelta(days=1)
 
 
 async def everything(client: RybbitClient, folder: Path) -> dict[str, Counter[str]]:
@@ -179,6 +186,99 @@ def sizes(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
+async def test_a_window_that_is_read_again_and_stopped_is_not_done(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    options: Any = {"to": tmp_path, "sites": 1, "what": "sessions", "page_size": 10}
+    options |= {"since": "2026-03-01", "until": "2026-03-30"}  # yesterday, so it is not final
+    await export(client, **options)
+    before = sizes(tmp_path)
+    work = Export(client, **options)
+    async for event in work.run():
+        if isinstance(event, RowsWritten):
+            work.stop()
+    assert (work.report.done, work.report.left, work.report.complete) == (0, 1, False)
+    assert sizes(tmp_path) == before
+
+
+async def test_a_run_can_be_stopped_before_it_begins(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    work = Export(client, to=tmp_path, sites=1, what="sessions", **RANGE)
+    work.stop()
+    report = await work.finish()
+    assert (report.done, report.left) == (0, 2)
+    assert "was stopped" in str(report)
+    assert (await work.finish()).complete
+
+
+async def test_a_client_that_is_closed_ends_the_run(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    work = Export(client, to=tmp_path, sites=1, what="sessions", partition="day", **RANGE)
+    async for event in work.run():
+        if isinstance(event, PartWritten):
+            await client.close()
+    assert "the client was closed; run the same export again" in str(work.report)
+    assert len(work.report.failures) <= 4
+    assert work.report.left > 10
+
+
+async def test_errors_may_have_any_text(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    server = await serve(store=small)
+    client = connect(server, retry=ONCE)
+    halves = Response(500, b'{"error": "odd \\ud800"}', {"Content-Type": "application/json"})
+    answer(server, "/api/sites/1/users", halves)
+    options: Any = {"to": tmp_path, "sites": 1, "what": ["sessions", "users"], **RANGE}
+    report = await export(client, **options)
+    assert (report.done, len(report.failures)) == (2, 2)
+    records = Manifest.load(open_store(tmp_path)).records.values()
+    assert sum("odd \ud800" in str(record.error) for record in records) == 2
+
+
+async def test_a_server_of_another_release_goes_on(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    """Its events have no numbered pages any more, so those are read anew."""
+    older, newer = connect(await serve("2.2", small)), connect(await serve("2.8", small))
+    options: Any = {"to": tmp_path, "sites": 1, "what": ["sessions", "events"]}
+    options |= {"page_size": 20, "part_rows": 20, **RANGE}
+    work = Export(older, **options)
+    async for event in work.run():
+        if isinstance(event, PartWritten):
+            work.stop()
+    assert (await export(newer, **options)).complete
+    assert parts(tmp_path) == listed(tmp_path)
+    walked = await everything(newer, tmp_path)
+    for name in ("sessions", "events"):
+        assert ids_of(rows_of(tmp_path, name)) == ids_of(walked[name])
+
+
+def ids_of(rows: Counter[str]) -> Counter[str]:
+    """The rows by what older servers send of them, too."""
+    told = [json.loads(row) for row in rows.elements()]
+    return Counter(f"{row['session_id']} {row.get('timestamp')}" for row in told)
+
+
+@pytest.mark.parametrize("partition", ["day", "month", "none"])
+def test_windows_may_be_the_first_and_the_last_of_the_calendar(partition: Any) -> None:
+    for first, last in ((date(1, 1, 1), date(1, 2, 3)), (date(9999, 11, 30), date.max)):
+        found = [*spans(first, last, partition)]
+        assert (found[0].first, found[-1].last) == (first, last)
+        assert [one.first for one in found[1:]] == [one.last + DAY for one in found[:-1]]
+        names = [one.window for one in found]
+        assert names == sorted(set(names))
+    assert [one.window for one in spans(date(1, 1, 1), date(1, 2, 3), "month")] == [
+        "0001-01",
+        "0001-02",
+    ]
+
+
 async def test_what_fails_does_not_stop_the_rest(
     serve: Serve, connect: Connect, small: Store, tmp_path: Path
 ) -> None:
@@ -216,6 +316,22 @@ async def test_what_fails_does_not_stop_the_rest(
     assert sizes(tmp_path) == sizes(whole)
 
 
+async def test_a_site_whose_goals_cannot_be_listed_has_its_other_lists(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    server = await serve(store=small)
+    client = connect(server, retry=ONCE)
+    server.inject(faults.Status(500), times=None, when=lambda one: one.path.endswith("/goals"))
+    options: Any = {"to": tmp_path, "what": ["goals", "goal_sessions", "sessions"], **RANGE}
+    report = await export(client, sites=1, **options)
+    assert report.done == 2
+    site, *goals = report.failures
+    assert (site.unit, type(site.error)) == (None, ServerError)
+    assert {one.unit and one.unit.list for one in goals} == {"goals"}
+    server.clear_faults()
+    assert (await export(client, sites=1, **options)).complete
+
+
 async def test_one_run_at_a_time(
     serve: Serve, connect: Connect, small: Store, tmp_path: Path
 ) -> None:
@@ -249,6 +365,20 @@ async def test_signals_stop_a_run(
     assert (await export(client, to=tmp_path, sites=1, **RANGE)).complete
 
 
+async def test_a_signal_stops_every_run_of_the_program() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    told: list[str] = []
+    with stopped_by_signals(told.append), stopped_by_signals(told.append):
+        with stopped_by_signals(told.append):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        while not told:  # noqa: ASYNC110  # there is no event to wait for
+            await asyncio.sleep(0)
+        assert signal.getsignal(signal.SIGTERM) == before
+    assert told == ["SIGTERM stopped the export"] * 2
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 async def test_a_run_that_is_left_or_cancelled_leaves_nothing_half_written(
     serve: Serve, connect: Connect, small: Store, tmp_path: Path
 ) -> None:
@@ -270,6 +400,42 @@ async def test_a_run_that_is_left_or_cancelled_leaves_nothing_half_written(
     assert not temporary(tmp_path)
     assert (await export(client, **options)).complete
     assert rows_of(tmp_path, "sessions") == (await everything(client, tmp_path))["sessions"]
+
+
+@pytest.mark.parametrize("held", ["sync", "create"])
+async def test_what_blocks_is_waited_for_however_often_a_run_is_cancelled(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path, held: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """As at the end of ``asyncio.run``, which cancels every task, besides its task group."""
+    client = connect(await serve(store=small))
+    options: Any = {"to": tmp_path, "sites": 1, "what": ["sessions", "users"], "part_rows": 20}
+    loop, job = asyncio.get_running_loop(), getattr(disk, held)
+    reached, go_on = asyncio.Event(), threading.Event()
+
+    def slow(path: Path) -> None:
+        if held != "sync" or path.name.startswith(".part-"):
+            loop.call_soon_threadsafe(reached.set)
+            go_on.wait(5)
+        job(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, held, slow)
+        task = asyncio.create_task(export(client, page_size=20, **options, **RANGE))
+        await reached.wait()
+        for _ in range(3):
+            for one in client_tasks():
+                one.cancel()
+            await asyncio.sleep(0)
+        assert not task.done()
+        with pytest.raises(ExportLockedError):  # it still has the lock
+            await export(client, **options, **RANGE)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert not temporary(tmp_path)
+    assert parts(tmp_path) == listed(tmp_path)
+    assert (await export(client, **options, **RANGE)).complete
 
 
 async def test_the_plan(serve: Serve, connect: Connect, small: Store, tmp_path: Path) -> None:
@@ -366,6 +532,12 @@ async def test_parts_without_a_manifest_are_not_thrown_away(
     assert parts(tmp_path) == before
     assert (await export(client, force=True, **options)).complete
     assert parts(tmp_path) == listed(tmp_path)
+    (tmp_path / "_manifest" / "export.json").unlink()  # nobody knows what the records are of
+    with pytest.raises(ExportMismatchError, match=r"has no _manifest/export\.json and 2 files"):
+        await export(client, partition="day", **options)
+    assert (await export(client, force=True, partition="day", **options)).complete
+    assert parts(tmp_path) == listed(tmp_path)
+    assert not parts(tmp_path) & before
 
 
 async def test_a_position_that_the_server_takes_no_more_is_read_anew(

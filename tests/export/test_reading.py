@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,29 @@ async def test_readers_of_the_manifest_see_no_rows_twice(
 def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="must hold an export"):
         open_duckdb(tmp_path)
+
+
+async def test_names_of_folders_are_no_columns_and_no_patterns(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    in_all = set[int]()
+    for kind, name, alike in (
+        ("parquet", "[ab]*", "ax"),
+        ("jsonl", "c*", "cx"),
+        ("csv", "d?", "dx"),
+    ):
+        folder = tmp_path / "site=9" / "x=1" / name
+        options: Any = {"what": "sessions", "format": kind, **RANGE}
+        report = await export(client, to=folder, sites=[1, 2], **options)
+        shutil.copytree(folder, folder.with_name(alike))
+        with open_duckdb(folder) as db:
+            sites = db.sql("SELECT DISTINCT site FROM sessions ORDER BY site").fetchall()
+            found = db.sql('SELECT count(*), count(DISTINCT "window") FROM sessions').fetchall()
+            names = [column[0] for column in db.sql("DESCRIBE sessions").fetchall()]
+        assert sites == [(1,), (2,)]
+        assert found == [(report.rows, 2)]
+        assert names[-2:] == ["site", "window"]
+        assert "x" not in names
+        in_all.add(report.rows)
+    assert len(in_all) == 1
