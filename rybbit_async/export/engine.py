@@ -11,10 +11,7 @@ from attrs import define, evolve, field
 
 from .. import (
     APIConnectionError,
-    AuthenticationError,
     ClientClosedError,
-    NotFoundError,
-    PermissionDeniedError,
     RateLimitError,
     RybbitError,
 )
@@ -22,11 +19,11 @@ from ..errors import without_traceback
 from .errors import ExportError
 from .manifest import UnitRecord
 from .progress import UnitEnded
-from .report import Failure
+from .report import REFUSALS, Failure
 from .unit_run import Workshop
 from .units import Unit
 
-__all__ = ["REFUSALS", "Engine", "Outcome", "Units"]
+__all__ = ["Engine", "Outcome", "Units"]
 
 
 class Engine(Protocol):
@@ -50,8 +47,6 @@ class Engine(Protocol):
 
 # So many units one after another that no connection could be made for: the server is away.
 _AWAY: Final = 3
-# What holds for a site, or for a goal, in every window.
-REFUSALS: Final = (AuthenticationError, NotFoundError, PermissionDeniedError)
 
 
 @define

@@ -17,11 +17,10 @@ from ..errors import (
     RateLimitError,
     without_traceback,
 )
-from .engine import REFUSALS
 from .errors import ExportError
 from .lists import GOALS_PAGE
 from .manifest import Manifest
-from .report import Failure
+from .report import REFUSALS, Failure
 from .settings import Settings
 from .settled import is_final
 from .together import together

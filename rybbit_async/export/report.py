@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
-from ..errors import RybbitError
+from ..errors import AuthenticationError, NotFoundError, PermissionDeniedError, RybbitError
 from .units import Unit
 
-__all__ = ["ExportReport", "Failure"]
+__all__ = ["REFUSALS", "ExportReport", "Failure"]
+
+REFUSALS: Final = (AuthenticationError, NotFoundError, PermissionDeniedError)
+"""What holds for a site, or for a goal, in every window."""
 
 
 @frozen
