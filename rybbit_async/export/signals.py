@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ Stop = Callable[[str], None]
 
 
 @contextmanager
-def stopped_by_signals(stop: Stop) -> Iterator[None]:
+def stopped_by_signals(stop: Stop) -> Generator[None]:
     """Stop at SIGINT and SIGTERM, where the program has not decided what these do.
 
     All runs of an event loop are stopped. A second signal does what it did before.
