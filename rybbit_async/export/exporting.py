@@ -240,8 +240,6 @@ class Export:
         finally:
             run.cancel()
             await asyncio.wait([run])
-            if not run.cancelled():
-                run.exception()  # a caller that has left the loop does not ask for it
             self._stopping = None
 
     async def finish(self) -> ExportReport:
