@@ -42,7 +42,7 @@ from .engine import Engine, Units
 from .errors import ExportError
 from .formats import Compression, Format
 from .manifest import LOCK, Manifest, UnitRecord
-from .plan import Plan, SitePlan, estimated, find_sites, make_plan
+from .plan import Found, Plan, SitePlan, estimated, find_sites, make_plan
 from .progress import ExportEnded, ExportEvent, ExportPaused, ExportPlanned
 from .report import ExportReport
 from .settings import LOOKBACK, check_settings
@@ -215,8 +215,9 @@ class Export:
         manifest = await asyncio.to_thread(Manifest.load, self._store)
         if not self._force:
             await asyncio.to_thread(manifest.check, self._settings.identity(), write=False)
-        plan, sites = await self._plan(manifest)
-        return await estimated(self._client, self._settings, plan, sites)
+        found = await self._look()
+        plan = make_plan(self._settings, manifest, found)
+        return await estimated(self._client, self._settings, plan, found.sites)
 
     async def run(self) -> AsyncGenerator[ExportEvent, None]:
         """Export, and tell what happens. The last event is ``ExportEnded``, with the report.
@@ -276,8 +277,13 @@ class Export:
             await self._cluster.check(self._client)
         manifest = await in_thread(writer, Manifest.load, self._store)
         check = partial(manifest.check, settings.identity(), force=self._force)
+        if not self._force:
+            await in_thread(writer, partial(check, write=False))
+        found = await self._look()
+        # Nothing is written before it is known that there is something to export.
         await in_thread(writer, check)
         await in_thread(writer, manifest.sweep)
+        plan = make_plan(settings, manifest, found)
 
         def listen(activity: Activity) -> None:
             if isinstance(activity, Paused):
@@ -292,7 +298,6 @@ class Export:
             tally,
             lambda: self._stopping is not None or lock.lost,
         )
-        plan, _ = await self._plan(manifest)
         shop.tell(ExportPlanned(plan))
         tally.kept, tally.units, tally.failures = plan.kept, len(plan.units), [*plan.failures]
         async with self._engine(shop) as engine:
@@ -310,7 +315,8 @@ class Export:
             return nullcontext(_Here(shop))
         return self._cluster.engine(shop, self._storage)
 
-    async def _plan(self, manifest: Manifest) -> tuple[Plan, list[SitePlan]]:
+    async def _look(self) -> Found:
+        """What there is to export."""
         client, settings = self._client, self._settings
         if client.server_time is None:  # a question that every server answers, and without a key
             with suppress(APIStatusError):
@@ -318,8 +324,26 @@ class Export:
         now = client.server_time or datetime.now(UTC)
         first, last = settings.days(now)
         goals = not {"goals", "goal_sessions"}.isdisjoint(settings.what)
-        sites, failures = await find_sites(client, settings, first, last, goals=goals)
-        return make_plan(settings, manifest, sites, failures, first, last), sites
+        found = await find_sites(client, settings, first, last, goals=goals)
+        await self._check_filters(found.sites)
+        return found
+
+    async def _check_filters(self, sites: Iterable[SitePlan]) -> None:
+        """Refuse filters that the server would ignore, since the files would not show that."""
+        settings = self._settings
+        filtered = settings.filters is not None or settings.segment_id is not None
+        if not filtered or "goal_sessions" not in settings.what:
+            return
+        for site, goal in ((one.site, next(iter(one.goals))) for one in sites if one.goals):
+            applies = await self._client.goals.sessions.applies_filters(site, goal)
+            if applies is False:
+                raise InvalidParameterError(
+                    "filters and segment_id must not be given for goal_sessions, since this server "
+                    'ignores them there: leave "goal_sessions" out of what, and join the sessions '
+                    "of goals to the filtered sessions in another export"
+                )
+            if applies:
+                return
 
 
 class _Here:

@@ -26,7 +26,7 @@ from .settled import is_final
 from .together import together
 from .units import LISTS, Span, Unit, spans
 
-__all__ = ["Plan", "SitePlan", "estimated", "find_sites", "make_plan"]
+__all__ = ["Found", "Plan", "SitePlan", "estimated", "find_sites", "make_plan"]
 
 _AT_ONCE: Final = 4  # sites that are looked at at once
 _DAY: Final = 86_400.0
@@ -117,19 +117,28 @@ class SitePlan:
     goals: Mapping[int, int]
 
 
-def make_plan(
-    settings: Settings,
-    manifest: Manifest,
-    sites: Iterable[SitePlan],
-    failures: Iterable[Failure],
-    first: date,
-    last: date,
-) -> Plan:
+@frozen
+class Found:
+    """What there is on the server for an export.
+
+    Attributes:
+        first, last: the days of the export, both included.
+        sites: the sites that can be looked at.
+        failures: sites, and goals, that cannot.
+    """
+
+    first: date
+    last: date
+    sites: tuple[SitePlan, ...]
+    failures: tuple[Failure, ...]
+
+
+def make_plan(settings: Settings, manifest: Manifest, found: Found) -> Plan:
     """The units of an export, without those that are finished."""
-    windows = [*spans(first, last, settings.partition)]
+    windows = [*spans(found.first, found.last, settings.partition)]
     units: list[Unit] = []
     kept = 0
-    for site in sites:
+    for site in found.sites:
         for unit in _units(settings, site, windows):
             record = manifest.of(unit)
             if record is None:
@@ -145,7 +154,7 @@ def make_plan(
                 kept += 1
             else:
                 units.append(both)
-    return Plan(first, last, tuple(units), kept, tuple(failures))
+    return Plan(found.first, found.last, tuple(units), kept, found.failures)
 
 
 def _units(settings: Settings, site: SitePlan, windows: Iterable[Span]) -> Iterable[Unit]:
@@ -161,7 +170,7 @@ def _units(settings: Settings, site: SitePlan, windows: Iterable[Span]) -> Itera
 
 async def find_sites(
     client: RybbitClient, settings: Settings, first: date, last: date, *, goals: bool
-) -> tuple[list[SitePlan], list[Failure]]:
+) -> Found:
     """The sites with their goals, and those that cannot be looked at.
 
     Args:
@@ -184,9 +193,10 @@ async def find_sites(
     async def look(site: str) -> tuple[SitePlan | None, list[Failure]]:
         return await _look(client, settings, site, first, last, goals=goals)
 
-    found = await together(look, sites, _AT_ONCE)
-    plans = {plan.site: plan for plan, _ in found if plan is not None}
-    return [*plans.values()], [failure for _, many in found for failure in many]
+    looked = await together(look, sites, _AT_ONCE)
+    plans = {plan.site: plan for plan, _ in looked if plan is not None}
+    failures = tuple(failure for _, many in looked for failure in many)
+    return Found(first, last, tuple(plans.values()), failures)
 
 
 async def _look(

@@ -161,6 +161,16 @@ class GoalSessions(ManySitesResource):
             on_error=on_error,
         )
 
+    async def applies_filters(self, site: int | str, goal: int | Goal) -> bool | None:
+        """Whether the server applies ``filters`` to these sessions; ``None`` if it cannot be told.
+
+        That takes two requests for one row each; the answer is remembered.
+        """
+        context = self._context
+        return await context.capabilities.filters_goal_sessions(
+            check_site(site), check_goal(goal), context.options
+        )
+
     def watch(
         self,
         site: int | str,

@@ -16,7 +16,13 @@ from typing import Any
 
 import pytest
 
-from rybbit_async import InvalidParameterError, PermissionDeniedError, RybbitClient, ServerError
+from rybbit_async import (
+    Filter,
+    InvalidParameterError,
+    PermissionDeniedError,
+    RybbitClient,
+    ServerError,
+)
 from rybbit_async.export import (
     Export,
     ExportEnded,
@@ -583,3 +589,18 @@ async def test_a_page_that_could_not_be_written_is_not_taken_for_written(
     server.clear_faults()
     await export(client, **options)
     assert rows_of(tmp_path, "sessions") == (await everything(client, tmp_path))["sessions"]
+
+
+async def test_filters_that_the_server_ignores_are_refused(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    options: Any = {"to": tmp_path, "sites": 1, "filters": [Filter.equals("country", "GR")]}
+    old, new = connect(await serve("2.8", small)), connect(await serve("2.9", small))
+    for attempt in (Export(old, **options, **RANGE).finish, Export(old, **options, **RANGE).plan):
+        with pytest.raises(InvalidParameterError, match="must not be given for goal_sessions"):
+            await attempt()
+    # Nothing was written, so that another export of that folder is not refused.
+    assert (await export(old, what="sessions", **options, **RANGE)).rows
+    whole, some = tmp_path / "whole", tmp_path / "some"
+    every = await export(new, **options | {"to": whole, "filters": None}, **RANGE)
+    assert 0 < (await export(new, **options | {"to": some}, **RANGE)).rows < every.rows
