@@ -87,6 +87,7 @@ class Cluster:
             _arguments(shop.client, self.auth.value),
             self.rate_limit is not None,
             shop.settings,
+            shop.series,
         )
         async with _connected(self.address) as client:
             places = Places(client, job, shop, self.rate_limit)

@@ -216,7 +216,8 @@ class Export:
         if not self._force:
             await asyncio.to_thread(manifest.check, self._settings.identity(), write=False)
         found = await self._look()
-        plan = make_plan(self._settings, manifest, found)
+        series = await asyncio.to_thread(manifest.series, found.first, found.last, found.now)
+        plan = make_plan(self._settings, manifest, found, series)
         return await estimated(self._client, self._settings, plan, found.sites)
 
     async def run(self) -> AsyncGenerator[ExportEvent, None]:
@@ -283,7 +284,9 @@ class Export:
         # Nothing is written before it is known that there is something to export.
         await in_thread(writer, check)
         await in_thread(writer, manifest.sweep)
-        plan = make_plan(settings, manifest, found)
+        series = await in_thread(writer, manifest.series, found.first, found.last, found.now)
+        await in_thread(writer, manifest.note_run, series)
+        plan = make_plan(settings, manifest, found, series)
 
         def listen(activity: Activity) -> None:
             if isinstance(activity, Paused):
@@ -297,6 +300,7 @@ class Export:
             writer,
             tally,
             lambda: self._stopping is not None or lock.lost,
+            series.id,
         )
         shop.tell(ExportPlanned(plan))
         tally.kept, tally.units, tally.failures = plan.kept, len(plan.units), [*plan.failures]
@@ -308,7 +312,7 @@ class Export:
                 tally.elsewhere = engine.requests
                 tally.failures += units.outcome.failures
                 tally.interrupted = units.outcome.stop or self._stopping
-                await in_thread(writer, manifest.note_run, plan.first, plan.last, tally.report)
+                await in_thread(writer, manifest.note_run, series, tally.report)
 
     def _engine(self, shop: Workshop) -> AbstractAsyncContextManager[Engine]:
         if self._cluster is None:
@@ -322,9 +326,8 @@ class Export:
             with suppress(APIStatusError):
                 await client.request("GET", "/api/version")
         now = client.server_time or datetime.now(UTC)
-        first, last = settings.days(now)
         goals = not {"goals", "goal_sessions"}.isdisjoint(settings.what)
-        found = await find_sites(client, settings, first, last, goals=goals)
+        found = await find_sites(client, settings, now, goals=goals)
         await self._check_filters(found.sites)
         return found
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal, cast
 
 import attrs
@@ -22,12 +24,13 @@ from .report import ExportReport
 from .store import Store
 from .units import LISTS, Unit
 
-__all__ = ["FOLDER", "LOCK", "Identity", "Manifest", "Part", "UnitRecord"]
+__all__ = ["FOLDER", "LOCK", "Identity", "Manifest", "Part", "Series", "UnitRecord"]
 
 FOLDER: Final = "_manifest"  # readers of tables leave out names that begin with "_"
 LOCK: Final = f"{FOLDER}/lock"
 _EXPORT: Final = f"{FOLDER}/export.json"
 _RUN: Final = f"{FOLDER}/run.json"
+_ONE_SERIES: Final = timedelta(days=1)
 _AT_ONCE: Final = 16  # records that are read at once
 _PART: Final = re.compile(r"\.?part-[0-9]+-[0-9]+\.")  # temporary names included
 
@@ -63,6 +66,7 @@ class UnitRecord:
         position: where the walk can go on after the last row of the last part.
         query: what was asked for.
         report: what the latest walk reported.
+        series: the runs that it was exported by, see ``Series``.
         error: what went wrong, without secrets.
     """
 
@@ -76,6 +80,7 @@ class UnitRecord:
     query: Mapping[str, str] = field(factory=dict[str, str])
     report: Mapping[str, Any] | None = None
     error: str | None = None
+    series: str | None = None
 
     @property
     def rows(self) -> int:
@@ -133,6 +138,25 @@ def _plain(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, cast("tuple[object, ...]", value)))
     return repr(value)
+
+
+@frozen
+class Series:
+    """Runs over the same days that go on with one another, as long as units are left.
+
+    What one of them has exported, the next ones do not read again, although windows may not have
+    settled. So runs that are interrupted again and again come to an end. A series lasts a day.
+
+    Attributes:
+        id: tells series apart.
+        began: when the first of the runs began, by the clock of the server.
+        first, last: the days, both included.
+    """
+
+    id: str
+    began: datetime
+    first: date
+    last: date
 
 
 class Manifest:
@@ -223,13 +247,16 @@ class Manifest:
             differences = list(identity.differences(there))
             if not differences:
                 return
-            if not force:
+            # An export that has written nothing yet, say with a wrong key, is in nobody's way.
+            is_empty = not any(record.parts for record in self.records.values())
+            if not force and not (is_empty and not self._unlisted()):
                 raise ExportMismatchError(
                     f"{self._store.shown} must hold the same export, or none, but "
                     f"{'; '.join(differences)}: choose another folder, or pass force=True to "
                     "remove what is there and to begin anew"
                 )
-            self._discard()
+            if write:
+                self._discard()
         elif lost := [*(record.path for record in self.records.values()), *self._unlisted()]:
             if not force:
                 raise ExportMismatchError(
@@ -241,12 +268,29 @@ class Manifest:
         if write:
             self._store.write(_EXPORT, _written(identity))
 
-    def note_run(self, first: date, last: date, report: ExportReport) -> None:
-        """Write what the latest run has done, for whoever asks for the state of the export."""
-        told = {
+    def series(self, first: date, last: date, now: datetime) -> Series:
+        """The series that a run over these days belongs to: the latest one, or a new one."""
+        with suppress(Exception):  # there is none, or none that can be read
+            run = json.loads(self._store.read(_RUN) or b"")
+            latest = _CONVERTER.structure(run["series"], Series)
+            goes_on = run["left"] != 0 and (latest.first, latest.last) == (first, last)
+            if goes_on and timedelta() <= now - latest.began < _ONE_SERIES:
+                return latest
+        return Series(secrets.token_hex(8), now, first, last)
+
+    def note_run(self, series: Series, report: ExportReport | None = None) -> None:
+        """Write what the latest run does, for the next one and for whoever asks.
+
+        Args:
+            series: that of the run.
+            report: what it has done; ``None`` if it begins.
+        """
+        told: dict[str, Any] = {"series": series, "left": None}
+        if report is None:
+            self._store.write(_RUN, _written(told))
+            return
+        told |= {
             "ended": datetime.now(UTC),
-            "since": first,
-            "until": last,
             "done": report.done,
             "kept": report.kept,
             "left": report.left,

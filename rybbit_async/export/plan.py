@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -19,7 +19,7 @@ from ..errors import (
 )
 from .errors import ExportError
 from .lists import GOALS_PAGE
-from .manifest import Manifest
+from .manifest import Manifest, Series
 from .report import REFUSALS, Failure
 from .settings import Settings
 from .settled import is_final
@@ -122,21 +122,31 @@ class Found:
     """What there is on the server for an export.
 
     Attributes:
+        now: the time of the server.
         first, last: the days of the export, both included.
         sites: the sites that can be looked at.
         failures: sites, and goals, that cannot.
     """
 
+    now: datetime
     first: date
     last: date
     sites: tuple[SitePlan, ...]
     failures: tuple[Failure, ...]
 
 
-def make_plan(settings: Settings, manifest: Manifest, found: Found) -> Plan:
-    """The units of an export, without those that are finished."""
+def make_plan(settings: Settings, manifest: Manifest, found: Found, series: Series) -> Plan:
+    """The units of an export, without those that are finished.
+
+    Those that no run has finished come first, and then those that are to be read again: so runs
+    that are interrupted come to the end of the former.
+
+    Args:
+        series: that of the run.
+    """
     windows = [*spans(found.first, found.last, settings.partition)]
     units: list[Unit] = []
+    again: list[Unit] = []
     kept = 0
     for site in found.sites:
         for unit in _units(settings, site, windows):
@@ -150,11 +160,11 @@ def make_plan(settings: Settings, manifest: Manifest, found: Found) -> Plan:
                 first=min(unit.first, record.unit.first),
                 last=max(unit.last, record.unit.last),
             )
-            if both == record.unit and is_final(record, settings):
+            if both == record.unit and is_final(record, settings, series):
                 kept += 1
             else:
-                units.append(both)
-    return Plan(found.first, found.last, tuple(units), kept, found.failures)
+                (again if record.state == "done" else units).append(both)
+    return Plan(found.first, found.last, (*units, *again), kept, found.failures)
 
 
 def _units(settings: Settings, site: SitePlan, windows: Iterable[Span]) -> Iterable[Unit]:
@@ -169,16 +179,18 @@ def _units(settings: Settings, site: SitePlan, windows: Iterable[Span]) -> Itera
 
 
 async def find_sites(
-    client: RybbitClient, settings: Settings, first: date, last: date, *, goals: bool
+    client: RybbitClient, settings: Settings, now: datetime, *, goals: bool
 ) -> Found:
     """The sites with their goals, and those that cannot be looked at.
 
     Args:
+        now: the time of the server.
         goals: whether the goals have to be known.
 
     Raises:
-        RybbitError: the key cannot list its sites.
+        RybbitError: the key cannot list its sites, or read none of them.
     """
+    first, last = settings.days(now)
     if settings.sites is None:
         organizations = await client.organizations.list()
         numbers = [site.site_id for one in organizations for site in one.sites]
@@ -196,7 +208,9 @@ async def find_sites(
     looked = await together(look, sites, _AT_ONCE)
     plans = {plan.site: plan for plan, _ in looked if plan is not None}
     failures = tuple(failure for _, many in looked for failure in many)
-    return Found(first, last, tuple(plans.values()), failures)
+    if failures and not plans:
+        raise failures[0].error
+    return Found(now, first, last, tuple(plans.values()), failures)
 
 
 async def _look(

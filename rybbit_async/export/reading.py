@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ..tables import schema
+from .errors import ExportError
 from .lists import MODELS
 from .manifest import Manifest
 from .store import open_store
@@ -44,8 +45,12 @@ def open_duckdb(
     Raises:
         ExportError: it holds no export, or a record cannot be read.
     """
-    import duckdb
-
+    try:
+        import duckdb
+    except ImportError:
+        raise ExportError(
+            'open_duckdb needs a package that is not installed: pip install "rybbit_async[duckdb]"'
+        ) from None
     store = open_store(folder, storage_options)
     manifest = Manifest.load(store)
     identity = manifest.identity()

@@ -14,7 +14,7 @@ from ..parameters.common import parse_common
 from ..parameters.filters import Filter
 from ..parameters.window import Window, check_settled_after, zone_of
 from ..tables import SCHEMA_VERSION
-from .formats import Compression, Format, suffix
+from .formats import Compression, Format, check_format, suffix
 from .manifest import Identity
 from .units import LISTS, PARTITIONS, ListName, Partition
 
@@ -60,6 +60,10 @@ class Settings:
         if first > last:
             raise InvalidParameterError(
                 f"since must not be after until, got since={first} and until={last}"
+            )
+        if last > today:
+            raise InvalidParameterError(
+                f"until must not be after today, which is {today} in {self.time_zone}, got {last}"
             )
         return first, last
 
@@ -124,7 +128,7 @@ def check_settings(
         part_rows=check_int("part_rows", part_rows),
         page_size=check_int("page_size", page_size),
     )
-    assert settings.suffix  # checks the format and the compression
+    check_format(settings.format, settings.compression, raw=settings.raw)
     if isinstance(first, date) and isinstance(last, date) and first > last:
         raise InvalidParameterError(
             f"since must not be after until, got since={first} and until={last}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from ..parameters.window import Days, Window
-from .manifest import UnitRecord
+from .manifest import Series, UnitRecord
 from .settings import Settings
 from .units import Unit
 
@@ -21,14 +21,11 @@ def settles_at(unit: Unit, time_zone: str, after: timedelta) -> datetime | None:
     return Window(Days(unit.first, unit.last), time_zone).settles_at(after)
 
 
-def is_final(record: UnitRecord, settings: Settings) -> bool:
-    """Whether a unit that is done was read so late that it need not be read again."""
+def is_final(record: UnitRecord, settings: Settings, series: Series) -> bool:
+    """Whether a unit need not be read again by a run of this series."""
+    if record.state != "done" or record.error is not None or record.began is None:
+        return False
+    if record.series == series.id:
+        return True
     settles = settles_at(record.unit, settings.time_zone, settings.lookback)
-    return (
-        record.state == "done"
-        and record.settled
-        and record.error is None
-        and settles is not None
-        and record.began is not None
-        and record.began >= settles
-    )
+    return record.settled and settles is not None and record.began >= settles

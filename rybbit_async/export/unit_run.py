@@ -49,6 +49,7 @@ class Workshop:
         settings: what is wanted.
         threads: runs what blocks, so that the event loop does not.
         tell: called with what happens.
+        series: the runs that this one belongs to, see ``Series``.
         stopping: whether units should stop at the end of a page; their parts so far are kept.
     """
 
@@ -59,6 +60,7 @@ class Workshop:
     threads: Executor
     tell: Callable[[ExportEvent], None]
     stopping: Callable[[], bool]
+    series: str
 
     async def blocking(self, job: Callable[..., T], *arguments: Any) -> T:
         """Run something that blocks. It is waited for, also if this task is cancelled."""
@@ -88,7 +90,7 @@ async def run_unit(shop: Workshop, unit: Unit, concurrency: int) -> UnitRecord:
     old = shop.manifest.of(unit)
     if old is not None and old.position is not None and old.settled and old.unit == unit:
         with suppress(_CannotGoOn):
-            record = evolve(old, state="open", error=None)
+            record = evolve(old, state="open", error=None, series=shop.series)
             return await _UnitRun(shop, record, (), concurrency).run()
     record = UnitRecord(
         unit,
@@ -97,6 +99,7 @@ async def run_unit(shop: Workshop, unit: Unit, concurrency: int) -> UnitRecord:
         began=shop.now(),
         settled=shop.is_settled(unit),
         query=_query(shop.settings, unit),
+        series=shop.series,
     )
     return await _UnitRun(shop, record, () if old is None else old.parts, concurrency).run()
 

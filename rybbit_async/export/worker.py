@@ -72,6 +72,7 @@ class Job:
         arguments: how to make a client, hidden.
         granted: whether it may only send the requests that are granted.
         settings: what is wanted.
+        series: see ``Series``.
     """
 
     run: str
@@ -79,6 +80,7 @@ class Job:
     arguments: Hidden
     granted: bool
     settings: Settings
+    series: str
 
 
 @frozen
@@ -200,7 +202,7 @@ class _Home:
                 return manifest.of(unit) or UnitRecord(unit, "open")
             shop = Workshop(
                 self._client, self._store, manifest, self._job.settings, self._writer,
-                attempt.tell, lambda: self._stopping,
+                attempt.tell, lambda: self._stopping, self._job.series,
             )  # fmt: skip
             if self._client.server_time is None:
                 with suppress(RybbitError):

@@ -364,7 +364,9 @@ async def test_no_secret_is_shown(
             slow(server)
             await run(Export(client, **on(cluster, server, tmp_path / "here")), look)
             # A task that fails in an unexpected way: Dask logs its arguments.
-            job: Any = Job("run", Hidden({"to": password}), Hidden({"api_key": key}), False, None)  # type: ignore[arg-type]
+            job: Any = Job(
+                "run", Hidden({"to": password}), Hidden({"api_key": key}), False, None, ""
+            )  # type: ignore[arg-type]
             failed = theirs.submit(_fail, job)
             assert isinstance(failed.exception(), RuntimeError)
             state = await asyncio.to_thread(theirs.dump_cluster_state, str(tmp_path / "dump"))

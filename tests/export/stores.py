@@ -18,7 +18,7 @@ import pytest
 import s3fs
 from moto.server import ThreadedMotoServer
 
-from rybbit_async import Session
+from rybbit_async import InvalidParameterError, Session
 from rybbit_async.export.errors import ExportLockedError, ExportStoreError
 from rybbit_async.export.formats import open_part
 from rybbit_async.export.store import Store, open_store
@@ -172,3 +172,16 @@ def test_an_upload_that_breaks_off_leaves_what_was_there(
     assert store.read(PART) == b"old"
     store.publish(local, PART, 5)
     assert store.read(PART) == b"newer"
+
+
+@pytest.mark.parametrize(
+    ("to", "message"),
+    [
+        ("s3:///", "to must name a bucket or a folder"),
+        ("s3://ky:word@bucket/x", "to must have no user and password for s3://"),
+    ],
+)
+def test_a_url_that_is_none_is_refused(to: str, message: str) -> None:
+    with pytest.raises(InvalidParameterError, match=message) as told:
+        open_store(to)
+    assert "word@" not in str(told.value)

@@ -604,3 +604,24 @@ async def test_filters_that_the_server_ignores_are_refused(
     whole, some = tmp_path / "whole", tmp_path / "some"
     every = await export(new, **options | {"to": whole, "filters": None}, **RANGE)
     assert 0 < (await export(new, **options | {"to": some}, **RANGE)).rows < every.rows
+
+
+async def test_runs_that_are_interrupted_come_to_an_end(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    """Although each of them could read again what ended lately."""
+    client = connect(await serve(store=small))
+    options: Any = {"sites": 1, "what": ["sessions", "users"], "partition": "day"}
+    options |= {"to": tmp_path, "since": "2026-03-24", "until": "today", "page_size": 5}
+    await export(client, **options)
+    work, runs = Export(client, **options), 0
+    while not work.report.complete or not runs:
+        pages, runs = 0, runs + 1
+        async for event in work.run():
+            pages += isinstance(event, RowsWritten)
+            if pages == 3:
+                work.stop()
+        assert runs < 12
+    assert work.report.kept + work.report.done == 16
+    # It is over: the next run reads again what ended lately.
+    assert (await export(client, **options)).done >= 2
