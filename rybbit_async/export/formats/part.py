@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 from attrs import frozen
 
@@ -43,13 +43,18 @@ class PartFile(io.RawIOBase):
     is given up. After `give_up` such bytes are dropped.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: BinaryIO) -> None:
         super().__init__()
         self._path = path
-        self._file = path.open("wb")
+        self._file = file
         self._hash = hashlib.sha256()
         self._size = 0
         self._given_up = False
+
+    @classmethod
+    def open(cls, path: Path) -> PartFile:
+        """Open a file, before there is an object that would be closed when it is collected."""
+        return cls(path, path.open("wb"))
 
     def writable(self) -> bool:
         """Always; there is nothing to read."""
@@ -111,7 +116,7 @@ class PartWriter(ABC):
         self.rows = 0
         self._model = model
         self._path = path
-        self._file = self._guard(lambda: PartFile(path))
+        self._file = self._guard(lambda: PartFile.open(path))
         try:
             self._guard(self._begin)
         except BaseException:

@@ -25,6 +25,7 @@ __all__ = ["CsvPart", "JsonLinesPart"]
 
 class _Stream(Protocol):
     def write(self, data: bytes, /) -> Any: ...
+    def flush(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -57,6 +58,9 @@ class _TextPart(PartWriter):
 
     def _finish(self) -> None:
         assert self._stream is not None
+        # First: a GzipFile whose close fails over this can never be closed, and tries it once more
+        # when it is collected.
+        self._stream.flush()
         self._stream.close()
 
     def _drop(self) -> None:
