@@ -17,6 +17,7 @@ from ..errors import (
     RateLimitError,
     without_traceback,
 )
+from ..walks.prefetch import SMALLEST_CAP
 from .errors import ExportError
 from .lists import GOALS_PAGE
 from .manifest import Manifest, Series
@@ -282,8 +283,13 @@ async def estimated(
         count = _rows(unit, figures[unit.site], by_site[unit.site], windows)
         size = min(settings.page_size, GOALS_PAGE if unit.list == "goals" else sys.maxsize)
         rows += round(count)
-        requests += max(1, math.ceil(count / size))
+        requests += max(1, math.ceil(count / size)) + _beyond_the_end(unit, count)
     return evolve(plan, rows=rows, requests=requests, limits=client.rate_limit)
+
+
+def _beyond_the_end(unit: Unit, rows: float) -> int:
+    """How many requests a walk needs to be certain of the end of a list without a total."""
+    return int(rows >= SMALLEST_CAP and unit.list in ("goal_sessions", "sessions"))
 
 
 def _rows(unit: Unit, figures: Overview | None, site: SitePlan, windows: int) -> float:
