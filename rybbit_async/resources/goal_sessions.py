@@ -167,6 +167,7 @@ class GoalSessions(ManySitesResource):
         That takes two requests for one row each; the answer is remembered.
         """
         context = self._context
+        context.router.check_usable()
         return await context.capabilities.filters_goal_sessions(
             check_site(site), check_goal(goal), context.options
         )
