@@ -163,7 +163,7 @@ def export_faults(session: nox.Session) -> None:
 
 @nox.session
 def kills(session: nox.Session) -> None:
-    """Kill exports at random moments and at each step on the disk; `-- --kills 10` for a short run.
+    """Kill exports at random moments and at steps on the disk; `-- --kills 10` for a short run.
 
     After each kill the export goes on, and must give the files of one that was not killed.
     """

@@ -1,4 +1,4 @@
-"""Kill exports at random moments and at each step on the disk, and go on; `nox -s kills`.
+"""Kill exports at random moments and at steps on the disk, and go on; `nox -s kills`.
 
 An export that was killed again and again must give the files of one that was not: the same rows of
 each unit, each once, in Parquet and in JSON Lines, in a folder and in a store for S3.
