@@ -292,6 +292,11 @@ class Export:
             if isinstance(activity, Paused):
                 tally(ExportPaused(activity.scope, activity.seconds))
 
+        def stopping() -> bool:
+            if lock.lost and self._stopping is None:
+                self._stopping = "the lease on the store could not be renewed in time"
+            return self._stopping is not None
+
         shop = Workshop(
             self._client.with_options(on_event=listen),
             self._store,
@@ -299,7 +304,7 @@ class Export:
             settings,
             writer,
             tally,
-            lambda: self._stopping is not None or lock.lost,
+            stopping,
             series.id,
         )
         shop.tell(ExportPlanned(plan))

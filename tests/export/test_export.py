@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
@@ -625,3 +626,22 @@ async def test_runs_that_are_interrupted_come_to_an_end(
     assert work.report.kept + work.report.done == 16
     # It is over: the next run reads again what ended lately.
     assert (await export(client, **options)).done >= 2
+
+
+async def test_a_lease_that_was_lost_for_a_while_interrupts_a_run(
+    serve: Serve, connect: Connect, small: Store, tmp_path: Path
+) -> None:
+    client = connect(await serve(store=small))
+    work = Export(client, to=tmp_path, sites=1, what=["sessions", "users"], **RANGE)
+
+    class Lapsed:
+        answers = iter([False, True])
+
+        @property
+        def lost(self) -> bool:
+            return next(self.answers, False)
+
+    work._store.lock = lambda path: contextlib.nullcontext(Lapsed())  # type: ignore[method-assign]
+    report = await work.finish()
+    assert report.left
+    assert "the lease on the store could not be renewed in time; run" in str(report)
