@@ -28,7 +28,7 @@ PACKAGE = Path(rybbit_async.__file__).parent
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 # Rooms, and the single files beside them: each imports only from those above it in this list.
 ROOMS = [
-    *("version", "plain", "errors", "models", "tables", "pages", "activity"),
+    *("version", "plain", "extras", "errors", "models", "tables", "pages", "activity"),
     "parameters",
     "observers",
     "walks",

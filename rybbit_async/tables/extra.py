@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from ..extras import import_extra
+
 __all__ = ["import_compute", "import_pyarrow", "import_table_library"]
 
 
@@ -14,7 +16,7 @@ def import_pyarrow() -> Any:
     Raises:
         ModuleNotFoundError: it is not installed; the message has the line to install it.
     """
-    return _imported("pyarrow", '"rybbit_async[arrow]"')
+    return import_extra("pyarrow", "tables", '"rybbit_async[arrow]"')
 
 
 def import_compute() -> Any:
@@ -28,15 +30,4 @@ def import_table_library(name: str) -> Any:
     Raises:
         ModuleNotFoundError: it is not installed; the message has the line to install it.
     """
-    return _imported(name, f'"rybbit_async[arrow]" {name}')
-
-
-def _imported(name: str, packages: str) -> Any:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-    raise ModuleNotFoundError(
-        f"tables need {name}, which is not installed: pip install {packages}", name=name
-    )
+    return import_extra(name, "tables", f'"rybbit_async[arrow]" {name}')

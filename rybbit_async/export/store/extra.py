@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import Any, Final
+
+from ...extras import import_extra
 
 __all__ = ["import_filelock", "import_fsspec"]
+
+_INSTALL: Final = '"rybbit_async[export]"'
 
 
 def import_filelock() -> Any:
@@ -14,7 +17,7 @@ def import_filelock() -> Any:
     Raises:
         ModuleNotFoundError: it is not installed; the message has the line to install it.
     """
-    return _imported("filelock")
+    return import_extra("filelock", "exports", _INSTALL)
 
 
 def import_fsspec() -> Any:
@@ -23,16 +26,4 @@ def import_fsspec() -> Any:
     Raises:
         ModuleNotFoundError: it is not installed; the message has the line to install it.
     """
-    return _imported("fsspec")
-
-
-def _imported(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-    raise ModuleNotFoundError(
-        f'exports need {name}, which is not installed: pip install "rybbit_async[export]"',
-        name=name,
-    )
+    return import_extra("fsspec", "exports", _INSTALL)
