@@ -13,7 +13,7 @@ from .chaos import Chaos, _is_ours
 
 
 async def test_nothing_is_lost_duplicated_leaked_or_hung() -> None:
-    run = Chaos(350, seed=4, actors=20, epoch=110)
+    run = Chaos(500, seed=4, actors=20, epoch=110)
     await run.run()
     assert not run.violations, run.summary()
     assert run.epochs >= 2
