@@ -17,8 +17,8 @@ from rybbit_async import RybbitClient
 from rybbit_async.export import export
 
 from . import baselines
-from .measure import Pair, Row, Timed, pairs, speeds
-from .rows import Effort, client_of, count, giving
+from .measure import Row, Timed, pairs, speeds
+from .rows import Effort, client_of, count, giving, speeds_of
 from .servers import PAST, Site, Target, serving
 
 SESSIONS: Final = 100_000
@@ -73,7 +73,7 @@ async def export_speed(effort: Effort) -> AsyncGenerator[Row, None]:
             )
             yield Row(
                 f"export of {SESSIONS:,} sessions as {kind}: rows/s against the typed walk",
-                "x", speeds(measured), 0.7, at_least=True, note=_said(measured),
+                "x", speeds(measured), 0.7, at_least=True, note=speeds_of(SESSIONS, measured),
             )  # fmt: skip
         with baselines.dlt_parquet(
             target, target.sessions_url(site), {"limit": str(PAGE), **PAST}
@@ -83,16 +83,8 @@ async def export_speed(effort: Effort) -> AsyncGenerator[Row, None]:
             )
         yield Row(
             f"export of {SESSIONS:,} sessions as parquet: rows/s against dlt's rest_api source",
-            "x", speeds(measured), 4.0, at_least=True, note=_said(measured),
+            "x", speeds(measured), 4.0, at_least=True, note=speeds_of(SESSIONS, measured),
         )  # fmt: skip
-
-
-def _said(measured: list[Pair]) -> str:
-    ours, theirs = (
-        SESSIONS / median(took.clock for took in side) for side in zip(*measured, strict=True)
-    )
-    own = median(theirs.processor / ours.processor for ours, theirs in measured)
-    return f"{ours:,.0f} and {theirs:,.0f} rows/s; {own:.2f} x by the processor's time"
 
 
 async def export_stall(effort: Effort) -> AsyncGenerator[Row, None]:

@@ -188,13 +188,17 @@ async def events(effort: Effort) -> AsyncGenerator[Row, None]:
                 )  # fmt: skip
 
 
-def _speeds(measured: Sequence[Pair]) -> str:
+def speeds_of(rows: int, measured: Sequence[Pair]) -> str:
+    """What both did in a second, in words."""
     ours, theirs = (
-        SESSIONS / median(took.clock for took in side) for side in zip(*measured, strict=True)
+        rows / median(took.clock for took in side) for side in zip(*measured, strict=True)
     )
     # What other programs do on the machine does not count here.
     own = median(theirs.processor / ours.processor for ours, theirs in measured)
-    return f"{ours:,.0f} and {theirs:,.0f} items/s; {own:.2f} x by the processor's time"
+    return f"{ours:,.0f} and {theirs:,.0f} rows/s; {own:.2f} x by the processor's time"
+
+
+_speeds: Final = partial(speeds_of, SESSIONS)
 
 
 async def far_server(effort: Effort) -> AsyncGenerator[Row, None]:

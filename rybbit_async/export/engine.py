@@ -19,7 +19,7 @@ from ..errors import without_traceback
 from .errors import ExportError
 from .manifest import UnitRecord
 from .progress import UnitEnded
-from .report import REFUSALS, Failure
+from .report import REFUSALS, Failure, one_line
 from .unit_run import Workshop
 from .units import Unit
 
@@ -54,12 +54,10 @@ class Outcome:
     """What became of some units.
 
     Attributes:
-        ended: the records of the units that were begun.
         failures: those that could not be read.
         stop: why no further units should be begun.
     """
 
-    ended: list[UnitRecord] = field(factory=list[UnitRecord])
     failures: list[Failure] = field(factory=list[Failure])
     stop: str | None = None
 
@@ -103,7 +101,6 @@ class Units:
                 record = await self._one(unit)
             finally:
                 self._running -= 1
-            self.outcome.ended.append(record)
             shop.tell(UnitEnded(record))
             self._add_workers(group)
 
@@ -132,7 +129,7 @@ class Units:
             self.outcome.stop = "the client was closed"
         elif self._away >= _AWAY:
             self.outcome.stop = f"the server is away ({error})"
-        text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        text = one_line(error)
         record = self._shop.manifest.of(unit) or UnitRecord(unit, "failed")
         if record.state != "failed" or record.error != text:
             record = evolve(record, state="failed", error=text)

@@ -10,10 +10,16 @@ from attrs import frozen
 from ..errors import AuthenticationError, NotFoundError, PermissionDeniedError, RybbitError
 from .units import Unit
 
-__all__ = ["REFUSALS", "ExportReport", "Failure"]
+__all__ = ["REFUSALS", "ExportReport", "Failure", "one_line"]
 
 REFUSALS: Final = (AuthenticationError, NotFoundError, PermissionDeniedError)
 """What holds for a site, or for a goal, in every window."""
+
+
+def one_line(error: BaseException) -> str:
+    """The class and the text of an error, in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 @frozen
@@ -34,7 +40,7 @@ class Failure:
 
     def __str__(self) -> str:
         what = f"site {self.site}" if self.unit is None else str(self.unit)
-        return f"{what}: {type(self.error).__name__}: {' '.join(str(self.error).split())}"
+        return f"{what}: {one_line(self.error)}"
 
     def plain(self) -> Mapping[str, Any]:
         """This as JSON."""

@@ -27,6 +27,7 @@ from .formats import PartWriter, open_part
 from .lists import MODELS, walk_over
 from .manifest import Manifest, Part, UnitRecord
 from .progress import ExportEvent, PartWritten, RowsWritten, UnitBegun
+from .report import one_line
 from .settings import Settings
 from .settled import settles_at
 from .store import Store
@@ -175,7 +176,7 @@ class _UnitRun:
             except RybbitError as error:
                 if start is not None and isinstance(error, InvalidParameterError):
                     raise _CannotGoOn from error  # the server takes the position no more
-                await self._keep("failed", walk.report, _line(error))
+                await self._keep("failed", walk.report, one_line(error))
                 raise
             if stopped:
                 return await self._keep("open", walk.report, None)
@@ -323,16 +324,11 @@ class _UnitRun:
                 store.remove(self._uncommitted)
 
 
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def _plain(report: Report) -> dict[str, Any]:
     """A report as JSON; what was left out is told by its error."""
     values = attrs.asdict(report, recurse=False)
     values["skipped"] = [
-        {"site": one.site, "goal": one.goal, "place": one.place, "error": _line(one.error)}
+        {"site": one.site, "goal": one.goal, "place": one.place, "error": one_line(one.error)}
         for one in report.skipped
     ]
     return values
