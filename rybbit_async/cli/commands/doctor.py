@@ -29,7 +29,6 @@ def doctor(
     comes with its cure, and does not stop the other checks. The exit code is that of the first one.
 
     Examples:
-
         rybbit-async doctor
         rybbit-async doctor 123 --json
     """

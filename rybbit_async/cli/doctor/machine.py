@@ -119,5 +119,3 @@ def _shown(proxy: str) -> str:
         return "an address that cannot be read"
     hidden = ", user and password hidden" if "@" in proxy else ""
     return f"{url.scheme}://{host}{f':{port}' if port else ''}{hidden}"
-
-

@@ -68,6 +68,7 @@ def _nothing(check: Check) -> None:
 
 def _printer(terminal: Terminal) -> Callable[[Check], None]:
     """Prints each check as soon as it is known."""
+
     def show(check: Check) -> None:
         name, width = check.name, max(20, terminal.width - _NAME - 1)
         lines = [(line, _STYLES[check.state]) for line in wrap(_told(check), width)]
