@@ -16,7 +16,6 @@ from ... import (
     APIStatusError,
     AuthenticationError,
     EndpointNotFoundError,
-    NotFoundError,
     PermissionDeniedError,
     RawResponse,
     Retry,
@@ -182,9 +181,9 @@ class _Examination:
         else:
             numbers = [site.site_id for one in organizations for site in one.sites]
             found = bool(numbers)
-            yield Check(
-                "sites", f"{len(numbers):,} can be read, of {len(organizations):,} organizations"
-            )
+            many = "organization" if len(organizations) == 1 else "organizations"
+            of = f"{len(organizations):,} {many}"
+            yield Check("sites", f"the key can read {len(numbers):,}, of {of}")
             if found and named is None:
                 self._site = numbers[0]
         if self._site is None and not found:
@@ -195,8 +194,6 @@ class _Examination:
     async def _named_site(self, site: int | str) -> Check:
         try:
             found = await self._client.sites.get(site)
-        except NotFoundError as error:
-            return failed("site", error)
         except RybbitError as error:
             return failed("site", error)
         return Check("site", f"{site} can be read: {found.domain}")
