@@ -64,6 +64,9 @@ class Terminal:
 
     def message(self, text: str) -> None:
         """Tell something, in one line."""
+        if "err_console" in self.__dict__:  # if progress is drawn, the line comes above it
+            self.err_console.print(visible(text), soft_wrap=True)
+            return
         self.err.write(f"{visible(text)}\n")
         self.err.flush()
 

@@ -9,12 +9,13 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 from cyclopts.validators import mutually_exclusive
 
+from .groups import OUTPUT
+
 __all__ = ["ChartOptions", "Format", "OneOutput", "OutputOptions", "Theme"]
 
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
 Theme = Literal["light", "dark"]
 
-OUTPUT = Group("Output", sort_key=80)
 # A group of its own, which the help does not show, for the check that one is given at most.
 _ONE = Group("Formats", show=False, validator=mutually_exclusive)
 

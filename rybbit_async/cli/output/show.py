@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Se
 from contextlib import aclosing
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 from rich.text import Text
 
@@ -137,9 +137,7 @@ async def show_one(
         )
         return
     fields: Mapping[str, Any] = (
-        data
-        if isinstance(thing, Mapping)
-        else flat_rows(type(thing), [thing], times="datetime")[0]
+        data if isinstance(thing, Mapping) else flat_rows(type(thing), [thing], times="datetime")[0]
     )
     look = _look(terminal, zone)
     pairs = [

@@ -36,10 +36,7 @@ def _grouped(values: Sequence[float], width: int) -> list[float]:
         return [*values]
     edges = [at * len(values) // width for at in range(width + 1)]
     # The mean and not the sum, since groups differ by one in length.
-    return [
-        sum(values[first:last]) / (last - first)
-        for first, last in pairwise(edges)
-    ]
+    return [sum(values[first:last]) / (last - first) for first, last in pairwise(edges)]
 
 
 def bar(share: float, width: int = 10, *, plain: bool = False) -> str:

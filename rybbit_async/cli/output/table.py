@@ -76,7 +76,9 @@ def render(view: View[Any], rows: Sequence[Any], width: int, look: Look) -> list
         _line([(rule * one.width, "dim") for one in columns]),
     ]
     lines += (
-        _line([(_fit(one.cells[at], one.width, one.is_left, look), one.styles[at]) for one in columns])
+        _line(
+            [(_fit(one.cells[at], one.width, one.is_left, look), one.styles[at]) for one in columns]
+        )
         for at in range(len(rows))
     )
     return lines

@@ -50,10 +50,13 @@ def chosen(model: type[Any], names: str | None) -> tuple[str, ...] | None:
 
 def json_text(data: Any, *, indent: int | None = None) -> str:
     """Plain data as JSON that any stream can have: a half of a character is an escape."""
+    separators = (",", ":") if indent is None else None
     try:
-        text = json.dumps(data, ensure_ascii=False, allow_nan=False, indent=indent)
+        text = json.dumps(
+            data, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
+        )
     except ValueError:  # a number that is larger than any float, such as 1e999
-        text = json.dumps(_finite(data), ensure_ascii=False, indent=indent)
+        text = json.dumps(_finite(data), ensure_ascii=False, indent=indent, separators=separators)
     try:
         text.encode()
     except UnicodeEncodeError:
