@@ -15,6 +15,7 @@ from ..options.window import WindowOptions
 
 __all__ = ["compare", "series", "summary"]
 
+
 def summary(
     *sites: Sites,
     window: WindowOptions = WindowOptions(),
@@ -44,7 +45,8 @@ def series(
     goal: Annotated[
         tuple[int, ...],
         Parameter(
-            consume_multiple=False, help="Only this goal, by its number; can be given several times."
+            consume_multiple=False,
+            help="Only this goal, by its number; can be given several times.",
         ),
     ] = (),
     by: Annotated[
@@ -101,6 +103,4 @@ def compare(
     from ..figures import compare_goals
     from ..run import run
 
-    return run(
-        lambda job: compare_goals(job, sites, against, window, filters, output), connection
-    )
+    return run(lambda job: compare_goals(job, sites, against, window, filters, output), connection)

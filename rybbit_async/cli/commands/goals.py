@@ -35,9 +35,9 @@ class GoalOptions:
             help="Page views with this path; `*` is anything within a segment, `**` across them.",
         ),
     ] = None
-    event: Annotated[
-        str | None, Parameter(metavar="NAME", help="Custom events of this name.")
-    ] = None
+    event: Annotated[str | None, Parameter(metavar="NAME", help="Custom events of this name.")] = (
+        None
+    )
     outbound: Annotated[
         str | None,
         Parameter(metavar="PATTERN", help="Clicks on links to other sites; `*` for all of them."),
@@ -86,9 +86,7 @@ def list_goals(
     from ..goals import list_goals
     from ..run import run
 
-    return run(
-        lambda job: list_goals(job, site, sort, window, filters, output, chart), connection
-    )
+    return run(lambda job: list_goals(job, site, sort, window, filters, output, chart), connection)
 
 
 def get(
