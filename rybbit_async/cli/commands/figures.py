@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from ..options.arguments import Site, Sites
+from ..options.arguments import AnySites, Site
 from ..options.connection import Connection
 from ..options.filters import FilterOptions
 from ..options.groups import TIME
@@ -15,8 +15,9 @@ from ..options.window import WindowOptions
 
 __all__ = ["compare", "series", "summary"]
 
+
 def summary(
-    *sites: Sites,
+    *sites: AnySites,
     window: WindowOptions = WindowOptions(),
     filters: FilterOptions = FilterOptions(),
     output: OutputOptions = OutputOptions(),
@@ -44,7 +45,8 @@ def series(
     goal: Annotated[
         tuple[int, ...],
         Parameter(
-            consume_multiple=False, help="Only this goal, by its number; can be given several times."
+            consume_multiple=False,
+            help="Only this goal, by its number; can be given several times.",
         ),
     ] = (),
     by: Annotated[
@@ -75,14 +77,14 @@ def series(
 
 
 def compare(
-    *sites: Sites,
+    *sites: AnySites,
     against: Annotated[
         str,
         Parameter(
             group=TIME,
             metavar="TIME",
-            help="What to compare with: `before` (as many days, just before), `year` (the same days "
-            "a year before), a month such as `2024-01`, or `2024-01-01..2024-01-31`.",
+            help="What to compare with: `before` (as many days, just before), `year` (the "
+            "same days a year before), a month such as `2024-01`, or `2024-01-01..2024-01-31`.",
         ),
     ] = "before",
     window: WindowOptions = WindowOptions(),
@@ -101,6 +103,4 @@ def compare(
     from ..figures import compare_goals
     from ..run import run
 
-    return run(
-        lambda job: compare_goals(job, sites, against, window, filters, output), connection
-    )
+    return run(lambda job: compare_goals(job, sites, against, window, filters, output), connection)

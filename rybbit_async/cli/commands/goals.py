@@ -35,9 +35,9 @@ class GoalOptions:
             help="Page views with this path; `*` is anything within a segment, `**` across them.",
         ),
     ] = None
-    event: Annotated[
-        str | None, Parameter(metavar="NAME", help="Custom events of this name.")
-    ] = None
+    event: Annotated[str | None, Parameter(metavar="NAME", help="Custom events of this name.")] = (
+        None
+    )
     outbound: Annotated[
         str | None,
         Parameter(metavar="PATTERN", help="Clicks on links to other sites; `*` for all of them."),
@@ -86,9 +86,7 @@ def list_goals(
     from ..goals import list_goals
     from ..run import run
 
-    return run(
-        lambda job: list_goals(job, site, sort, window, filters, output, chart), connection
-    )
+    return run(lambda job: list_goals(job, site, sort, window, filters, output, chart), connection)
 
 
 def get(
@@ -142,7 +140,7 @@ def create(
 
     return run(
         lambda job: create_goal(
-            job, site, name, counts, output, duplicate=duplicate, dry_run=dry_run
+            job, site, name, counts, output, duplicate=duplicate, is_dry=dry_run
         ),
         connection,
     )
@@ -172,7 +170,7 @@ def update(
 
     return run(
         lambda job: update_goal(
-            job, site, goal, name, counts, output, no_name=no_name, dry_run=dry_run
+            job, site, goal, name, counts, output, no_name=no_name, is_dry=dry_run
         ),
         connection,
     )
@@ -201,5 +199,5 @@ def delete(
     from ..run import run
 
     return run(
-        lambda job: delete_goal(job, site, goal, output, yes=yes, dry_run=dry_run), connection
+        lambda job: delete_goal(job, site, goal, output, yes=yes, is_dry=dry_run), connection
     )

@@ -17,9 +17,7 @@ __all__ = ["events", "sessions", "sites", "users"]
 Identified = Annotated[bool, Parameter(help="Only of users whom the site named.")]
 
 
-def sites(
-    *, output: OutputOptions = OutputOptions(), connection: Connection = Connection()
-) -> int:
+def sites(*, output: OutputOptions = OutputOptions(), connection: Connection = Connection()) -> int:
     """The sites that the key can read.
 
     ```text
