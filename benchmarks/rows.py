@@ -391,12 +391,12 @@ async def _body(target: Target, size: int) -> bytes:
 async def imports(effort: Effort) -> AsyncGenerator[Row, None]:
     """What importing this package adds to importing aiohttp, each in a fresh interpreter."""
     measured = [
-        (_imported("rybbit_async"), _imported("aiohttp")) for _ in range(effort.imports + 1)
+        (_imported("rybbit_async.api"), _imported("aiohttp")) for _ in range(effort.imports + 1)
     ][1:]
-    extras = sorted(EXTRAS & set(_import("rybbit_async")["modules"]))
+    extras = sorted(EXTRAS & set(_import("rybbit_async.api")["modules"]))
     added = median(milliseconds(measured))
     yield Row(
-        "import rybbit_async: what it adds to import aiohttp",
+        "from rybbit_async import RybbitClient: what it adds to import aiohttp",
         "x", tuple(ratio - 1 for ratio in ratios(measured)), 0.3, also=not extras,
         note=f"{added:.0f} ms; "
         + (f"imports {', '.join(extras)}" if extras else "nothing of the extras"),

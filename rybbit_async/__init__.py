@@ -1,197 +1,25 @@
-"""The asyncio SDK for Rybbit web analytics: goals, sessions and users."""
+"""The asyncio SDK for Rybbit web analytics: goals, sessions and users.
 
-from .activity import (
-    Activity,
-    Allowance,
-    AttemptEnded,
-    PageRead,
-    Paused,
-    Polled,
-    RateLimitStatus,
-    RequestActivity,
-    RequestBegun,
-    RequestEnded,
-    RetryPlanned,
-    WalkBegun,
-    WalkEnded,
-)
-from .client import RybbitClient
-from .errors import (
-    APIConnectionError,
-    APIResponseError,
-    APIStatusError,
-    APITimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    ClientClosedError,
-    EndpointNotFoundError,
-    IncompleteWalkError,
-    InvalidParameterError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    RybbitError,
-    RybbitWarning,
-    ServerError,
-)
-from .models import (
-    ButtonClickGoal,
-    Change,
-    CopyGoal,
-    Event,
-    EventGoal,
-    EventName,
-    EventOfSite,
-    FormSubmitGoal,
-    Goal,
-    GoalBucket,
-    GoalComparison,
-    GoalConfig,
-    GoalOfSite,
-    GoalResult,
-    GoalSession,
-    MetricRow,
-    Organization,
-    OutboundGoal,
-    Overview,
-    OverviewBucket,
-    PathGoal,
-    PropertyFilter,
-    RawResponse,
-    Session,
-    SessionDetails,
-    SessionEvent,
-    SessionOfSite,
-    Site,
-    SiteSession,
-    User,
-    UserDetails,
-    UserDevice,
-    UserLocation,
-    WatchedSession,
-)
-from .pages import Page, PageMeta, Report, Skipped
-from .parameters.common import CommonParameters
-from .parameters.figures import Bucket
-from .parameters.filters import Filter
-from .parameters.walk import WalkParameters
-from .resources.events import Events
-from .resources.goal_sessions import GoalSessions
-from .resources.goals import Goals, NotGiven, Order, Sort
-from .resources.overview import SiteOverview
-from .resources.sessions import Sessions, SessionWithEvents
-from .resources.sites import Organizations, Sites
-from .resources.users import Users, UserSort
-from .transport.auth import PasswordLogin
-from .transport.options import Timeout
-from .transport.pacing import RateLimit
-from .transport.retry import Retry
-from .transport.transport import Stats
-from .version import __version__
-from .walks.orders import ByKey, ByRank, ByTime
-from .walks.paginator import Paginator
-from .walks.watch import Watch
-from .wire.converter import to_dict, to_json
-from .wire.envelope import Envelope
+The names below are imported when the first of them is used, so that ``rybbit-async --help``, which
+uses none of them, does not wait for the HTTP library.
+"""
 
-__all__ = [
-    "APIConnectionError",
-    "APIResponseError",
-    "APIStatusError",
-    "APITimeoutError",
-    "Activity",
-    "Allowance",
-    "AttemptEnded",
-    "AuthenticationError",
-    "BadRequestError",
-    "Bucket",
-    "ButtonClickGoal",
-    "ByKey",
-    "ByRank",
-    "ByTime",
-    "Change",
-    "ClientClosedError",
-    "CommonParameters",
-    "CopyGoal",
-    "EndpointNotFoundError",
-    "Envelope",
-    "Event",
-    "EventGoal",
-    "EventName",
-    "EventOfSite",
-    "Events",
-    "Filter",
-    "FormSubmitGoal",
-    "Goal",
-    "GoalBucket",
-    "GoalComparison",
-    "GoalConfig",
-    "GoalOfSite",
-    "GoalResult",
-    "GoalSession",
-    "GoalSessions",
-    "Goals",
-    "IncompleteWalkError",
-    "InvalidParameterError",
-    "MetricRow",
-    "NotFoundError",
-    "NotGiven",
-    "Order",
-    "Organization",
-    "Organizations",
-    "OutboundGoal",
-    "Overview",
-    "OverviewBucket",
-    "Page",
-    "PageMeta",
-    "PageRead",
-    "Paginator",
-    "PasswordLogin",
-    "PathGoal",
-    "Paused",
-    "PermissionDeniedError",
-    "Polled",
-    "PropertyFilter",
-    "RateLimit",
-    "RateLimitError",
-    "RateLimitStatus",
-    "RawResponse",
-    "Report",
-    "RequestActivity",
-    "RequestBegun",
-    "RequestEnded",
-    "Retry",
-    "RetryPlanned",
-    "RybbitClient",
-    "RybbitError",
-    "RybbitWarning",
-    "ServerError",
-    "Session",
-    "SessionDetails",
-    "SessionEvent",
-    "SessionOfSite",
-    "SessionWithEvents",
-    "Sessions",
-    "Site",
-    "SiteOverview",
-    "SiteSession",
-    "Sites",
-    "Skipped",
-    "Sort",
-    "Stats",
-    "Timeout",
-    "User",
-    "UserDetails",
-    "UserDevice",
-    "UserLocation",
-    "UserSort",
-    "Users",
-    "WalkBegun",
-    "WalkEnded",
-    "WalkParameters",
-    "Watch",
-    "WatchedSession",
-    "__version__",
-    "to_dict",
-    "to_json",
-]
+import importlib as _importlib
+import typing as _typing
+
+if _typing.TYPE_CHECKING:
+    from .api import *  # noqa: F403
+    from .api import __all__ as __all__
+    from .api import __version__ as __version__
+
+
+def __getattr__(name: str) -> _typing.Any:
+    api = _importlib.import_module(".api", __name__)
+    if name != "__all__" and name not in api.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals().update({known: getattr(api, known) for known in (*api.__all__, "__all__")})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__getattr__("__all__")})

@@ -36,9 +36,12 @@ ROOMS = [
     "transport",
     "resources",
     "client",
+    "api",
     "__init__",
     "export",
     "demo",
+    "cli",
+    "__main__",
 ]
 # Walks know no HTTP, and HTTP knows no walks.
 APART = {"walks": {"wire", "transport"}, "wire": {"walks"}, "transport": {"walks"}}
@@ -46,7 +49,7 @@ SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "testing" not in path
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     for path in SOURCES
-    if path.stem != "__init__" and path.stem != "demo"
+    if path.stem not in ("__init__", "__main__", "demo")
 )
 PUBLIC = [getattr(rybbit_async, name) for name in rybbit_async.__all__ if name != "__version__"]
 # An alias such as ``Order = Literal["asc", "desc"]`` has no docstring.
@@ -99,9 +102,14 @@ def test_every_name_is_there() -> None:
 
 
 def test_nothing_public_is_left_out() -> None:
-    modules = {name for name in vars(rybbit_async) if inspect.ismodule(getattr(rybbit_async, name))}
-    public = {name for name in vars(rybbit_async) if not name.startswith("_")} - modules
-    assert public == set(rybbit_async.__all__) - {"__version__"}
+    api = vars(importlib.import_module("rybbit_async.api"))
+    public = {name for name in api if name[0].isalpha()}
+    assert public == set(rybbit_async.__all__) - {"__version__"} == {*dir(rybbit_async)} & public
+
+
+def test_what_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="module 'rybbit_async' has no attribute 'Gaols'"):
+        rybbit_async.Gaols  # type: ignore[attr-defined]  # noqa: B018  # the error is what is tested
 
 
 def test_every_module_exports_what_it_says() -> None:
@@ -282,15 +290,24 @@ def test_only_what_sends_and_the_client_know_aiohttp() -> None:
     assert know == {"transport", "client"}
 
 
-def test_importing_the_package_imports_none_of_its_extras() -> None:
-    code = "import json, sys, rybbit_async; print(json.dumps(sorted(sys.modules)))"
+def _loaded(statement: str) -> set[str]:
+    """The modules that a statement imports, in a process of its own."""
+    code = f"import json, sys; {statement}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
     )
-    loaded = set(json.loads(done.stdout))
+    assert not done.stderr
+    return set(json.loads(done.stdout))
+
+
+def test_importing_the_package_alone_imports_nothing() -> None:
+    assert not _loaded("import rybbit_async") & {"aiohttp", "asyncio", "attrs", "yarl"}
+
+
+def test_importing_the_client_imports_no_extra() -> None:
+    loaded = _loaded("from rybbit_async import RybbitClient")
     assert {"rybbit_async", "aiohttp", "attrs"} <= loaded
     assert not loaded & {"cattrs", "msgspec"}  # imported when they are first needed
     extras = {"duckdb", "rich", "pytest", "_pytest", "pytest_asyncio", "hypothesis", "numpy"}
     extras |= {"pyarrow", "polars", "pandas", "rybbit_async.tables"}
     assert not loaded & {*extras, "rybbit_async.testing"}
-    assert not done.stderr

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from decimal import Decimal
 from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from ...tables import flat_rows, schema
+from ...tables import flat_rows
+from ...tables.columns import columns
+from ...tables.csv_text import csv_line, utf8
 from ...tables.flat import flat_structs
 from .choices import Compression
 from .part import PartFile, PartWriter
@@ -86,8 +86,11 @@ class JsonLinesPart(_TextPart):
     def _lines(self, rows: Sequence[Any]) -> bytes:
         try:
             return self._encode(flat_structs(self._model, rows))
-        except (UnicodeEncodeError, OverflowError):  # see `_utf8`; or more than 64 bits
+        except (UnicodeEncodeError, OverflowError):  # see `utf8`; or more than 64 bits
             return b"".join(map(_json_line, self._flat(rows)))
+
+
+_MARK: Final = "\ufeff"
 
 
 class CsvPart(_TextPart):
@@ -108,21 +111,12 @@ class CsvPart(_TextPart):
         super().__init__(model, path, compression)
 
     def _head(self) -> bytes:
-        names = ",".join(f'"{name}"' for name in schema(self._model).names)
+        names = csv_line([column.name for column in columns(self._model)], raw=True)
         return f"{'' if self._raw else _MARK}{names}\r\n".encode()
 
     def _lines(self, rows: Sequence[Any]) -> bytes:
-        cell = _raw_cell if self._raw else _safe_cell
-        lines = [",".join([cell(value) for value in row.values()]) for row in self._flat(rows)]
-        return _utf8("\r\n".join(lines) + "\r\n" if lines else "")
-
-
-def _utf8(text: str) -> bytes:
-    """Text in UTF-8, with U+FFFD for halves of characters, which only JSON can have."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        lines = [csv_line(row.values(), raw=self._raw) for row in self._flat(rows)]
+        return utf8("\r\n".join(lines) + "\r\n" if lines else "")
 
 
 def _json_line(row: Mapping[str, Any]) -> bytes:
@@ -130,40 +124,4 @@ def _json_line(row: Mapping[str, Any]) -> bytes:
         name: None if isinstance(value, float) and not isfinite(value) else value
         for name, value in row.items()
     }
-    return _utf8(json.dumps(known, ensure_ascii=False, separators=(",", ":")) + "\n")
-
-
-_MARK: Final = "\ufeff"
-# What spreadsheets take for the beginning of a formula; the wide characters are those of East
-# Asian keyboards.
-_RISKY: Final = re.compile(r"['\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-
-
-def _safe_cell(value: object) -> str:
-    if isinstance(value, str) and not value[:1].isalnum() and _RISKY.match(value):
-        value = f"'{value}"
-    return _raw_cell(value)
-
-
-def _raw_cell(value: object) -> str:
-    if isinstance(value, str):
-        return f'"{value.replace(_QUOTE, _TWO)}"' if _QUOTE in value else f'"{value}"'
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return _number(value)
-    return str(value)
-
-
-_QUOTE: Final = '"'
-_TWO: Final = '""'
-
-
-def _number(value: float) -> str:
-    """A float without an exponent, which some spreadsheets read as text."""
-    if not isfinite(value):
-        return ""
-    text = repr(value)
-    return format(Decimal(text), "f") if "e" in text else text
+    return utf8(json.dumps(known, ensure_ascii=False, separators=(",", ":")) + "\n")

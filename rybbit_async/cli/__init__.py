@@ -1,0 +1,80 @@
+"""``rybbit-async``, the command line; install ``rybbit_async[cli]``."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from .exits import Exit
+
+__all__ = ["main"]
+
+NEEDED: Final = ("cyclopts", "platformdirs", "rich", "ruamel", "tomlkit", "filelock")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, and return its exit code.
+
+    Args:
+        arguments: those of the command line; ``sys.argv[1:]`` if not given.
+    """
+    arguments = sys.argv[1:] if arguments is None else [*arguments]
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        return Exit.OK
+    except KeyboardInterrupt:
+        return _failed("interrupted", Exit.INTERRUPTED)
+    except SystemExit as error:  # from a library, after it has said why
+        return error.code if isinstance(error.code, int) else Exit.ERROR
+    except Exception as error:
+        if "--debug" in arguments:
+            import traceback
+
+            traceback.print_exc()
+        from .failures import explain
+
+        return _failed(*explain(error))
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        from .app import app
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in NEEDED:
+            raise
+        missing = f"rybbit-async needs {error.name}, which is not installed: "
+        return _failed(f'{missing}pip install "rybbit_async[cli]"', Exit.ERROR)
+    code = app(
+        arguments,
+        exit_on_error=False,
+        print_error=False,
+        help_on_error=False,
+        result_action="return_value",
+    )
+    return code if isinstance(code, int) else Exit.OK
+
+
+def _failed(message: str, code: Exit) -> int:
+    with suppress(BrokenPipeError):
+        sys.stderr.write(f"rybbit-async: {_KEY.sub('rb_...', message)}\n")
+    return code
+
+
+# No key of the command line is repeated in the message about it.
+_KEY: Final = re.compile(r"\brb_\w+")
+
+
+def _drop_output() -> None:
+    """Write nothing more to stdout, whose reader has ended; Python would report it at its exit."""
+    with suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

@@ -1,0 +1,92 @@
+"""The commands of ``rybbit-async``, each imported when it is first run or its help is shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cyclopts import App, Group, Parameter
+
+from ..version import __version__
+from .exits import MEANINGS
+
+__all__ = ["COMMANDS", "app"]
+
+READ: Final = Group("Look", sort_key=1)
+WRITE: Final = Group("Change", sort_key=2)
+FILES: Final = Group("Goals as a file", sort_key=3)
+OTHER: Final = Group("Other", sort_key=4)
+
+COMMANDS: Final = (
+    ("", "sites", "lists:sites", READ, "The sites that the key can read."),
+    (
+        "",
+        "sessions",
+        "lists:sessions",
+        READ,
+        "The sessions of a site, or those that reached a goal.",
+    ),
+    ("", "users", "lists:users", READ, "The users of a site."),
+    ("", "events", "lists:events", READ, "The events of a site."),
+    ("", "watch", "watch:watch", READ, "Conversions as they come."),
+    ("goals", "list", "goals:list_goals", READ, "The goals of a site, with their conversions."),
+    ("goals", "get", "goals:get", READ, "One goal."),
+    ("goals", "summary", "figures:summary", READ, "One line for each site: its goals in figures."),
+    ("goals", "series", "figures:series", READ, "The conversions of goals by day."),
+    ("goals", "compare", "figures:compare", READ, "Each goal in two times, and the change."),
+    ("goals", "create", "goals:create", WRITE, "Create a goal."),
+    ("goals", "update", "goals:update", WRITE, "Change a goal."),
+    ("goals", "delete", "goals:delete", WRITE, "Delete a goal."),
+    ("goals", "dump", "goal_file:dump", FILES, "Write the goals of sites as a file."),
+    ("goals", "plan", "goal_file:plan", FILES, "What a file of goals would change."),
+    ("goals", "apply", "goal_file:apply", FILES, "Make the goals as a file says."),
+    ("", "config", "config:app", OTHER, "Servers and keys, in a file."),
+    ("", "doctor", "doctor:doctor", OTHER, "What to know for a bug report."),
+    ("", "serve", "serve:serve", OTHER, "A server with made-up traffic, to try things out."),
+    ("", "demo", "demo:demo", OTHER, "See the package at work."),
+    ("", "completion", "completion:completion", OTHER, "Completion for bash, zsh and fish."),
+)
+"""The parent of each command, its name, where it is, its panel of the help, and what it does."""
+
+_EXIT_CODES: Final = "Exit codes:\n\n" + "\n".join(
+    f"- `{code.value}` {meaning}" for code, meaning in MEANINGS.items()
+)
+
+_HELP: Final = """Rybbit web analytics: the goals, sessions, users and events of your sites.
+
+Set `RYBBIT_BASE_URL` and `RYBBIT_API_KEY`, or run `rybbit-async config set`. Then:
+
+```text
+rybbit-async sites
+rybbit-async goals list 123 --last 30d
+rybbit-async goals list 123 --csv > goals.csv
+rybbit-async export --to folder --last 90d
+```
+
+Without a server of your own, `rybbit-async serve` starts one with made-up traffic.
+"""
+
+_DEFAULTS: Final = Parameter(negative="", show_default=False, allow_repeating=None)
+
+app = App(
+    name="rybbit-async",
+    help=_HELP,
+    version=__version__,
+    help_format="markdown",
+    help_epilogue=_EXIT_CODES,
+    default_parameter=_DEFAULTS,
+)
+_goals = App(
+    name="goals", help="The goals of a site: list, compare, change.", group=READ, help_epilogue=""
+)
+app.command(_goals)
+for _parent, _name, _where, _group, _help in COMMANDS:
+    _options = {} if _name == "config" else {"help_epilogue": ""}
+    (_goals if _parent else app).command(
+        f"rybbit_async.cli.commands.{_where}", name=_name, group=_group, help=_help, **_options
+    )
+app.command(
+    "rybbit_async.cli.commands.export:app",
+    name="export",
+    group=READ,
+    help="Write every list of every site into files.",
+)

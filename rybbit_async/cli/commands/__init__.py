@@ -1,0 +1,1 @@
+"""The commands: what they take, and their help. What does the work is imported when they run."""

@@ -1,0 +1,68 @@
+"""What is said of an error, and with what the command exits."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from cyclopts import CycloptsError
+
+from .. import (
+    APIConnectionError,
+    APIResponseError,
+    AuthenticationError,
+    IncompleteWalkError,
+    InvalidParameterError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    RybbitError,
+    ServerError,
+)
+from .exits import CommandError, Exit
+from .output.text import visible
+
+__all__ = ["exit_of", "explain"]
+
+_EXITS: Final[tuple[tuple[type[BaseException], Exit], ...]] = (
+    (InvalidParameterError, Exit.USAGE),
+    (AuthenticationError, Exit.AUTHENTICATION),
+    (PermissionDeniedError, Exit.AUTHENTICATION),
+    (NotFoundError, Exit.NOT_FOUND),
+    (RateLimitError, Exit.RATE_LIMIT),
+    (APIConnectionError, Exit.NETWORK),
+    (APIResponseError, Exit.NETWORK),
+    (ServerError, Exit.NETWORK),
+    (IncompleteWalkError, Exit.PARTIAL),
+    (KeyboardInterrupt, Exit.INTERRUPTED),
+    (CycloptsError, Exit.USAGE),
+)
+
+
+def exit_of(error: BaseException) -> Exit:
+    """The exit code for an error."""
+    if isinstance(error, CommandError):
+        return error.exit
+    return next((code for kind, code in _EXITS if isinstance(error, kind)), Exit.ERROR)
+
+
+def explain(error: Exception) -> tuple[str, Exit]:
+    """One line about an error, and the exit code."""
+    return visible(" ".join(_text(error).split())), exit_of(error)
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, CycloptsError):
+        return f"{error}; see rybbit-async {_command(error)}--help"
+    if isinstance(error, OSError) and error.strerror:
+        # The name of a file is for the user; the number of the error is not.
+        where = "" if error.filename is None else f"{os.fspath(error.filename)}: "
+        return f"{where}{error.strerror}"
+    if isinstance(error, (CommandError, RybbitError, ModuleNotFoundError)):
+        return str(error)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{what} (this is a fault of rybbit-async: run it with --debug, and report what it says)"
+
+
+def _command(error: CycloptsError) -> str:
+    return "".join(f"{name} " for name in error.command_chain or ())

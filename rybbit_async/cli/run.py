@@ -1,0 +1,119 @@
+"""Running the work of a command: the client, Ctrl-C, warnings and the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import warnings
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from .. import Activity, RybbitClient
+from .exits import CommandError, Exit
+from .options.connection import Connection
+from .options.window import now
+from .settings import Settings, settle
+from .terminal import Terminal
+
+__all__ = ["Job", "run"]
+
+
+@frozen
+class Job:
+    """What a command works with.
+
+    Attributes:
+        client: with the settings of the command.
+        terminal: where it writes.
+        settings: how the server is reached.
+    """
+
+    client: RybbitClient
+    terminal: Terminal
+    settings: Settings
+    _listeners: list[Callable[[Activity], object]] = field(factory=list[Any])
+
+    @property
+    def time_zone(self) -> str:
+        """In which days begin and end, unless ``--tz`` says it."""
+        return self.settings.time_zone
+
+    @staticmethod
+    def now() -> datetime:
+        """The time, by the clock of this machine."""
+        return now()
+
+    def listen(self, listener: Callable[[Activity], object]) -> None:
+        """Have a function called with each thing that the client does from now on."""
+        self._listeners.append(listener)
+
+
+def run(
+    work: Callable[[Job], Awaitable[int | None]],
+    connection: Connection,
+    *,
+    resume: str | None = None,
+) -> int:
+    """Run the work of a command, and return its exit code.
+
+    Args:
+        work: is given the ``Job``, and returns an exit code; ``None`` is 0.
+        connection: the options of the command.
+        resume: what to do after Ctrl-C, such as "run the same command again to go on".
+
+    Raises:
+        CommandError: it was interrupted, or a setting is wrong.
+    """
+    terminal = Terminal()
+    if connection.debug:
+        _log_to(terminal)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = _Shown(terminal)
+        settings = settle(connection, terminal)
+        try:
+            return asyncio.run(_run(work, settings, terminal)) or Exit.OK
+        except KeyboardInterrupt:
+            how = "" if resume is None else f"; {resume}"
+            raise CommandError(f"interrupted{how}", Exit.INTERRUPTED) from None
+        except ExceptionGroup as group:  # of a TaskGroup: its first error is the cause
+            raise group.exceptions[0] from None
+
+
+async def _run(
+    work: Callable[[Job], Awaitable[int | None]], settings: Settings, terminal: Terminal
+) -> int | None:
+    async with settings.client() as client:
+        listeners: list[Callable[[Activity], object]] = []
+
+        def tell(activity: Activity) -> None:
+            for listener in listeners:
+                listener(activity)
+
+        return await work(Job(client.with_options(on_event=tell), terminal, settings, listeners))
+
+
+class _Shown:
+    """Shows each warning once, in one line."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._seen = set[str]()
+
+    def __call__(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        text = str(message)
+        if text not in self._seen:
+            self._seen.add(text)
+            self._terminal.warn(text)
+
+
+def _log_to(terminal: Terminal) -> None:
+    logger = logging.getLogger("rybbit_async")
+    handler = logging.StreamHandler(terminal.err)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False

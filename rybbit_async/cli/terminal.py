@@ -1,0 +1,109 @@
+"""Where a command writes, and whom it asks: data goes to stdout, and everything else to stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TextIO
+
+from attrs import define, field
+
+from .output.text import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Terminal"]
+
+_WIDTH: Final = 80  # where there is no terminal
+
+
+@define(slots=False)
+class Terminal:
+    """The streams of a command.
+
+    Attributes:
+        out: data.
+        err: messages and progress.
+    """
+
+    out: TextIO = field(factory=lambda: sys.stdout)
+    err: TextIO = field(factory=lambda: sys.stderr)
+
+    @cached_property
+    def out_is_terminal(self) -> bool:
+        """Whether people read the data."""
+        return self.out.isatty()
+
+    @cached_property
+    def err_is_terminal(self) -> bool:
+        """Whether people read the messages."""
+        return self.err.isatty()
+
+    @cached_property
+    def in_is_terminal(self) -> bool:
+        """Whether somebody can answer a question."""
+        return sys.stdin is not None and sys.stdin.isatty()
+
+    @property
+    def width(self) -> int:
+        """How many columns the terminal has."""
+        return shutil.get_terminal_size((_WIDTH, 24)).columns
+
+    def colored(self, stream: TextIO) -> bool:
+        """Whether what is written to a stream has colors; see https://no-color.org."""
+        if os.environ.get("NO_COLOR"):
+            return False
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+    def write(self, text: str) -> None:
+        """Write data."""
+        self.out.write(text)
+
+    def message(self, text: str) -> None:
+        """Tell something, in one line."""
+        if "err_console" in self.__dict__:  # if progress is drawn, the line comes above it
+            self.err_console.print(visible(text), soft_wrap=True)
+            return
+        self.err.write(f"{visible(text)}\n")
+        self.err.flush()
+
+    def warn(self, text: str) -> None:
+        """Tell something that may be wrong, in one line."""
+        self.message(f"warning: {' '.join(text.split())}")
+
+    def confirm(self, question: str) -> bool:
+        """Ask, and return whether the answer is yes. Without a terminal the answer is no."""
+        if not self.in_is_terminal:
+            return False
+        self.err.write(f"{visible(question)} [y/N] ")
+        self.err.flush()
+        answer = sys.stdin.readline()
+        if not answer.endswith("\n"):
+            self.err.write("\n")
+        return answer.strip().lower() in ("y", "yes")
+
+    @cached_property
+    def console(self) -> Console:
+        """For tables."""
+        return self._console(self.out)
+
+    @cached_property
+    def err_console(self) -> Console:
+        """For progress."""
+        return self._console(self.err)
+
+    def _console(self, stream: TextIO) -> Console:
+        from rich.console import Console
+
+        return Console(
+            file=stream,
+            width=self.width,
+            no_color=not self.colored(stream),
+            force_terminal=stream.isatty(),
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
