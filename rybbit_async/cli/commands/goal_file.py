@@ -6,7 +6,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..options.arguments import Sites
 from ..options.connection import Connection
 
 __all__ = ["apply", "dump", "plan"]
@@ -19,15 +18,13 @@ File = Annotated[
         allow_leading_hyphen=True,
     ),
 ]
-Prune = Annotated[
-    bool, Parameter(help="Delete goals of these sites that the file does not have.")
-]
+Prune = Annotated[bool, Parameter(help="Delete goals of these sites that the file does not have.")]
 
 _AGAIN = "run the same command again to go on: what was done is not done twice"
 
 
 def dump(
-    *sites: Sites,
+    *sites: Annotated[str, Parameter(name="SITE")],
     no_ids: Annotated[
         bool, Parameter(help="Leave the ids out, for a file that is for another site.")
     ] = False,
@@ -100,7 +97,10 @@ def apply(
     *,
     prune: Prune = False,
     yes: Annotated[
-        bool, Parameter(name=("--yes", "-y"), help="Do not ask. Needed to delete where nobody can be asked.")
+        bool,
+        Parameter(
+            name=("--yes", "-y"), help="Do not ask. Needed to delete where nobody can be asked."
+        ),
     ] = False,
     dry_run: Annotated[
         bool, Parameter(help="Show the request of each write, and send none of them.")

@@ -1,1 +1,1 @@
-"""Goals as code: a file that says which goals sites have, compared with a server and applied to it."""
+"""Goals as code: a file that says which goals sites have, and what makes a server agree with it."""

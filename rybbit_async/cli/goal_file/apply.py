@@ -30,6 +30,8 @@ from .show import counted, named, show_line, show_plan
 
 __all__ = ["apply"]
 
+_Send = Callable[[], Awaitable[object]]
+
 # No other goal of the same server would fare better.
 _OF_ALL: Final = (APIConnectionError, AuthenticationError, RateLimitError)
 _NAMED: Final = 3
@@ -101,7 +103,7 @@ class _Write:
     site: int
     sign: str
     goal: FileGoal | StoredGoal | Change
-    send: Callable[[], Awaitable[object]]
+    send: _Send
 
 
 def _writes(client: RybbitClient, plan: Plan) -> Iterator[_Write]:
@@ -116,9 +118,7 @@ def _writes(client: RybbitClient, plan: Plan) -> Iterator[_Write]:
             yield _Write(site.site, "-", old, _delete(client, site, old))
 
 
-def _update(
-    client: RybbitClient, site: SitePlan, change: Change
-) -> Callable[[], Awaitable[object]]:
+def _update(client: RybbitClient, site: SitePlan, change: Change) -> _Send:
     goal, old = change.goal, change.old
     changes: dict[str, Any] = {}
     if goal.name != old.name:
@@ -132,7 +132,7 @@ def _config(content: Content) -> GoalConfig | Mapping[str, Any]:
     return writable(content) if content.kind in GOAL_CONFIGS else content.config
 
 
-def _create(client: RybbitClient, site: SitePlan, goal: FileGoal) -> Callable[[], Awaitable[object]]:
+def _create(client: RybbitClient, site: SitePlan, goal: FileGoal) -> _Send:
     config = writable(goal.content)
     if goal.name is None:
         # ``ensure`` would be content with a goal of any name.
@@ -140,7 +140,7 @@ def _create(client: RybbitClient, site: SitePlan, goal: FileGoal) -> Callable[[]
     return lambda: client.goals.ensure(site.site, config, name=goal.name)
 
 
-def _delete(client: RybbitClient, site: SitePlan, old: StoredGoal) -> Callable[[], Awaitable[object]]:
+def _delete(client: RybbitClient, site: SitePlan, old: StoredGoal) -> _Send:
     return lambda: client.goals.delete(site.site, old.goal_id)
 
 
@@ -148,7 +148,11 @@ def _delete(client: RybbitClient, site: SitePlan, old: StoredGoal) -> Callable[[
 
 
 _DONE: Final = {"+": "created", "~": "changed", "-": "deleted"}
-_FAILED: Final = {"+": "could not be created", "~": "could not be changed", "-": "could not be deleted"}
+_FAILED: Final = {
+    "+": "could not be created",
+    "~": "could not be changed",
+    "-": "could not be deleted",
+}
 
 
 @define

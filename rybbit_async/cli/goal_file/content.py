@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final, cast
 
-from attrs import field, frozen
+from attrs import frozen
 
 from ...errors import InvalidParameterError
 from ...models import GOAL_CONFIGS, GoalConfig
@@ -46,9 +47,9 @@ _NAMES: Final = {
 }
 
 
-def _normal(config: Mapping[str, Any], content: Content) -> Mapping[str, Any]:
+def _normal(kind: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
     """A configuration as the client would send it, so that two can be compared."""
-    cls = GOAL_CONFIGS.get(content.kind)
+    cls = GOAL_CONFIGS.get(kind)
     if cls is None:
         return dict(config)
     try:
@@ -67,16 +68,20 @@ class Content:
     Attributes:
         kind: the type, such as ``"path"``.
         config: the configuration.
-        key: the same for two that a server reads alike: 1 and 1.0, but not 1 and true.
     """
 
     kind: str
-    config: Mapping[str, Any] = field(converter=dict[str, Any])
-    key: str = field(init=False)
+    config: Mapping[str, Any]
 
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "config", _normal(self.config, self))
-        object.__setattr__(self, "key", f"{self.kind} {_key(self.config)}")
+    @classmethod
+    def of(cls, kind: str, config: Mapping[str, Any]) -> Content:
+        """The same of a configuration that may say some things in another way than the client."""
+        return cls(kind, _normal(kind, config))
+
+    @cached_property
+    def key(self) -> str:
+        """The same for two that a server reads alike: 1 and 1.0, but not 1 and true."""
+        return f"{self.kind} {_key(self.config)}"
 
 
 def same_value(one: Any, other: Any) -> bool:
@@ -94,7 +99,8 @@ def _comparable(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _comparable(one) for key, one in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_comparable(one) for one in cast("list[Any]", value)]
+        many: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # JSON
+        return [_comparable(one) for one in many]
     return value
 
 
@@ -122,7 +128,7 @@ def writable(content: Content) -> GoalConfig:
 def from_file(fields: Mapping[str, Any]) -> Content:
     """What the keys of a goal in a file say, which have been checked, or came from ``to_file``."""
     if "type" in fields:
-        return Content(fields["type"], fields["config"])
+        return Content.of(fields["type"], fields["config"])
     kind = next(name for name in MATCHED_BY if name in fields)
     config: dict[str, Any] = {}
     if fields[kind] is not True:
@@ -135,7 +141,7 @@ def from_file(fields: Mapping[str, Any]) -> Content:
         properties = [{"key": key, "value": value} for key, value in pairs]
     if properties:
         config[_FILTERS] = properties
-    return Content(kind, {**fields.get("extra", {}), **config})
+    return Content.of(kind, {**fields.get("extra", {}), **config})
 
 
 def to_file(content: Content) -> dict[str, Any]:
@@ -167,7 +173,8 @@ def _fields(content: Content) -> dict[str, Any] | None:
     filters: list[dict[str, Any]] = rest.pop(_FILTERS, [])
     if filters:
         by_key = {one["key"]: one["value"] for one in filters}
-        is_mapping = len(by_key) == len(filters) and all(one.keys() == {"key", "value"} for one in filters)
+        are_plain = all(one.keys() == {"key", "value"} for one in filters)
+        is_mapping = are_plain and len(by_key) == len(filters)
         fields["properties"] = by_key if is_mapping else filters
     if rest:
         fields["extra"] = rest

@@ -235,23 +235,24 @@ def read_toml(text: str, name: str) -> Value:
         raise CommandError(f"{name}: this is not TOML: {error}", Exit.USAGE) from None
     except RecursionError:
         raise CommandError(f"{name}: it must not be nested so deeply", Exit.USAGE) from None
-    return _toml(data, name, "")
+    return _toml(data, name, "", 0)
 
 
-def _toml(data: Any, name: str, path: str) -> Value:
+def _toml(data: Any, name: str, path: str, depth: int) -> Value:
     place = f"{name}, {path}" if path else name
-    if path.count(".") + path.count("[") > 2 * _MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         raise CommandError(f"{place}: it must not be nested so deeply", Exit.USAGE)
     if isinstance(data, dict):
         entries: list[Entry] = []
         for key, value in cast("dict[str, Any]", data).items():
             inner = f"{path}.{key}" if path else key
             at = Value("text", key, f"{name}, {inner}", key)
-            entries.append(Entry(at, _toml(value, name, inner)))
+            entries.append(Entry(at, _toml(value, name, inner, depth + 1)))
         return Value("mapping", tuple(entries), place)
     if isinstance(data, list):
-        many = enumerate(cast("list[Any]", data))
-        return Value("list", tuple(_toml(one, name, f"{path}[{i}]") for i, one in many), place)
+        items: list[Any] = data  # pyright: ignore[reportUnknownVariableType]  # TOML
+        values = (_toml(one, name, f"{path}[{i}]", depth + 1) for i, one in enumerate(items))
+        return Value("list", tuple(values), place)
     if isinstance(data, bool):
         return Value("boolean", data, place, str(data).lower())
     if isinstance(data, (date, time)):

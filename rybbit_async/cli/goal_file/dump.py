@@ -36,11 +36,10 @@ async def dump(job: Job, sites: Sequence[int | str], *, ids: bool) -> None:
         CommandError: a site has goals that the server cannot list.
     """
     client = job.client
-    chosen = list(sites)
-    if not chosen:
+    if not sites:
         organizations = await client.organizations.list()
-        chosen = sorted({site.site_id for one in organizations for site in one.sites})
-    stored = await read_goals(client, chosen)
+        sites = sorted({site.site_id for one in organizations for site in one.sites})
+    stored = await read_goals(client, sites)
     for site, one in stored.items():
         if one.unreadable:
             why = one.unreadable[0].error

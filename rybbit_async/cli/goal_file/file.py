@@ -208,7 +208,7 @@ def _raw(goal: Value, fields: Mapping[str, Value]) -> Content:
         raise goal.error(f'a goal with "type" must have "config"{hint}')
     if fields["config"].kind != "mapping":
         raise fields["config"].wrong("config", "a mapping")
-    return Content(kind.content, fields["config"].plain("config"))
+    return Content.of(kind.content, fields["config"].plain("config"))
 
 
 def _pattern(kind: str, value: Value) -> str | bool:

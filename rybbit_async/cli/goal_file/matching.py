@@ -29,7 +29,7 @@ class StoredGoal:
     @classmethod
     def of(cls, goal: Goal) -> StoredGoal:
         """The same of a goal that the client has read."""
-        content = Content(goal.goal_type, config_to_wire(goal.config))
+        content = Content.of(goal.goal_type, config_to_wire(goal.config))
         return cls(goal.goal_id, goal.name or None, content)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import define, field, frozen
 
@@ -23,11 +23,11 @@ from .matching import Double, Matching, StoredGoal, match
 
 __all__ = ["Change", "Field", "Plan", "SitePlan", "Stored", "make_plan", "numbers_of", "read_goals"]
 
+Site = TypeVar("Site", int, int | str)
+
 # The conversions do not matter here. In these days no site has any, so that the server need not
 # count them.
-_NO_TIME: Final = CommonParameters(
-    start_date="1970-01-01", end_date="1970-01-01", time_zone="UTC"
-)
+_NO_TIME: Final = CommonParameters(start_date="1970-01-01", end_date="1970-01-01", time_zone="UTC")
 
 
 @frozen
@@ -130,29 +130,27 @@ async def numbers_of(client: RybbitClient, sites: Sequence[FileSite]) -> dict[in
     return found
 
 
-async def read_goals(client: RybbitClient, sites: Sequence[int]) -> dict[int, Stored]:
+async def read_goals(client: RybbitClient, sites: Sequence[Site]) -> dict[Site, Stored]:
     """The goals of sites, by ``goal_id``.
 
     Raises:
         IncompleteWalkError: the list of a site changed all the time.
     """
-    stored = {site: Stored() for site in sites}
+    stored = {str(site): Stored() for site in sites}
     walk = client.goals.iter_all(list(sites), ordered=True, **_NO_TIME)
     async for row in walk:
-        stored[int(row.site)].goals.append(StoredGoal.of(row.goal))
+        stored[str(row.site)].goals.append(StoredGoal.of(row.goal))
     for skipped in walk.report.skipped:
-        stored[int(skipped.site)].unreadable.append(skipped)
+        stored[str(skipped.site)].unreadable.append(skipped)
     if not walk.report.complete and not walk.report.skipped:
         raise CommandError(f"the goals cannot be told: {walk.report.reason}; try again")
-    return stored
+    return {site: stored[str(site)] for site in sites}
 
 
 # --- planning ------------------------------------------------------------------------------------
 
 
-async def make_plan(
-    client: RybbitClient, sites: Mapping[int, FileSite], *, prune: bool
-) -> Plan:
+async def make_plan(client: RybbitClient, sites: Mapping[int, FileSite], *, prune: bool) -> Plan:
     """Compare the goals of a file with those of the server.
 
     Args:
