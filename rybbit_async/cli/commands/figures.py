@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from ..options.arguments import Site, Sites
+from ..options.arguments import AnySites, Site
 from ..options.connection import Connection
 from ..options.filters import FilterOptions
 from ..options.groups import TIME
@@ -17,7 +17,7 @@ __all__ = ["compare", "series", "summary"]
 
 
 def summary(
-    *sites: Sites,
+    *sites: AnySites,
     window: WindowOptions = WindowOptions(),
     filters: FilterOptions = FilterOptions(),
     output: OutputOptions = OutputOptions(),
@@ -77,14 +77,14 @@ def series(
 
 
 def compare(
-    *sites: Sites,
+    *sites: AnySites,
     against: Annotated[
         str,
         Parameter(
             group=TIME,
             metavar="TIME",
-            help="What to compare with: `before` (as many days, just before), `year` (the same days "
-            "a year before), a month such as `2024-01`, or `2024-01-01..2024-01-31`.",
+            help="What to compare with: `before` (as many days, just before), `year` (the "
+            "same days a year before), a month such as `2024-01`, or `2024-01-01..2024-01-31`.",
         ),
     ] = "before",
     window: WindowOptions = WindowOptions(),

@@ -140,7 +140,7 @@ def create(
 
     return run(
         lambda job: create_goal(
-            job, site, name, counts, output, duplicate=duplicate, dry_run=dry_run
+            job, site, name, counts, output, duplicate=duplicate, is_dry=dry_run
         ),
         connection,
     )
@@ -170,7 +170,7 @@ def update(
 
     return run(
         lambda job: update_goal(
-            job, site, goal, name, counts, output, no_name=no_name, dry_run=dry_run
+            job, site, goal, name, counts, output, no_name=no_name, is_dry=dry_run
         ),
         connection,
     )
@@ -199,5 +199,5 @@ def delete(
     from ..run import run
 
     return run(
-        lambda job: delete_goal(job, site, goal, output, yes=yes, dry_run=dry_run), connection
+        lambda job: delete_goal(job, site, goal, output, yes=yes, is_dry=dry_run), connection
     )

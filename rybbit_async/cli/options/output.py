@@ -113,7 +113,7 @@ class OutputOptions:
         return usual if self.format(is_terminal) == "table" else None
 
     def page_size(self, is_terminal: bool, usual: int | None = 50, largest: int = 1000) -> int:
-        """How many rows a request should ask for: those that are shown, and one that tells of more."""
+        """How many rows a request should ask for: those shown, and one that tells of more."""
         most = self.most(is_terminal, usual)
         return largest if most is None else min(largest, most + 1)
 

@@ -25,7 +25,7 @@ from .columns import Column, View
 from .files import check_file, whole_file
 from .progress import Progress, may_draw
 from .stream import Outlet
-from .table import Look, render, render_pairs
+from .table import Look, pairs_of, render, render_pairs
 from .text import visible_json
 from .writers import CsvText, JsonLinesText, JsonText, ParquetRows, Rows, chosen, json_text
 
@@ -112,39 +112,40 @@ async def show(
 
 async def show_one(
     job: Job,
-    thing: Any,
+    thing: T | Mapping[str, Any],
     output: OneOutput | OutputOptions,
     *,
-    titles: Mapping[str, str] | None = None,
+    view: View[T] | None = None,
     zone: tzinfo | None = None,
 ) -> None:
-    """Write one thing: its fields for people, or one JSON object.
+    """Write one thing: one JSON object, or what people want to see of it, one below the other.
 
     Args:
         job: of the command.
-        thing: an object of a class of the package, or a mapping.
+        thing: an object of a class of the package, or a mapping of names.
         output: what the user wants.
-        titles: for people, in place of the names of fields.
+        view: what people see of it; else it is all that there is.
         zone: in which times are shown.
     """
     terminal = job.terminal
     is_terminal = terminal.out_is_terminal
-    data: Any = dict(thing) if isinstance(thing, Mapping) else to_dict(thing)
     if output.format(is_terminal) != "table":
-        text = json_text(data, indent=2)
+        text = json_text(to_dict(thing), indent=2)
         await Outlet(terminal.out, is_terminal=is_terminal).write(
             f"{visible_json(text) if is_terminal else text}\n"
         )
         return
-    fields: Mapping[str, Any] = (
-        data if isinstance(thing, Mapping) else flat_rows(type(thing), [thing], times="datetime")[0]
-    )
     look = _look(terminal, zone)
-    pairs = [
-        ((titles or {}).get(name, name.replace("_", " ").capitalize()), look.any(value))
-        for name, value in fields.items()
-        if value is not None and value != ""
-    ]
+    if view is not None:
+        pairs = pairs_of(view, thing, look)
+    else:
+        is_named = isinstance(thing, Mapping)
+        fields: Any = thing if is_named else to_dict(thing, flat=True, times="datetime")
+        pairs = [
+            (name.replace("_", " ").capitalize(), look.any(value))
+            for name, value in fields.items()
+            if value is not None and value != ""
+        ]
     _print(terminal, render_pairs(pairs, terminal.width, look))
 
 

@@ -17,7 +17,7 @@ from .columns import Column, Kind, View
 from .sparkline import bar, sparkline
 from .text import visible
 
-__all__ = ["Look", "render", "render_pairs"]
+__all__ = ["Look", "pairs_of", "render", "render_pairs"]
 
 _GAP: Final = "  "
 _BAR: Final = 10  # cells
@@ -75,13 +75,21 @@ def render(view: View[Any], rows: Sequence[Any], width: int, look: Look) -> list
         _line([(_fit(one.title, one.width, one.is_left, look), "bold") for one in columns]),
         _line([(rule * one.width, "dim") for one in columns]),
     ]
-    lines += (
-        _line(
-            [(_fit(one.cells[at], one.width, one.is_left, look), one.styles[at]) for one in columns]
-        )
-        for at in range(len(rows))
-    )
+    for at in range(len(rows)):
+        cells = [_fit(one.cells[at], one.width, one.is_left, look) for one in columns]
+        styles = [one.styles[at] for one in columns]
+        lines.append(_line([*zip(cells, styles, strict=True)]))
     return lines
+
+
+def pairs_of(view: View[Any], row: Any, look: Look) -> list[tuple[str, str]]:
+    """One row as the titles of columns and their values."""
+    drawn = [(column, column.value(row)) for column in view.columns if column.kind != "bar"]
+    return [
+        (column.title, _cells(column.kind, [value], look)[0])
+        for column, value in drawn
+        if value is not None and value != ""
+    ]
 
 
 def render_pairs(pairs: Sequence[tuple[str, str]], width: int, look: Look) -> list[Text]:
@@ -130,7 +138,11 @@ class _Drawn:
         raw = [column.value(row) for row in rows]
         cells = _cells(column.kind, raw, look)
         widest = max(map(cell_len, (*cells, column.title)))
-        least = min(widest, max(column.least, 1)) if column.kind == "text" else widest
+        least = (
+            min(widest, max(column.least, cell_len(column.title)))
+            if column.kind == "text"
+            else widest
+        )
         styles = [_style(column.kind, value) for value in raw]
         return cls(column.title, cells, styles, column.is_left, column.rank, least, widest)
 

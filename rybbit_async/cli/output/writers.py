@@ -10,7 +10,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from asyncio import to_thread
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -66,8 +66,8 @@ def json_text(data: Any, *, indent: int | None = None) -> str:
 
 
 def _finite(data: Any) -> Any:
-    if isinstance(data, Mapping):
-        return {name: _finite(value) for name, value in data.items()}
+    if isinstance(data, dict):
+        return {name: _finite(value) for name, value in cast("dict[str, Any]", data).items()}
     if isinstance(data, (list, tuple)):
         return [_finite(value) for value in cast("Sequence[Any]", data)]
     return None if isinstance(data, float) and not math.isfinite(data) else data
