@@ -117,9 +117,8 @@ def test_a_file_that_others_can_read_is_warned_of(cli: Cli, config: Path) -> Non
     config.chmod(0o644)
     warned = cli("sites")
     assert warned.code == Exit.OK
-    assert warned.err == f"warning: other users can read the keys in {config}: " + (
-        f"run chmod 600 '{config}'\n"
-    )
+    said = f"warning: other users can read the keys in {config}: run chmod 600 '{config}'\n"
+    assert warned.err == said
     config.chmod(0o600)
     assert cli("sites").err == ""
 

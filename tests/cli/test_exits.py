@@ -63,8 +63,6 @@ def test_codes(cli: Cli, arguments: list[str], code: Exit) -> None:
 
 
 def test_a_server_that_fails(cli: Cli, failing: RybbitServer) -> None:
-    failing.inject(faults.Status(501), times=1)
-    assert cli("sites").code == Exit.NETWORK
     failing.inject(faults.Status(429, headers={"Retry-After": "86400"}), times=1)
     limited = cli("sites")
     assert limited.code == Exit.RATE_LIMIT
