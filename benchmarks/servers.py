@@ -105,7 +105,7 @@ def serving(
                 sites.append(Site(site_id, traffic.goals[site_id][0], number))
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "rybbit_async.testing", "--json"),
+                *(sys.executable, "-m", "rybbit_async", "serve", "--json"),
                 *(f"--database={database}", f"--latency={latency}", f"--cache={cache}"),
                 "--release=2.4",  # with the 35 fields of a session that the documentation has
             ],

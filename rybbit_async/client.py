@@ -17,7 +17,7 @@ from yarl import URL
 
 from .activity import Activity, RateLimitStatus
 from .errors import ClientClosedError, InvalidParameterError, NotFoundError
-from .models import MetricRow, RawResponse
+from .models import MetricRow, RawResponse, ServerCapabilities
 from .observers import Observers, Shared, check_on_event
 from .parameters.checks import (
     check_bool,
@@ -354,6 +354,23 @@ class RybbitClient:
     async def live_users(self, site: int | str, *, minutes: int = 5) -> int:
         """How many users had an event in the last ``minutes``."""
         return await Figures(self._context).live_users(site, minutes)
+
+    async def capabilities(self, site: int | str) -> ServerCapabilities:
+        """What the server can do, as far as this site shows it.
+
+        The first call takes up to eleven small requests; the answers are remembered, and are those
+        by which walks decide.
+
+        Args:
+            site: the site's number, or its identifier of 12 hexadecimal characters. One that has
+                sessions and a goal shows everything.
+
+        Raises:
+            APIStatusError: the site cannot be read.
+        """
+        context = self._context
+        context.router.check_usable()
+        return await context.capabilities.all(check_site(site), context.options)
 
     @overload
     async def request(

@@ -14,7 +14,7 @@ annotations``), so that nothing has to resolve them later.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
@@ -46,6 +46,7 @@ __all__ = [
     "PathGoal",
     "PropertyFilter",
     "RawResponse",
+    "ServerCapabilities",
     "Session",
     "SessionDetails",
     "SessionEvent",
@@ -661,12 +662,15 @@ class WatchedSession:
         site: as the caller passed it.
         settled: whether the session can no longer grow, since its visitor has been idle for long
             enough.
+        is_new: whether it is given for the first time, and had not reached the goal before the
+            watch began.
     """
 
     site: int | str
     goal: Goal
     session: Session
     settled: bool
+    is_new: bool
 
 
 @frozen(weakref_slot=False)
@@ -879,3 +883,25 @@ class RawResponse:
     # Headers may be cookies, or credentials that a server sends back.
     headers: Mapping[str, str] = field(hash=False, repr=only_names)
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
+
+
+@frozen(weakref_slot=False)
+class ServerCapabilities:
+    """What a server can do, from ``client.capabilities``; ``None`` where the site does not show it.
+
+    Attributes:
+        layout: the form of its URLs: ``"goals"`` (documented; up to 2.2) or ``"sites"``.
+        exact_times: whether it takes windows that are exact to the second (2.6 and later).
+        goal_session_filters: whether filters choose among the sessions of a goal (after 2.8).
+        user_search: whether the list of users can be searched (2.4 and later).
+        typed_values: whether it counts goals whose property value is a number or a boolean. The
+            servers that do (2.7 and later) also refuse windows that are wrong, and let keys write.
+        overview_series: the path of the overview by time, with its parameter in braces.
+    """
+
+    layout: Literal["goals", "sites"] | None
+    exact_times: bool | None
+    goal_session_filters: bool | None
+    user_search: bool | None
+    typed_values: bool | None
+    overview_series: str | None

@@ -22,7 +22,18 @@ from .. import (
 from .exits import CommandError, Exit
 from .output.text import visible
 
-__all__ = ["exit_of", "explain"]
+__all__ = ["WORDS", "exit_of", "explain"]
+
+WORDS: Final = {
+    "(see rate_limit=RateLimit(500, per=600))": "(see --rate-limit 500/10m)",
+    "(see api_key and RYBBIT_API_KEY)": "(set RYBBIT_API_KEY, or run rybbit-async config)",
+    "auth=PasswordLogin(email, password)": "--email",
+    "password of PasswordLogin is wrong": "password is wrong",
+    "proxy='http://user:password@...'": "HTTPS_PROXY=http://user:password@...",
+    "allow_http=True allows it": "--allow-http allows it",
+    "check base_url": "check --base-url",
+}
+"""What an error says of the arguments of the client, and what the command line calls them."""
 
 _EXITS: Final[tuple[tuple[type[BaseException], Exit], ...]] = (
     (InvalidParameterError, Exit.USAGE),
@@ -48,12 +59,15 @@ def exit_of(error: BaseException) -> Exit:
 
 def explain(error: Exception) -> tuple[str, Exit]:
     """One line about an error, and the exit code."""
-    return visible(" ".join(_text(error).split())), exit_of(error)
+    text = " ".join(_text(error).split())
+    for python, words in WORDS.items():
+        text = text.replace(python, words)
+    return visible(text), exit_of(error)
 
 
 def _text(error: Exception) -> str:
     if isinstance(error, CycloptsError):
-        return f"{error}; see rybbit-async {_command(error)}--help"
+        return f"{str(error).rstrip('.')}; see rybbit-async {_command(error)}--help"
     if isinstance(error, OSError) and error.strerror:
         # The name of a file is for the user; the number of the error is not.
         where = "" if error.filename is None else f"{os.fspath(error.filename)}: "

@@ -153,7 +153,7 @@ def _profile(where: str, settings: Any) -> Profile:
 
 
 def check_setting(where: str, name: str, value: object) -> None:
-    """Refuse a setting that no profile has, or a value of another type.
+    """Refuse a setting that no profile has, or a value of another type; ``None`` is of every type.
 
     Raises:
         CommandError: it is refused.
@@ -161,5 +161,7 @@ def check_setting(where: str, name: str, value: object) -> None:
     if name not in _TYPES:
         raise CommandError(f"{where} must have only {', '.join(_TYPES)}, got {name!r}", Exit.USAGE)
     kinds = _TYPES[name]
+    if value is None:
+        return
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise CommandError(f"{name} of {where} must be {_WORDS[kinds[0]]}", Exit.USAGE)

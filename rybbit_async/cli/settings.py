@@ -19,7 +19,7 @@ from .options.connection import Connection
 from .profiles import Profile, Profiles, load
 from .terminal import Terminal
 
-__all__ = ["Settings", "settle"]
+__all__ = ["Settings", "asked", "rate_limit_of", "settle"]
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ def settle(connection: Connection, terminal: Terminal) -> Settings:
         "allow_http": bool(found.get("allow_http")),
         "proxy": found.get("proxy"),
         "timeout": found.get("timeout"),
-        "rate_limit": None if limit is None else _rate_limit(limit),
+        "rate_limit": None if limit is None else rate_limit_of(limit),
     }
     ca = found.get("ca")
     if ca is not None:
@@ -124,7 +124,7 @@ def _key(
 ) -> str | KeyCommand | None:
     if connection.api_key == "-":
         found.sources["api_key"] = "standard input"
-        return _asked("the API key", terminal)
+        return asked("the API key", terminal)
     in_environment = os.environ.get("RYBBIT_API_KEY", "").strip()
     profile = found.profile
     if not is_elsewhere and (connection.profile or not in_environment):
@@ -159,8 +159,12 @@ def _login(found: _Sources, is_elsewhere: bool) -> PasswordLogin | None:
     return PasswordLogin(email, password)
 
 
-def _asked(what: str, terminal: Terminal) -> str:
-    """A line of standard input, which a terminal does not show."""
+def asked(what: str, terminal: Terminal) -> str:
+    """A line of standard input, which a terminal does not show.
+
+    Raises:
+        CommandError: there is none.
+    """
     line = getpass(f"Enter {what}: ") if terminal.in_is_terminal else sys.stdin.readline()
     if not line.strip():
         raise CommandError(f"standard input must have {what}, got nothing", Exit.USAGE)
@@ -190,7 +194,12 @@ def _printed_by(name: str, command: str) -> KeyCommand:
     return run
 
 
-def _rate_limit(text: str) -> RateLimit:
+def rate_limit_of(text: str) -> RateLimit:
+    """A rate limit such as ``500/10m``.
+
+    Raises:
+        CommandError: it is none.
+    """
     number, slash, time = text.partition("/")
     if not slash or not number.strip().isdecimal() or not int(number):
         raise CommandError(

@@ -24,6 +24,11 @@ class Alternatives:
         self._router = router
         self._routes = first, second
 
+    @property
+    def route(self) -> Route:
+        """The route that the latest request has found."""
+        return self._routes[0]
+
     async def send(
         self, params: Mapping[str, str | int], *, query: str, options: Options
     ) -> Response:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine, Hashable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from ..errors import APIResponseError, APIStatusError, BadRequestError
-from ..models import Goal
+from ..errors import APIResponseError, APIStatusError, BadRequestError, EndpointNotFoundError
+from ..models import Goal, ServerCapabilities
 from ..parameters.checks import query_string
 from ..transport.clock import ServerClock
 from ..transport.options import Options
@@ -38,6 +38,12 @@ _FIRST_DAY: Final = {
     "end_datetime": "1970-01-02T00:00:00Z",
 }
 _NO_TIME: Final = {"start_datetime": "x"}
+_FIRST_DATE: Final = {
+    "bucket": "day",
+    "start_date": "1970-01-01",
+    "end_date": "1970-01-01",
+    "time_zone": "UTC",
+}
 _NO_FILTERS: Final = {"filters": "x"}
 _NOBODY: Final = {"search": "nobody-9c1b7e52d84f4a0fa6e3"}
 # The server is overloaded or down, so it would not answer the request in question, either.
@@ -172,6 +178,32 @@ class Capabilities:
         # It may be that the site has no users at all.
         users = _number_of_users(await self._get(USERS.route, params, query, options))
         return True if found == 0 and users else None
+
+    # --- everything ---------------------------------------------------------------------------
+
+    async def all(self, site: str, options: Options) -> ServerCapabilities:
+        """Everything that is known of the server, and everything else is asked."""
+        series = await self._find_overview_series(site, options)
+        return ServerCapabilities(
+            layout=self._router.layout,
+            exact_times=await self.takes_exact_times(site, options),
+            goal_session_filters=await self.filters_goal_sessions(site, None, options),
+            user_search=await self.searches_users(site, options),
+            typed_values=await self.counts_typed_values(site, options),
+            overview_series=series,
+        )
+
+    async def _find_overview_series(self, site: str, options: Options) -> str | None:
+        # The first request, because it raises an error where the site cannot be read.
+        query = query_string({"page": "1", GOALS.size_parameter: "1"})
+        await self._router.send(GOALS.route, "GET", {"site": site}, query=query, options=options)
+        query = query_string(_FIRST_DATE)
+        try:
+            await self.overview_series.send({"site": site}, query=query, options=options)
+        except EndpointNotFoundError:
+            return None
+        layout = self._router.layout
+        return None if layout is None else self.overview_series.route.template(layout)
 
     async def _get(
         self,

@@ -266,7 +266,8 @@ class SessionPoller:
                 state.ends[key] = max(end, state.ends[key])
                 if not is_over:
                     continue
-            news.append(WatchedSession(self._site, goal, session, settled=is_over))
+            is_new = key not in state.ends
+            news.append(WatchedSession(self._site, goal, session, settled=is_over, is_new=is_new))
         return news
 
     async def _applied(self) -> Common:

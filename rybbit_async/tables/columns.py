@@ -30,7 +30,7 @@ from ..models import CLASS_BY, HOLDS_UNKNOWN, Goal, GoalSession, WatchedSession
 
 __all__ = ["SCHEMA_VERSION", "Column", "Kind", "columns"]
 
-SCHEMA_VERSION: Final[int] = 1
+SCHEMA_VERSION: Final[int] = 2
 """Grows when the columns of a class of this package change."""
 
 Kind = Literal["text", "repeated", "int", "float", "bool", "time", "json"]

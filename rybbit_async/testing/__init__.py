@@ -10,7 +10,7 @@ one would hide a mistake in the other.
         traffic = generate(server.store, sessions=1_000)
         ...  # server.url, server.api_key, traffic.site
 
-It needs the extra `testing`. `python -m rybbit_async.testing` runs it from the command line.
+It needs the extra `testing`. With the extra `cli`, `rybbit-async serve` runs it as a program.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ __all__ = [
     "DEVICES",
     "EVENT_NAMES",
     "GOALS",
+    "NOWHERE",
     "ORIGINS",
     "PAGES",
     "PLACES",
@@ -80,6 +81,7 @@ ORIGINS = (
     ("Email", "", "newsletter", "email", "12345678901234567890", "NaN", "   "),
     ("Paid Social", "https://www.facebook.com/", "facebook", "paid", "Infinity", "", "10.15.7"),
 )
+NOWHERE = "/not/linked/anywhere"
 GOALS: tuple[tuple[str | None, str, dict[str, Any]], ...] = (
     ("Pricing seen", "path", {"pathPattern": "/pricing"}),
     ("Any product", "path", {"pathPattern": "/product/*"}),
@@ -94,7 +96,7 @@ GOALS: tuple[tuple[str | None, str, dict[str, Any]], ...] = (
     ("Purchase", "event", {"eventName": "purchase"}),
     ("Blog post", "path", {"pathPattern": "/blog/*"}),
     (None, "path", {"pathPattern": "/404"}),
-    ("Never reached", "path", {"pathPattern": "/not/linked/anywhere"}),
+    ("Never reached", "path", {"pathPattern": NOWHERE}),
     ("Newsletter 🗞️", "event", {"eventName": "newsletter"}),
     (
         "Bought five",

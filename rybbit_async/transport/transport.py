@@ -6,6 +6,7 @@ The decisions are made in ``retry`` and ``pacing``; ``http`` sends the request.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -60,7 +61,12 @@ class Stats:
 
 
 class Transport:
-    """Sends the requests of one client, at one pace and with one budget of retries."""
+    """Sends the requests of one client, at one pace and with one budget of retries.
+
+    Attributes:
+        on_write: called with each request that may change something, before it is sent. What it
+            raises is raised by ``send``.
+    """
 
     def __init__(
         self,
@@ -84,6 +90,7 @@ class Transport:
         self._budget = RetryBudget()
         self._outage = Outage(self.timer)
         self._hints = Hints(self.timer)
+        self.on_write: Callable[[Request], object] | None = None
         self._requests = self._retries = 0
 
     @property
@@ -108,6 +115,8 @@ class Transport:
             ClientClosedError: the client was closed.
         """
         self.http.check_usable()
+        if self.on_write is not None and request.writes and not options.is_walk:
+            self.on_write(request)
         call = self._call(request, options)
         with call.told or _NOBODY:
             return await self._send(call)

@@ -74,6 +74,9 @@ async def test_each_session_comes_once_and_settled_once(
         clock.at(down, server.stop)
         clock.at(up, server.start)
     seen = await seen_until(client, clock, 3_600 + 600)
+    assert [one.session.session_id for one in seen if one.settled and one.is_new] == []
+    new = [one.session.session_id for one in seen if one.is_new]
+    assert sorted(new) == sorted(f"s{number}" for number in range(15))  # not s40, which was there
     for settled in (False, True):
         names = [one.session.session_id for one in seen if one.settled is settled]
         there = ["s40"] if settled else []
@@ -121,8 +124,8 @@ async def test_a_watch_goes_on_days_later(
     clock.move(6 * days)
     later = client.goals.sessions.watch(1, start=watch.position)
     seen = [await anext(later) for _ in range(6)]
-    assert [(one.session.session_id, one.settled) for one in seen] == [
-        (f"s{number}", True) for number in range(1, 7)
+    assert [(one.session.session_id, one.settled, one.is_new) for one in seen] == [
+        (f"s{number}", True, number > 1) for number in range(1, 7)
     ]
     # The days that were made up for are not read again.
     clock.move(120)

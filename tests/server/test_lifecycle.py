@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import signal
 import socket
 import subprocess
 import sys
@@ -153,133 +152,16 @@ async def test_pages_are_cached_until_events_are_written(serve: Serve) -> None:
         rig.store.add_session(rig.site, start=NOW)
 
 
-# The command line
+# The extra
 
 
-def command(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "rybbit_async.testing", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-async def test_the_command_serves_until_a_signal(tmp_path: Path) -> None:
-    database = str(tmp_path / "traffic.duckdb")
-    with command("--json", "--sessions", "50", "--sites", "2", "--database", database) as process:
-        assert process.stdout is not None
-        told = json.loads(await asyncio.to_thread(process.stdout.readline))
-        site = told["sites"][0]
-        url = f"{told['url']}/api/sites/{site['string_id']}/goals"
-        headers = {"Authorization": f"Bearer {told['read_only_key']}"}
-        async with aiohttp.ClientSession() as http, http.get(url, headers=headers) as response:
-            assert response.status == 200
-            assert len((await response.json())["data"]) == 10
-        process.send_signal(signal.SIGTERM)
-        out, err = await asyncio.to_thread(process.communicate, timeout=20)
-    assert (process.returncode, out, err) == (0, "", "")
-    with Store(database) as store:
-        assert len(store.sites()) == 2
-
-
-async def test_the_command_prints_text() -> None:
-    with command("--sessions", "10", "--release", "2.2") as process:
-        assert process.stdout is not None
-        lines = [await asyncio.to_thread(process.stdout.readline) for _ in range(7)]
-        process.send_signal(signal.SIGINT)
-        out, err = await asyncio.to_thread(process.communicate, timeout=20)
-    assert (process.returncode, err) == (0, "")
-    assert "Traceback" not in out
-    told = {line[:14].strip(): line[14:].strip() for line in lines}
-    assert told["url"].startswith("http://127.0.0.1:")
-    assert told["release"] == "2.2"
-    assert told["api key"].startswith("rb_")
-    assert "12 goals" in told["site"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--port", "65536"), "must be an integer between 0 and 65,535, got '65536'"),
-        (("--port", "-1"), "must be an integer between 0 and 65,535, got '-1'"),
-        (("--sites", "0"), "must be an integer between 1 and 1,000, got '0'"),
-        (("--sessions", "many"), "must be an integer between 0 and 100,000,000, got 'many'"),
-        (("--latency", "inf"), "must be a number between 0 and 3,600, got 'inf'"),
-        (("--days", "nan"), "must be a number between 0.001 and 10,000, got 'nan'"),
-        (("--cache", "1e9"), "must be an integer between 0 and 1,000,000, got '1e9'"),
-        (("--release", "3.0"), "invalid choice: '3.0'"),
-        (("--api-key", "rb mine"), "must be printable ASCII without white space, and not empty"),
-        (("--password", ""), "must be printable ASCII without white space, and not empty"),
-    ],
-)
-def test_invalid_arguments_of_the_command(
-    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from rybbit_async.testing.__main__ import main
-
-    with pytest.raises(SystemExit) as caught:
-        main([f"{arguments[0]}={arguments[1]}"])
-    assert caught.value.code == 2
-    error = capsys.readouterr().err
-    assert arguments[0] in error
-    assert message in error
-    assert "mine" not in error
-
-
-def test_the_help_of_the_command_names_what_it_checks(capsys: pytest.CaptureFixture[str]) -> None:
-    from rybbit_async.testing.__main__ import main
-
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    told = " ".join(capsys.readouterr().out.split())
-    for bounds in ("0 to 65,535", "0.001 to 10,000", "1 to 1,000;", "0 to 100,000,000"):
-        assert bounds in told
-    assert "keeps the data, both keys, the email and the password for the next start" in told
-
-
-def test_the_command_says_in_one_line_why_it_cannot_start(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    from rybbit_async.testing.__main__ import main
-
-    (tmp_path / "text.duckdb").write_text("no database" * 1000)
-    with RybbitServer() as server:
-        port = server.url.rpartition(":")[2]
-        for arguments, words in (
-            (["--sessions=0", f"--port={port}"], "address already in use"),
-            ([f"--database={tmp_path / 'text.duckdb'}"], "not a valid DuckDB database"),
-            ([f"--database={tmp_path / 'no' / 'file'}"], "No such file or directory"),
-        ):
-            assert main(arguments) == 1
-            (line,) = capsys.readouterr().err.splitlines()
-            assert arguments[-1].replace("=", " ") in line
-            assert words in line
-
-
-def test_arguments_of_the_command_that_do_not_fit_one_another(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    from rybbit_async.testing.__main__ import main
-
-    assert main(["--distinct-ends", "--sessions=1000", "--days=0.01"]) == 2
-    assert "distinct ends" in capsys.readouterr().err
-
-
-def test_an_address_that_cannot_be_listened_on(capsys: pytest.CaptureFixture[str]) -> None:
-    from rybbit_async.testing.__main__ import main
-
-    assert main(["--sessions=0", "--goals=0", "--host=192.0.2.1"]) == 1
-    assert "--host 192.0.2.1 --port 0: cannot listen there: " in capsys.readouterr().err
-
-
-WITHOUT_DUCKDB = "import runpy, sys; sys.modules['duckdb'] = None; "
+WITHOUT_DUCKDB = "import runpy, sys; sys.modules['duckdb'] = None; sys.argv[1:] = ['serve']; "
 
 
 @pytest.mark.parametrize(
     ("code", "status"),
     [
-        ("runpy.run_module('rybbit_async.testing', run_name='__main__')", 1),
+        ("runpy.run_module('rybbit_async', run_name='__main__')", 1),
         ("import rybbit_async.testing as testing; testing.RybbitServer", 1),
         ("import rybbit_async.testing as testing; testing.RELEASES, testing.missing", 1),
         ("from rybbit_async.testing import plugin; next(plugin.rybbit_server.__wrapped__())", 1),
@@ -341,7 +223,13 @@ def test_the_credentials_are_kept_in_a_database(tmp_path: Path) -> None:
     assert "mine" not in str(caught.value)
 
 
+def server_threads() -> list[threading.Thread]:
+    """The threads of servers; another test file may have one for the whole run."""
+    return [one for one in threading.enumerate() if one.name == "RybbitServer"]
+
+
 def test_a_server_in_a_thread_of_its_own_can_be_used_from_everywhere() -> None:
+    before = server_threads()
     with RybbitServer() as server:
         with pytest.raises(RuntimeError, match="runs already"):
             server.__enter__()
@@ -350,7 +238,7 @@ def test_a_server_in_a_thread_of_its_own_can_be_used_from_everywhere() -> None:
         assert server.release == "2.4"
         asyncio.run(server.stop())
         assert not server.running
-    assert not [one for one in threading.enumerate() if one.name == "RybbitServer"]
+    assert server_threads() == before
 
 
 def test_blocks_are_not_nested() -> None:
@@ -365,11 +253,12 @@ def test_blocks_are_not_nested() -> None:
 
 
 def test_a_port_that_is_taken() -> None:
+    before = server_threads()
     with RybbitServer() as server:
         port = int(server.url.rpartition(":")[2])
         with pytest.raises(OSError, match="address already in use"), RybbitServer(port=port):
             pass
-    assert not [one for one in threading.enumerate() if one.name == "RybbitServer"]
+    assert server_threads() == before
 
 
 def has_ipv6() -> bool:

@@ -66,6 +66,7 @@ from rybbit_async import (
     Report,
     RybbitClient,
     RybbitError,
+    ServerCapabilities,
     ServerError,
     Session,
     SessionDetails,
@@ -356,6 +357,7 @@ async def site_lists(client: RybbitClient) -> None:
     async for watched in client.goals.sessions.watch(1, 2, idle=600):
         assert_type(watched, WatchedSession)
         assert_type(watched.settled, bool)
+        assert_type(watched.is_new, bool)
     async for goal in client.goals.iter_all("all", page_size=50, concurrency=2):
         assert_type(goal, GoalOfSite)
         assert_type(goal.goal, Goal)
@@ -426,6 +428,9 @@ async def figures(client: RybbitClient, goal: Goal) -> None:
         assert_type(row.count, int)
     assert_type(await client.events.names(123, **january), list[EventName])
     assert_type(await client.live_users(123, minutes=30), int)
+    capabilities = await client.capabilities(123)
+    assert_type(capabilities, ServerCapabilities)
+    assert_type(capabilities.exact_times, bool | None)
     series = await client.goals.series(123, [goal, 7], bucket="week", compute=True, **january)
     assert_type(series, list[GoalBucket])
     await client.goals.series(123, goal)

@@ -154,8 +154,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def zone_of(name: str) -> tzinfo:
+def zone_of(name: str, option: str = "--tz") -> tzinfo:
     """A time zone by its IANA name.
+
+    Args:
+        name: the name.
+        option: where it was given, for the error.
 
     Raises:
         CommandError: there is none of this name.
@@ -164,7 +168,7 @@ def zone_of(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError):
         must = "must be the IANA name of a time zone, such as Europe/Berlin"
-        raise CommandError(f"--tz {must}, got {name!r}", Exit.USAGE) from None
+        raise CommandError(f"{option} {must}, got {name!r}", Exit.USAGE) from None
 
 
 def parse_day(option: str, text: str, today: date) -> date:

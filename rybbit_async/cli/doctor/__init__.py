@@ -1,0 +1,1 @@
+"""``rybbit-async doctor``: what a user is asked in every bug report, and nothing secret."""

@@ -1,0 +1,211 @@
+"""What ``goals summary``, ``goals series`` and ``goals compare`` do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final, Literal
+
+from .. import AuthenticationError, GoalComparison, PermissionDeniedError, RybbitError, Site
+from .exits import CommandError, Exit
+from .failures import explain
+from .goals import by
+from .options.arguments import site_of
+from .options.filters import FilterOptions
+from .options.output import ChartOptions, OutputOptions
+from .options.window import Window, WindowOptions, days_before, month, parse_day, zone_of
+from .output.show import print_table, show
+from .output.views import (
+    COMPARISONS,
+    SUMMARIES,
+    SiteSummary,
+    buckets_view,
+    comparisons_of_sites,
+    goal_name,
+    goals_view,
+)
+from .run import Job
+
+__all__ = ["compare_goals", "show_series", "summarize"]
+
+_USUAL: Final = "30d"
+_SITES_AT_ONCE: Final = 4
+
+
+async def summarize(
+    job: Job,
+    sites: Sequence[str],
+    window: WindowOptions,
+    filters: FilterOptions,
+    output: OutputOptions,
+) -> int | None:
+    """One line for each site."""
+    when = window.resolve(job.time_zone)
+    wanted = [site_of(site) for site in sites] or "all"
+    known = await _sites(job, required=not sites)
+    walk = job.client.goals.iter_all(
+        wanted, on_error="skip", filters=filters.resolve(), **when.common()
+    )
+    found: dict[int | str, list[Any]] = defaultdict(list)
+    async for row in walk:
+        found[row.site].append(row.goal)
+    named: Sequence[int | str] = [*known] if wanted == "all" else [*map(site_of, sites)]
+    skipped = {skip.site for skip in walk.report.skipped}
+    rows = [
+        SiteSummary.of(_site(known, site), found.get(site, []))
+        for site in named
+        if site not in skipped or site in found
+    ]
+    rows.sort(key=lambda row: -row.conversions)
+    await show(job, rows, SUMMARIES, output, caption=str(when))
+    return Exit.PARTIAL if walk.report.doubtful else None
+
+
+async def show_series(
+    job: Job,
+    site: str,
+    goals: Sequence[int],
+    bucket: Literal["hour", "day", "week", "month"],
+    window: WindowOptions,
+    filters: FilterOptions,
+    output: OutputOptions,
+    chart: ChartOptions,
+) -> int | None:
+    """The conversions of goals over time: a line for each goal, or a row for each bucket."""
+    draws = chart.chart is not None
+    when = window.resolve(job.time_zone, last=_USUAL)
+    query: dict[str, Any] = {"filters": filters.resolve(), **when.common()}
+    walk = job.client.goals.iter(site_of(site), **query)
+    listed = {goal.goal_id: goal for goal in by("conversions", await walk.collect())}
+    wanted = [*goals] or [*listed]
+    rows = await job.client.goals.series(
+        site_of(site), wanted, bucket=bucket, compute=True, **query
+    )
+    names = {number: goal_name(goal) for number, goal in listed.items()}
+    chosen = [listed[number] for number in listed if number in {*wanted}]
+    caption = f"by {bucket}, {when}"
+    if draws:
+        from .charts import series_chart
+
+        series_chart(chart, rows, names, title=f"Conversions, site {site}", caption=caption)
+        job.terminal.message(f"{chart.chart}: {len(wanted)} goals")
+    if output.format(job.terminal.out_is_terminal) == "table":
+        lines: dict[int, list[float]] = defaultdict(list)
+        for row in rows:
+            lines[row.goal_id].append(row.conversions)
+        print_table(job.terminal, goals_view(lines), chosen, caption=caption)
+    elif not draws or output.is_chosen():
+        view = buckets_view(names, days=bucket != "hour")
+        await show(job, rows, view, output, zone=zone_of(when.zone))
+    return Exit.PARTIAL if walk.report.doubtful else None
+
+
+async def compare_goals(
+    job: Job,
+    sites: Sequence[str],
+    against: str,
+    window: WindowOptions,
+    filters: FilterOptions,
+    output: OutputOptions,
+) -> int | None:
+    """Each goal in two windows. A site that fails does not stop the others."""
+    when = window.resolve(job.time_zone, last=_USUAL)
+    other = _other(against, when)
+    chosen = {"filters": filters.resolve()}
+    windows: tuple[Any, Any] = {**chosen, **when.common()}, {**chosen, **other.common()}
+    is_one = len(sites) == 1
+    known = {} if is_one else await _sites(job, required=not sites)
+    wanted: Sequence[int | str] = [site_of(site) for site in sites] or [*known]
+    turns = asyncio.Semaphore(_SITES_AT_ONCE)
+    failures: list[RybbitError] = []
+
+    async def compare(site: int | str) -> list[GoalComparison]:
+        async with turns:
+            try:
+                return await job.client.goals.compare(site, *windows)
+            except RybbitError as error:
+                if is_one:
+                    raise
+                failures.append(error)
+                job.terminal.warn(f"site {site}: {explain(error)[0]}")
+                return []
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(compare(site)) for site in wanted]
+    rows = [
+        row
+        for task in tasks
+        for row in sorted(task.result(), key=lambda row: -(row.goal.total_conversions or 0))
+    ]
+    if failures and len(failures) == len(wanted):
+        raise failures[0]
+    names = {number: site.domain or site.name or str(number) for number, site in known.items()}
+    view = COMPARISONS if is_one else comparisons_of_sites(names)
+    await show(job, rows, view, output, caption=f"{when}, against {other}")
+    return Exit.PARTIAL if failures else None
+
+
+def _other(against: str, when: Window) -> Window:
+    """The window to compare with.
+
+    Raises:
+        CommandError: it is none.
+    """
+    if against == "before":
+        return days_before(when)
+    if against == "year":
+        if when.first is None or when.last is None:
+            raise CommandError(
+                f"--against year must come with days, such as --last 30d, got {when}", Exit.USAGE
+            )
+        return Window(_year_before(when.first), _year_before(when.last), zone=when.zone)
+    first, dots, last = against.partition("..")
+    if dots:
+        today = date.max
+        window = Window(
+            parse_day("--against", first, today), parse_day("--against", last, today),
+            zone=when.zone,
+        )  # fmt: skip
+        if window.first and window.last and window.first > window.last:
+            raise CommandError(
+                f"the first day of --against must not be after its last, got {against}", Exit.USAGE
+            )
+        return window
+    try:
+        return Window(*month("--against", against), zone=when.zone)
+    except CommandError:
+        raise CommandError(
+            "--against must be before, year, a month such as 2024-01, or days such as "
+            f"2024-01-01..2024-01-31, got {against!r}",
+            Exit.USAGE,
+        ) from None
+
+
+def _year_before(day: date) -> date:
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:  # 29 February
+        return day.replace(year=day.year - 1, day=28)
+
+
+async def _sites(job: Job, *, required: bool) -> Mapping[int, Site]:
+    """The sites that the key can read, by number.
+
+    Args:
+        required: whether the command needs them; servers before 2.3 do not let a key list them.
+    """
+    try:
+        return {site.site_id: site for site in await job.client.sites.list()}
+    except (AuthenticationError, PermissionDeniedError):
+        if required:
+            raise
+        return {}
+
+
+def _site(known: Mapping[int, Site], site: int | str) -> Site:
+    for number, one in known.items():
+        if site in (number, one.identifier):
+            return one
+    return Site(site_id=site if isinstance(site, int) else 0, identifier=str(site))

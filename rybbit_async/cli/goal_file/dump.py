@@ -1,0 +1,107 @@
+"""Writing the goals of sites as a goal file."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ...extras import import_extra
+from ..exits import CommandError, Exit
+from ..run import Job
+from .content import to_file
+from .matching import StoredGoal
+from .plan import Stored, read_goals
+
+__all__ = ["dump", "to_yaml"]
+
+_HEAD: Final = """\
+# Goals of Rybbit. "rybbit-async goals plan FILE" shows what this file would change on the server,
+# and "rybbit-async goals apply FILE" does it.
+"""
+# Text that every reader of YAML takes for text.
+_PLAIN: Final = re.compile(r"[A-Za-z/][A-Za-z0-9/_.-]*(?: [A-Za-z0-9/_.-]+)*")
+_WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+
+async def dump(job: Job, sites: Sequence[int | str], *, ids: bool) -> None:
+    """Write the goals of sites to stdout as YAML.
+
+    Args:
+        sites: none stand for every site that the key can read.
+        ids: whether the goals have their ids.
+
+    Raises:
+        CommandError: a site has goals that the server cannot list.
+    """
+    client = job.client
+    if not sites:
+        organizations = await client.organizations.list()
+        sites = sorted({site.site_id for one in organizations for site in one.sites})
+    stored = await read_goals(client, sites)
+    for site, one in stored.items():
+        if one.unreadable:
+            why = one.unreadable[0].error
+            raise CommandError(f"site {site} cannot be written: {why}", Exit.PARTIAL)
+        if not ids:
+            _drop_doubles(job, site, one)
+    job.terminal.write(to_yaml({site: one.goals for site, one in stored.items()}, ids=ids))
+
+
+def _drop_doubles(job: Job, site: int | str, stored: Stored) -> None:
+    """Without ids, goals of one name that count the same cannot be told apart."""
+    first: dict[tuple[str | None, str], StoredGoal] = {}
+    for goal in stored.goals:
+        one = first.setdefault((goal.name, goal.content.key), goal)
+        if one is not goal:
+            job.terminal.warn(
+                f"goal {goal.goal_id} of site {site} is left out, since it is the same as goal "
+                f"{one.goal_id}"
+            )
+    stored.goals = list(first.values())
+
+
+def to_yaml(sites: Mapping[int | str, Sequence[StoredGoal]], *, ids: bool) -> str:
+    """A goal file: the sites in their order, and the goals of each in theirs."""
+    ruamel = import_extra("ruamel.yaml", "goals as code", "'rybbit_async[cli]'")
+    yaml = ruamel.YAML()
+    yaml.width = 2**20
+    yaml.allow_unicode = True
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.ignore_aliases = lambda _: True
+    yaml.representer.add_representer(type(None), _represent_null)
+    data = {
+        "sites": {
+            _site_key(site): {"goals": [_styled(_goal(one, ids=ids)) for one in goals]}
+            for site, goals in sites.items()
+        }
+    }
+    text = io.StringIO()
+    yaml.dump(data, text)
+    return _HEAD + text.getvalue()
+
+
+def _represent_null(representer: Any, _: None) -> Any:
+    return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+def _site_key(site: int | str) -> Any:
+    return site if isinstance(site, int) else _styled(site)
+
+
+def _goal(goal: StoredGoal, *, ids: bool) -> dict[str, Any]:
+    given = {"id": goal.goal_id} if ids else {}
+    return {**given, "name": goal.name, **to_file(goal.content)}
+
+
+def _styled(value: Any) -> Any:
+    """The value, with text in quotes where a reader of YAML may take it for something else."""
+    if isinstance(value, Mapping):
+        return {_styled(key): _styled(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_styled(one) for one in value]
+    if not isinstance(value, str) or (_PLAIN.fullmatch(value) and value.lower() not in _WORDS):
+        return value
+    scalars = import_extra("ruamel.yaml.scalarstring", "goals as code", "'rybbit_async[cli]'")
+    return scalars.DoubleQuotedScalarString(value)

@@ -1,0 +1,156 @@
+"""A plan for people, and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from rich.text import Text
+
+from ..output.text import visible
+from ..terminal import Terminal
+from .content import Content, to_file
+from .file import FileGoal
+from .matching import StoredGoal
+from .plan import Change, Plan, SitePlan
+
+__all__ = ["counted", "named", "plan_as_json", "show_line", "show_plan", "summary"]
+
+_STYLES: Final = {"+": "green", "~": "yellow", "-": "red", "!": "bold red"}
+_MAX_NAMED: Final = 5
+
+
+def show_line(terminal: Terminal, sign: str, text: str) -> None:
+    """Write a line with a sign before it, which decides its color."""
+    line = Text(f"  {sign} ", style=_STYLES.get(sign, ""))
+    terminal.console.print(line.append(visible(text)), soft_wrap=True)
+
+
+def show_plan(terminal: Terminal, plan: Plan) -> None:
+    """Write what would be done, a line for each goal, and a summary."""
+    for site in plan.sites:
+        if site.size or site.refusals:
+            terminal.console.print(Text(f"site {site.site}", style="bold"), soft_wrap=True)
+        for sign, text in _lines(site):
+            show_line(terminal, sign, text)
+    terminal.console.print(Text(summary(plan)), soft_wrap=True)
+    for site in plan.sites:
+        if site.left:
+            terminal.message(_left(site))
+
+
+def _lines(site: SitePlan) -> Iterator[tuple[str, str]]:
+    for goal in site.creates:
+        yield "+", f"{named(goal)}: {_described(goal.content)}{_new_id(goal)}"
+    for change in site.changes:
+        yield "~", f"{named(change)}: {_changed(change)}"
+    for old in site.deletes:
+        yield "-", f"{named(old)}: {_described(old.content)}{_doubled(site, old)}"
+    for text in site.refusals:
+        yield "!", text
+
+
+def summary(plan: Plan) -> str:
+    """What a plan does, in one line."""
+    sites = plan.sites
+    unchanged = sum(one.unchanged for one in sites)
+    if not plan.size and not plan.refusals:
+        return f"No changes: {counted(unchanged)} {_are(unchanged)} as the file says."
+    parts = {
+        "to create": sum(len(one.creates) for one in sites),
+        "to change": sum(len(one.changes) for one in sites),
+        "to delete": plan.deletes,
+        "as the file says": unchanged,
+        "refused": len(plan.refusals),
+    }
+    return f"Plan: {', '.join(f'{n} {what}' for what, n in parts.items() if n)}."
+
+
+def counted(number: int) -> str:
+    """So many goals."""
+    return f"{number} goal" if number == 1 else f"{number} goals"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def named(goal: FileGoal | StoredGoal | Change) -> str:
+    """The name of a goal, with its id if the server has it."""
+    if isinstance(goal, Change):
+        return named(goal.old)
+    name = "a goal without a name" if goal.name is None else _json(goal.name)
+    return f"{name} (id {goal.goal_id})" if isinstance(goal, StoredGoal) else name
+
+
+def _described(content: Content) -> str:
+    return ", ".join(f"{name} {_json(value)}" for name, value in to_file(content).items())
+
+
+def _changed(change: Change) -> str:
+    return ", ".join(f"{one.name} {_json(one.old)} → {_json(one.new)}" for one in change.fields)
+
+
+def _json(value: Any) -> str:
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _new_id(goal: FileGoal) -> str:
+    if goal.goal_id is None:
+        return ""
+    return f" (the site has no goal {goal.goal_id}: it gets another id)"
+
+
+def _doubled(site: SitePlan, old: StoredGoal) -> str:
+    for double in site.doubles:
+        if old in double.surplus:
+            return f" (the same as goal {double.kept.goal_id})"
+    return ""
+
+
+def _left(site: SitePlan) -> str:
+    names = [named(one) for one in site.left[:_MAX_NAMED]]
+    more = len(site.left) - len(names)
+    also = f" and {more} more" if more else ""
+    number = len(site.left)
+    return (
+        f"site {site.site} has {counted(number)} that {_are(number)} not in the file, and that "
+        f"--prune deletes: {', '.join(names)}{also}"
+    )
+
+
+# --- JSON ----------------------------------------------------------------------------------------
+
+
+def plan_as_json(plan: Plan) -> str:
+    """A plan as JSON: a list of sites, and how many goals are written."""
+    sites = [_site(one) for one in plan.sites]
+    return json.dumps({"changes": plan.size, "sites": sites}, ensure_ascii=False, indent=2)
+
+
+def _site(site: SitePlan) -> dict[str, Any]:
+    return {
+        "site": site.site,
+        "create": [{"name": goal.name, **to_file(goal.content)} for goal in site.creates],
+        "change": [
+            {
+                "id": one.old.goal_id,
+                "name": one.old.name,
+                "fields": {f.name: {"old": f.old, "new": f.new} for f in one.fields},
+            }
+            for one in site.changes
+        ],
+        "delete": _stored(site.deletes),
+        "not_in_file": _stored(site.left),
+        "doubles": [
+            {"keep": one.kept.goal_id, "surplus": [goal.goal_id for goal in one.surplus]}
+            for one in site.doubles
+        ],
+        "unchanged": site.unchanged,
+        "refused": site.refusals,
+    }
+
+
+def _stored(goals: Sequence[StoredGoal]) -> list[dict[str, Any]]:
+    return [{"id": one.goal_id, "name": one.name, **to_file(one.content)} for one in goals]

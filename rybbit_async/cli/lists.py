@@ -1,0 +1,88 @@
+"""What ``sites``, ``sessions``, ``users`` and ``events`` do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .exits import CommandError, Exit
+from .options.arguments import site_of
+from .options.filters import FilterOptions
+from .options.output import OutputOptions
+from .options.window import Window, WindowOptions, zone_of
+from .output.show import show
+from .output.views import EVENTS, SESSIONS, SITE_SESSIONS, SITES, USERS
+from .run import Job
+
+__all__ = ["list_events", "list_sessions", "list_sites", "list_users"]
+
+
+async def list_sites(job: Job, output: OutputOptions) -> int | None:
+    """The sites that the key can read."""
+    return await show(job, (await job.client.sites.list()).items, SITES, output)
+
+
+async def list_sessions(
+    job: Job,
+    site: str,
+    goal: int | None,
+    choice: Mapping[str, Any],
+    window: WindowOptions,
+    filters: FilterOptions,
+    output: OutputOptions,
+) -> int | None:
+    """The sessions of a site, or those that reached a goal.
+
+    Args:
+        choice: of the list of all sessions; what is ``None`` was not chosen.
+    """
+    options = {name: value for name, value in choice.items() if value is not None}
+    when, query = _query(job, window, filters, output)
+    if goal is None:
+        walk: Any = job.client.sessions.iter(site_of(site), **options, **query)
+        return await show(
+            job, walk, SITE_SESSIONS, output, caption=str(when), zone=zone_of(when.zone)
+        )
+    if options:
+        flag = f"--{next(iter(options)).removesuffix('_id').removesuffix('_only')}"
+        raise CommandError(
+            f"{flag.replace('_', '-')} must come without --goal, since servers know it only for "
+            "the list of all sessions",
+            Exit.USAGE,
+        )
+    walk = job.client.goals.sessions.iter(site_of(site), goal, **query)
+    caption = f"goal {goal}, {when}"
+    return await show(job, walk, SESSIONS, output, caption=caption, zone=zone_of(when.zone))
+
+
+async def list_users(
+    job: Job,
+    site: str,
+    search: str | None,
+    identified: bool,
+    window: WindowOptions,
+    filters: FilterOptions,
+    output: OutputOptions,
+) -> int | None:
+    """The users of a site."""
+    when, query = _query(job, window, filters, output)
+    walk = job.client.users.iter(site_of(site), search=search, identified_only=identified, **query)
+    return await show(job, walk, USERS, output, caption=str(when), zone=zone_of(when.zone))
+
+
+async def list_events(
+    job: Job, site: str, window: WindowOptions, filters: FilterOptions, output: OutputOptions
+) -> int | None:
+    """The events of a site."""
+    when, query = _query(job, window, filters, output)
+    walk = job.client.events.iter(site_of(site), **query)
+    return await show(job, walk, EVENTS, output, caption=str(when), zone=zone_of(when.zone))
+
+
+def _query(
+    job: Job, window: WindowOptions, filters: FilterOptions, output: OutputOptions
+) -> tuple[Window, dict[str, Any]]:
+    """The window, and what the walk is asked with: no more rows than are shown."""
+    when = window.resolve(job.time_zone)
+    size = output.page_size(job.terminal.out_is_terminal)
+    return when, {**when.common(), "filters": filters.resolve(), "page_size": size}
