@@ -18,6 +18,7 @@ from .. import (
     PathGoal,
     PropertyFilter,
 )
+from .charts import check_chart, goal_chart
 from .commands.goals import GoalOptions
 from .dry_run import dry_run
 from .exits import CommandError, Exit
@@ -61,16 +62,16 @@ async def list_goals(
     chart: ChartOptions,
 ) -> int | None:
     """The goals of a site, as a list, or as a picture, or both."""
-    draws = chart.chart is not None
+    if chart.chart is not None:
+        check_chart(chart.chart)
     when = window.resolve(job.time_zone)
     walk = job.client.goals.iter(site_of(site), filters=filters.resolve(), **when.common())
     goals = by(sort, await walk.collect())
-    if draws:
-        from .charts import goal_chart
-
-        goal_chart(chart, goals, title=f"Goals of site {site}", caption=str(when))
-        job.terminal.message(f"{chart.chart}: {len(goals)} goals")
-    if not draws or output.is_chosen or job.terminal.out_is_terminal:
+    if chart.chart is not None:
+        title = f"Conversions of the goals of site {site}"
+        goal_chart(goals, chart.chart, theme=chart.theme, title=title, subtitle=str(when))
+        job.terminal.message(f"{len(goals)} goals were drawn into {chart.chart}")
+    if chart.chart is None or output.is_wanted(job.terminal.out_is_terminal):
         await show(job, goals, GOALS, output, caption=str(when), zone=zone_of(when.zone))
     return Exit.PARTIAL if walk.report.doubtful else None
 
