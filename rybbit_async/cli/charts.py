@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,7 @@ _NAME: Final = 280  # pixels that a name may have
 _LINES: Final = 5  # goals that one panel can have before its lines cannot be told apart
 _PANELS: Final = 12
 _NAMED: Final = 4  # goals without a panel that are named
+_POINTS: Final = 40  # times that a panel shows as points, too; a single one has no line
 _SCALE: Final = 2  # pixels of PNG for each pixel of the chart
 
 
@@ -99,7 +101,7 @@ def goal_chart(
                 "Goal": visible(goal_name(goal)),
                 "Conversions": conversions,
                 "Rate": rate,
-                "label": f"{number(conversions)}   {rate}",
+                "label": f"{number(conversions)} · {rate}",
             }
         )
     most = max((goal.total_conversions or 0 for goal in goals), default=0)
@@ -156,7 +158,7 @@ def goal_chart(
         path,
         colors,
         title,
-        [subtitle],
+        [subtitle, "" if rows else "There are no goals."],
     )
 
 
@@ -185,15 +187,14 @@ def series_chart(
     for bucket in buckets:
         counts[bucket.goal_id] += bucket.conversions
     ranked = sorted(goals, key=lambda goal: -counts[goal.goal_id])
-    drawn, rest = ranked[:_PANELS], ranked[_PANELS:]
+    drawn = ranked if len(ranked) <= _LINES else [g for g in ranked if counts[g.goal_id]][:_PANELS]
     keys = {goal.goal_id: _key(at, goal) for at, goal in enumerate(drawn)}
     names = {goal.goal_id: visible(goal_name(goal)) for goal in drawn}
     rows = [
         {
             "key": keys[bucket.goal_id],
             "Goal": names[bucket.goal_id],
-            # The time that a clock shows there, as if it were UTC: drawn as it is everywhere.
-            "time": f"{bucket.time:%Y-%m-%dT%H:%M:%S}Z",
+            "time": _clock(bucket.time),
             "Time": f"{bucket.time:%Y-%m-%d %H:%M}".removesuffix(" 00:00"),
             "Conversions": bucket.conversions,
             "Rate": percent(bucket.conversion_rate),
@@ -202,12 +203,20 @@ def series_chart(
         if bucket.goal_id in keys
     ]
     colors = _THEMES[theme]
-    spec = _panels(rows, keys, colors) if len(drawn) > _LINES else _lines(rows, keys, colors)
-    _draw(spec, path, colors, title, [subtitle, _others(rest)])
+    times = sorted({bucket.time for bucket in buckets})
+    panels = _panels if len(drawn) > _LINES else _lines
+    notes = [subtitle, _others(ranked[len(drawn) :])]
+    if not any(counts.values()):
+        notes.append("There are no conversions in this time.")
+    spec = {
+        "data": {"values": rows},
+        **panels(times, keys, colors, max(counts.values(), default=0)),
+    }
+    _draw(spec, path, colors, title, notes)
 
 
 def _lines(
-    rows: Sequence[Mapping[str, Any]], keys: Mapping[int, str], colors: _Colors
+    times: Sequence[datetime], keys: Mapping[int, str], colors: _Colors, most: int
 ) -> dict[str, Any]:
     color = {
         "field": "key",
@@ -222,19 +231,22 @@ def _lines(
             "labelLimit": _WIDTH,
             "symbolType": "stroke",
             "symbolStrokeWidth": 3,
+            "symbolSize": 300,
         },
     }
+    over_time = _over_time(times, 8, 5)
+    if not most:  # otherwise zero would be in the middle
+        over_time["y"]["scale"] = {"domain": [0, 1]}
     return {
-        "data": {"values": rows},
         "width": _WIDTH,
         "height": 300,
-        "mark": _line_mark(rows),
-        "encoding": {**_over_time(), "color": color, "tooltip": _TOOLTIP},
+        "mark": _line_mark(times),
+        "encoding": {**over_time, "color": color, "tooltip": _TOOLTIP},
     }
 
 
 def _panels(
-    rows: Sequence[Mapping[str, Any]], keys: Mapping[int, str], colors: _Colors
+    times: Sequence[datetime], keys: Mapping[int, str], colors: _Colors, _most: int
 ) -> dict[str, Any]:
     header = {
         "title": None,
@@ -247,42 +259,71 @@ def _panels(
         "labelPadding": 4,
     }
     return {
-        "data": {"values": rows},
         "facet": {"field": "key", "type": "nominal", "sort": [*keys.values()], "header": header},
         "columns": 3,
         "spacing": 24,
         "spec": {
             "width": 260,
             "height": 110,
-            "mark": {**_line_mark(rows), "color": colors.bar},
-            "encoding": {**_over_time(ticks=3), "tooltip": _TOOLTIP},
+            "mark": _line_mark(times, colors.bar),
+            "encoding": {**_over_time(times, 4, 3), "tooltip": _TOOLTIP},
         },
         "resolve": {"scale": {"y": "independent"}, "axis": {"x": "independent"}},
     }
 
 
-def _line_mark(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    times = len({row["time"] for row in rows})
-    return {"type": "line", "strokeWidth": 2, "point": {"size": 36} if times <= 40 else False}
+def _line_mark(times: Sequence[datetime], color: str | None = None) -> dict[str, Any]:
+    colored = {} if color is None else {"color": color}
+    return {
+        "type": "line",
+        "strokeWidth": 2,
+        "strokeJoin": "round",
+        "point": {"size": 36, **colored} if len(times) <= _POINTS else False,
+        **colored,
+    }
 
 
-def _over_time(ticks: int = 8) -> dict[str, Any]:
+def _over_time(times: Sequence[datetime], labels: int, steps: int) -> dict[str, Any]:
+    """The axes: at most so many labels of time, and about so many steps of conversions."""
+    has_hours = any(time.hour or time.minute for time in times)
+    if has_hours:
+        labels //= 2
+    years = len({time.year for time in times}) > 1
+    pattern = f"%b %d{', %Y' if years else ''}{' %H:%M' if has_hours else ''}"
+    values = [_clock(time) for time in times[:: -(-len(times) // labels) or 1]]
     return {
         "x": {
             "field": "time",
             "type": "temporal",
             "title": None,
             "scale": {"type": "utc"},
-            "axis": {"grid": False, "tickCount": ticks, "labelOverlap": True},
+            "axis": {
+                "grid": False,
+                "values": values,
+                "labelExpr": f"utcFormat(datum.value, '{pattern}')",
+                "labelOverlap": True,
+                "labelFlush": False,
+            },
         },
         "y": {
             "field": "Conversions",
             "type": "quantitative",
             "title": None,
-            "axis": {"tickCount": ticks // 2, "tickMinStep": 1, "domain": False, "ticks": False},
-            "scale": {"domainMin": 0, "nice": True},
+            "axis": {
+                "tickCount": steps,
+                "tickMinStep": 1,
+                "domain": False,
+                "ticks": False,
+                "minExtent": 40,  # so that the panels of a column are in line
+            },
+            "scale": {"zero": True, "nice": steps},
         },
     }
+
+
+def _clock(time: datetime) -> str:
+    """What a clock shows there, as if it were UTC, so that it is drawn the same everywhere."""
+    return f"{time:%Y-%m-%dT%H:%M:%S}Z"
 
 
 _TOOLTIP: Final = [
@@ -296,7 +337,7 @@ def _others(goals: Sequence[Goal]) -> str:
         return ""
     named = ", ".join(_short(visible(goal_name(goal))) for goal in goals[:_NAMED])
     more = f" and {len(goals) - _NAMED:,} more" if len(goals) > _NAMED else ""
-    return f"The {_PANELS} goals with most conversions. Not shown: {named}{more}"
+    return f"Not shown, since others have more conversions: {named}{more}"
 
 
 def _short(name: str) -> str:
