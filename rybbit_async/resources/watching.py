@@ -240,7 +240,7 @@ class SessionPoller:
                 continue
             was_there = state.floor is None and not self._begun
             # A goal that was made meanwhile counts what was there before, too.
-            start = state.floor or now - LATENESS
+            start = state.floor or _whole(now - LATENESS)
             floor = now - self._over if was_there else min([start, *due])
             sessions = await self._head(goal.goal_id, floor, common)
             state.settle_vanished(floor, {_key(one) for one in sessions})
@@ -249,7 +249,7 @@ class SessionPoller:
             else:
                 news += self._news(goal, state, sessions, now)
             state.signs, state.read_at = signs, now
-            state.floor, state.next_floor = start, now - LATENESS
+            state.floor, state.next_floor = start, _whole(now - LATENESS)
         self._begun = True
         return sorted(news, key=lambda one: _end(one.session))
 

@@ -70,7 +70,7 @@ class Visits:
             user_id=f"v{chance.getrandbits(40):010x}",
             pages=pages,
             events=events,
-            seconds_between=0,  # a whole visit at once, so that nothing of it comes late
+            seconds_between=2,
             **columns,
             **self._visitor(),
         )

@@ -15,6 +15,7 @@ from rybbit_async import (
 )
 from rybbit_async.models import WatchedSession
 from rybbit_async.testing import RybbitServer, Store, faults
+from rybbit_async.transport.clock import ServerClock
 
 from ..clock import START, FakeClock
 from .conftest import Connect, Serve
@@ -89,8 +90,16 @@ async def test_each_session_comes_once_and_settled_once(
 
 
 async def test_a_watch_goes_on_in_another_process(
-    serve: Serve, connect: Connect, clock: FakeClock, store: Store, goal: int
+    serve: Serve,
+    connect: Connect,
+    clock: FakeClock,
+    store: Store,
+    goal: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Outside of tests, some time has passed since the response that tells the time.
+    now = ServerClock.now
+    monkeypatch.setattr(ServerClock, "now", lambda one: now(one) + timedelta(seconds=0.4))
     server = await serve(store=store, clock=clock.now, store_delay=5.0)
     for number in range(12):
         visit(store, 10 + number * 20, number)

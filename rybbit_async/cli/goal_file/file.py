@@ -12,7 +12,7 @@ from attrs import frozen
 from ...errors import InvalidParameterError
 from ...parameters.checks import MAX_INT, check_name, check_site, did_you_mean
 from ..exits import CommandError, Exit
-from .content import MATCHED_BY, Content, from_file, writable
+from .content import MATCHED_BY, Content, from_file, same_value, writable
 from .document import Value, read_toml, read_yaml
 
 __all__ = ["FileGoal", "FileSite", "parse", "read_goal_file"]
@@ -187,6 +187,9 @@ def _content(goal: Value, fields: Mapping[str, Value]) -> Content:
     if "extra" in fields:
         plain["extra"] = _extra(kind, fields["extra"])
     content = from_file(plain)
+    if "property" in plain and not _has_property(content.config):
+        must = '"property" must be among "properties", too: beside them, servers ignore it'
+        raise fields["property"].error(must)
     try:
         writable(content)
     except InvalidParameterError as error:
@@ -194,6 +197,13 @@ def _content(goal: Value, fields: Mapping[str, Value]) -> Content:
     else:
         return content
     raise goal.error(text)
+
+
+def _has_property(config: Mapping[str, Any]) -> bool:
+    filters: list[dict[str, Any]] = config.get("propertyFilters", [])
+    key, value = config["eventPropertyKey"], config["eventPropertyValue"]
+    same = (one["key"] == key and same_value(one["value"], value) for one in filters)
+    return not filters or any(same)
 
 
 def _raw(goal: Value, fields: Mapping[str, Value]) -> Content:

@@ -1,0 +1,294 @@
+"""``rybbit-async watch``: the conversions of a site as they come, each once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from attrs import frozen
+from rich.text import Text
+
+from .. import (
+    Activity,
+    Filter,
+    InvalidParameterError,
+    Paused,
+    Polled,
+    WatchedSession,
+    to_json,
+)
+from ..walks.watch import Watch
+from .exits import CommandError, Exit
+from .options.window import zone_of
+from .output.files import check_file, whole_file
+from .output.stream import Outlet
+from .output.text import visible, visible_json
+from .output.values import duration
+from .output.views import goal_name
+from .run import Job
+from .terminal import Terminal
+
+__all__ = ["Watching", "watch"]
+
+_COLORS: Final = (
+    *("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green"),
+    *("bright_yellow", "bright_magenta", "bright_blue", "red"),
+)
+_SAVED: Final = 1.0  # seconds between two writes of the state
+_LONG: Final = 5.0  # seconds; a pause of this length is told
+_WIDE: Final = 100  # columns; a line has more then
+
+
+@frozen(kw_only=True)
+class Watching:
+    """What to watch.
+
+    Attributes:
+        site: the site.
+        goals: their numbers or names; none stand for all.
+        filters: which sessions.
+        jsonl: whether rows are JSON, also on a terminal.
+        seconds: for how long; ``None`` for ever.
+        count: how many conversions; ``None`` for all.
+        state: a file that keeps the position.
+        interval: how many seconds to wait before asking again.
+    """
+
+    site: int | str
+    goals: tuple[str, ...] = ()
+    filters: Sequence[Filter] | None = None
+    jsonl: bool = False
+    seconds: float | None = None
+    count: int | None = None
+    state: Path | None = None
+    interval: float = 5.0
+
+
+async def watch(job: Job, watching: Watching) -> int:
+    """Watch until the time, or the number of conversions, is reached.
+
+    Raises:
+        CommandError: there is no such goal, or the file of the state cannot be used.
+    """
+    state = None if watching.state is None else _State(watching.state)
+    start = None if state is None else state.read()
+    wanted = await _goals(job, watching)
+    try:
+        news = job.client.goals.sessions.watch(
+            watching.site,
+            next(iter(wanted)) if wanted is not None and len(wanted) == 1 else None,
+            start=start,
+            interval=watching.interval,
+            filters=watching.filters,
+            on_event=_Told(job.terminal),
+        )
+    except InvalidParameterError as error:
+        if start is None:
+            raise
+        raise CommandError(
+            f"--state {watching.state} must be of the same site, goals and filters: {error}; "
+            "name another file, or remove it to begin anew",
+            Exit.USAGE,
+        ) from None
+    as_json = watching.jsonl or not job.terminal.out_is_terminal
+    lines = _Lines(job, as_json=as_json)
+    if not as_json:
+        which = "all goals" if wanted is None else ", ".join(watching.goals)
+        since = "" if start is None else ", from where it was left"
+        job.terminal.message(
+            f"Watching {which} of site {watching.site}{since}; times are in {job.time_zone}. "
+            "Ctrl-C ends it."
+        )
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(watching.seconds) as limit:
+            await _follow(news, watching, wanted, lines, state)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+    finally:
+        # A row of which only a part was written is written again by the next run.
+        if state is not None and lines.whole:
+            state.write(news.position)
+        lines.sum_up(time.monotonic() - begun)
+    return Exit.OK
+
+
+async def _follow(
+    news: Watch[WatchedSession],
+    watching: Watching,
+    wanted: set[int] | None,
+    lines: _Lines,
+    state: _State | None,
+) -> None:
+    left = watching.count
+    async for row in news:
+        # Each comes once more when its visitor has gone.
+        if row.is_new and (wanted is None or row.goal.goal_id in wanted):
+            await lines.write(row)
+            left = None if left is None else left - 1
+        if state is not None:
+            state.save_now_and_then(news)
+        if left == 0:
+            return
+
+
+async def _goals(job: Job, watching: Watching) -> set[int] | None:
+    """The numbers of the goals that are watched; ``None`` for all, also for later ones.
+
+    Raises:
+        CommandError: there is none of that number or name.
+    """
+    if not watching.goals:
+        return None
+    there = await job.client.goals.iter(watching.site).collect()
+    found: set[int] = set()
+    for wanted in watching.goals:
+        same = {goal.goal_id for goal in there if wanted in (str(goal.goal_id), goal.name)}
+        if not same:
+            names = [f"{goal.goal_id} ({goal_name(goal)})" for goal in there[:10]]
+            more = f", and {len(there) - 10} more" if len(there) > 10 else ""
+            raise CommandError(
+                f"--goal must be the number or the name of a goal of site {watching.site}: "
+                f"{', '.join(names) or 'none'}{more}, got {wanted!r}",
+                Exit.NOT_FOUND,
+            )
+        found |= same
+    return found
+
+
+class _Lines:
+    """Writes a line for each conversion, and counts them.
+
+    Attributes:
+        whole: whether every line that was begun was written to its end.
+    """
+
+    def __init__(self, job: Job, *, as_json: bool) -> None:
+        self._terminal = job.terminal
+        self._zone = zone_of(job.time_zone)
+        self._as_json = as_json
+        self._outlet = Outlet(job.terminal.out, is_terminal=job.terminal.out_is_terminal)
+        self._colors: dict[int, str] = {}
+        self._counts: Counter[int] = Counter()
+        self._titles: dict[int, str] = {}
+        self.whole = True
+
+    async def write(self, row: WatchedSession) -> None:
+        """Write one, so that a reader has it at once."""
+        self.whole = False
+        await self._outlet.write(self._json(row) if self._as_json else self._line(row))
+        self.whole = True
+        self._counts[row.goal.goal_id] += 1
+        self._titles[row.goal.goal_id] = goal_name(row.goal)
+
+    def _json(self, row: WatchedSession) -> str:
+        text = to_json(row)
+        return (visible_json(text) if self._terminal.out_is_terminal else text) + "\n"
+
+    def _line(self, row: WatchedSession) -> str:
+        goal, session, width = row.goal, row.session, self._terminal.width
+        color = self._colors.setdefault(goal.goal_id, _COLORS[len(self._colors) % len(_COLORS)])
+        cells = [
+            (
+                f"{session.session_end.astimezone(self._zone):%H:%M:%S}"
+                if session.session_end
+                else "",
+                8,
+                "dim",
+            ),
+            (goal_name(goal), min(28, width // 3), color),
+            (session.country or "--", 2, ""),
+        ]
+        if width >= _WIDE:
+            cells += [(session.channel or "", 16, ""), (session.device_type or "", 8, "")]
+        used = sum(size + 2 for _, size, _ in cells)
+        pages = " > ".join(dict.fromkeys(p for p in (session.entry_page, session.exit_page) if p))
+        cells.append((pages, max(10, width - used), ""))
+        line = Text()
+        for text, size, style in cells:
+            cell = Text(visible(text), style)
+            cell.truncate(size, overflow="ellipsis", pad=True)
+            line.append_text(cell).append("  ")
+        line.rstrip()
+        console = self._terminal.console
+        with console.capture() as captured:
+            console.print(line, soft_wrap=True)
+        return captured.get()
+
+    def sum_up(self, seconds: float) -> None:
+        """Tell how many there were, by goal, most first."""
+        total = self._counts.total()
+        word = "conversion" if total == 1 else "conversions"
+        self._terminal.message(f"{total:,} {word} in {duration(seconds)}")
+        for goal, number in self._counts.most_common():
+            self._terminal.message(f"{number:>8,}  {self._titles[goal]}")
+
+
+class _Told:
+    """Says once why nothing comes, and when it goes on."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._why: str | None = None
+
+    def __call__(self, activity: Activity) -> None:
+        """Listen to what a watch does."""
+        if isinstance(activity, Polled):
+            self._polled(activity)
+        elif isinstance(activity, Paused) and activity.seconds >= _LONG:
+            limit = f"the {activity.scope} limit" if activity.scope else "the rate limit"
+            self._terminal.message(f"{limit} is used up: going on in {duration(activity.seconds)}")
+
+    def _polled(self, poll: Polled) -> None:
+        if poll.error is None:
+            if self._why is not None:
+                self._terminal.message("the server answers again")
+            self._why = None
+            return
+        why = (
+            "the rate limit is used up" if poll.error == "RateLimitError" else "the server is away"
+        )
+        if why != self._why:
+            self._why = why
+            self._terminal.message(
+                f"{why} ({poll.error}): trying again, next in {duration(poll.wait)}"
+            )
+
+
+class _State:
+    """A file that keeps the position of a watch."""
+
+    def __init__(self, path: Path) -> None:
+        check_file("--state", path)
+        self._path = path
+        self._saved_at = -_SAVED
+
+    def read(self) -> str | None:
+        """The position; ``None`` if there is no file yet."""
+        try:
+            return self._path.read_text("utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError:
+            raise CommandError(
+                f"--state {self._path} must be a file that watch wrote, got something else: "
+                "name another file"
+            ) from None
+
+    def write(self, position: str | None) -> None:
+        """Keep a position, if there is one."""
+        if position is None:
+            return
+        with whole_file(self._path) as part:
+            part.write_text(f"{position}\n", "utf-8")
+        self._saved_at = time.monotonic()
+
+    def save_now_and_then(self, news: Watch[WatchedSession]) -> None:
+        """Keep the position, unless that was done a moment ago."""
+        if time.monotonic() - self._saved_at >= _SAVED:
+            self.write(news.position)
