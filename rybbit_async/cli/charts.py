@@ -1,33 +1,19 @@
-"""Charts of goals as files: SVG, PNG or HTML, by the suffix of the file.
-
-The charts are described in Vega-Lite, and drawn by vl-convert, which needs no browser and no other
-program. HTML holds everything that it needs, so that it works without a network, and text of the
-server is only ever data in it.
-"""
+"""Charts of goals: their conversions as bars, and over time; described in Vega-Lite."""
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from html import escape
-from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
-
-from ..extras import import_extra
 from ..models import Goal, GoalBucket
-from .options.output import Theme
-from .output.files import check_file, whole_file
+from .drawing import THEMES, Colors, check_chart, draw
+from .options.output import ChartOptions
 from .output.text import visible
 from .output.values import number, percent
 from .output.views import goal_name
 
 __all__ = ["check_chart", "goal_chart", "series_chart"]
-
-SUFFIXES: Final = (".svg", ".png", ".html")
 
 _WIDTH: Final = 720  # pixels of the panels, without the names beside them
 _NAME: Final = 280  # pixels that a name may have
@@ -35,77 +21,34 @@ _LINES: Final = 5  # goals that one panel can have before its lines cannot be to
 _PANELS: Final = 12
 _NAMED: Final = 4  # goals without a panel that are named
 _POINTS: Final = 40  # times that a panel shows as points, too; a single one has no line
-_SCALE: Final = 2  # pixels of PNG for each pixel of the chart
-
-
-@frozen
-class _Colors:
-    background: str
-    text: str
-    muted: str
-    grid: str
-    bar: str
-    lines: tuple[str, ...]
-
-
-# The lines are those of Okabe and Ito, which the color-blind can tell apart; lighter on dark.
-_THEMES: Final[Mapping[Theme, _Colors]] = {
-    "light": _Colors(
-        "#ffffff",
-        "#1f2328",
-        "#59636e",
-        "#e4e7eb",
-        "#2f6fb4",
-        ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b58900"),
-    ),
-    "dark": _Colors(
-        "#0d1117",
-        "#e6edf3",
-        "#9aa4af",
-        "#262c36",
-        "#58a6ff",
-        ("#56b4e9", "#ff8c42", "#2bc796", "#e59ac6", "#f0e442"),
-    ),
-}
-
-
-def check_chart(path: Path) -> None:
-    """Refuse a chart that cannot be drawn, before anything is sent.
-
-    Raises:
-        CommandError: ``--chart`` must end in another suffix, or cannot be a file.
-        ModuleNotFoundError: the extra is not installed; the message has the line to install it.
-    """
-    check_file("--chart", path, SUFFIXES)
-    _vl_convert()
 
 
 def goal_chart(
-    goals: Sequence[Goal], path: Path, *, theme: Theme = "light", title: str, subtitle: str = ""
+    chart: ChartOptions, goals: Sequence[Goal], *, title: str, caption: str = ""
 ) -> None:
     """Draw the conversions of goals as bars, the most first, each with its conversion rate.
 
     Args:
+        chart: where to write, and in which colors; see ``check_chart``.
         goals: with their conversions.
-        path: where to write; its suffix is one of ``SUFFIXES``.
-        theme: the colors.
-        title, subtitle: such as the site, and the window.
+        title, caption: such as the site, and the window.
     """
     ranked = sorted(goals, key=lambda goal: -(goal.total_conversions or 0))
     rows: list[dict[str, Any]] = []
     for at, goal in enumerate(ranked):
+        name = visible(goal_name(goal))
         conversions, rate = goal.total_conversions or 0, percent(goal.conversion_rate or 0)
         rows.append(
             {
-                "key": _key(at, goal),
-                "Goal": visible(goal_name(goal)),
+                "key": _key(at, name),
+                "Goal": name,
                 "Conversions": conversions,
                 "Rate": rate,
                 "label": f"{number(conversions)} · {rate}",
             }
         )
     most = max((goal.total_conversions or 0 for goal in goals), default=0)
-    colors = _THEMES[theme]
+    colors = THEMES[chart.theme]
     y = {
         "field": "key",
         "type": "nominal",
@@ -128,7 +71,8 @@ def goal_chart(
         "scale": {"domain": [0, (most or 1) * 1.25]},
     }
     tooltip = [{"field": name, "type": "nominal"} for name in ("Goal", "Conversions", "Rate")]
-    _draw(
+    draw(
+        chart,
         {
             "data": {"values": rows},
             "width": _WIDTH,
@@ -155,21 +99,18 @@ def goal_chart(
                 },
             ],
         },
-        path,
-        colors,
         title,
-        [subtitle, "" if rows else "There are no goals."],
+        [caption, "" if rows else "There are no goals."],
     )
 
 
 def series_chart(
+    chart: ChartOptions,
     buckets: Sequence[GoalBucket],
-    goals: Sequence[Goal],
-    path: Path,
+    names: Mapping[int, str],
     *,
-    theme: Theme = "light",
     title: str,
-    subtitle: str = "",
+    caption: str = "",
 ) -> None:
     """Draw the conversions of goals over time.
 
@@ -177,23 +118,22 @@ def series_chart(
     of many those with most conversions; the others are named.
 
     Args:
+        chart: where to write, and in which colors; see ``check_chart``.
         buckets: of all goals.
-        goals: with their names.
-        path: where to write; its suffix is one of ``SUFFIXES``.
-        theme: the colors.
-        title, subtitle: such as the site, and the window.
+        names: of the goals, by their ids.
+        title, caption: such as the site, and the window.
     """
-    counts: defaultdict[int, int] = defaultdict(int)
+    counts = dict.fromkeys((bucket.goal_id for bucket in buckets), 0)
     for bucket in buckets:
         counts[bucket.goal_id] += bucket.conversions
-    ranked = sorted(goals, key=lambda goal: -counts[goal.goal_id])
-    drawn = ranked if len(ranked) <= _LINES else [g for g in ranked if counts[g.goal_id]][:_PANELS]
-    keys = {goal.goal_id: _key(at, goal) for at, goal in enumerate(drawn)}
-    names = {goal.goal_id: visible(goal_name(goal)) for goal in drawn}
+    ranked = sorted(counts, key=lambda goal: -counts[goal])
+    shown = {goal: visible(names.get(goal) or f"goal {goal}") for goal in ranked}
+    drawn = ranked if len(ranked) <= _LINES else [g for g in ranked if counts[g]][:_PANELS]
+    keys = {goal: _key(at, shown[goal]) for at, goal in enumerate(drawn)}
     rows = [
         {
             "key": keys[bucket.goal_id],
-            "Goal": names[bucket.goal_id],
+            "Goal": shown[bucket.goal_id],
             "time": _clock(bucket.time),
             "Time": f"{bucket.time:%Y-%m-%d %H:%M}".removesuffix(" 00:00"),
             "Conversions": bucket.conversions,
@@ -202,21 +142,24 @@ def series_chart(
         for bucket in buckets
         if bucket.goal_id in keys
     ]
-    colors = _THEMES[theme]
+    colors = THEMES[chart.theme]
     times = sorted({bucket.time for bucket in buckets})
-    panels = _panels if len(drawn) > _LINES else _lines
-    notes = [subtitle, _others(ranked[len(drawn) :])]
-    if not any(counts.values()):
+    most = max(counts.values(), default=0)
+    notes = [caption]
+    if len(drawn) > _LINES:
+        spec = _panels(times, keys, colors)
+        notes.append("Each goal has a scale of its own.")
+    else:
+        spec = _lines(times, keys, colors, is_empty=not most)
+    if not most:
         notes.append("There are no conversions in this time.")
-    spec = {
-        "data": {"values": rows},
-        **panels(times, keys, colors, max(counts.values(), default=0)),
-    }
-    _draw(spec, path, colors, title, notes)
+    elif rest := [shown[goal] for goal in ranked if goal not in keys]:
+        notes.append(_others(rest))
+    draw(chart, {"data": {"values": rows}, **spec}, title, notes)
 
 
 def _lines(
-    times: Sequence[datetime], keys: Mapping[int, str], colors: _Colors, most: int
+    times: Sequence[datetime], keys: Mapping[int, str], colors: Colors, *, is_empty: bool
 ) -> dict[str, Any]:
     color = {
         "field": "key",
@@ -235,19 +178,18 @@ def _lines(
         },
     }
     over_time = _over_time(times, 8, 5)
-    if not most:  # otherwise zero would be in the middle
+    if is_empty:  # otherwise zero would be in the middle
         over_time["y"]["scale"] = {"domain": [0, 1]}
+        over_time["y"]["axis"]["format"] = "d"
     return {
         "width": _WIDTH,
         "height": 300,
         "mark": _line_mark(times),
-        "encoding": {**over_time, "color": color, "tooltip": _TOOLTIP},
+        "encoding": {**over_time, "tooltip": _TOOLTIP, **({"color": color} if keys else {})},
     }
 
 
-def _panels(
-    times: Sequence[datetime], keys: Mapping[int, str], colors: _Colors, _most: int
-) -> dict[str, Any]:
+def _panels(times: Sequence[datetime], keys: Mapping[int, str], colors: Colors) -> dict[str, Any]:
     header = {
         "title": None,
         "labelExpr": _NAME_OF_KEY,
@@ -314,7 +256,8 @@ def _over_time(times: Sequence[datetime], labels: int, steps: int) -> dict[str, 
                 "tickMinStep": 1,
                 "domain": False,
                 "ticks": False,
-                "minExtent": 40,  # so that the panels of a column are in line
+                "labelPadding": 8,
+                "minExtent": 44,  # so that the panels of a column are in line
             },
             "scale": {"zero": True, "nice": steps},
         },
@@ -331,12 +274,10 @@ _TOOLTIP: Final = [
 ]
 
 
-def _others(goals: Sequence[Goal]) -> str:
+def _others(names: Sequence[str]) -> str:
     """Names the goals that have no panel."""
-    if not goals:
-        return ""
-    named = ", ".join(_short(visible(goal_name(goal))) for goal in goals[:_NAMED])
-    more = f" and {len(goals) - _NAMED:,} more" if len(goals) > _NAMED else ""
+    named = ", ".join(map(_short, names[:_NAMED]))
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return f"Not shown, since others have more conversions: {named}{more}"
 
 
@@ -350,98 +291,5 @@ def _short(name: str) -> str:
 _NAME_OF_KEY: Final = "slice(datum.label, 6)"
 
 
-def _key(at: int, goal: Goal) -> str:
-    return f"{at:05} {visible(goal_name(goal))}"
-
-
-# --- files -------------------------------------------------------------------------------------
-
-
-def _draw(
-    spec: Mapping[str, Any],
-    path: Path,
-    colors: _Colors,
-    title: str,
-    subtitles: Sequence[str],
-) -> None:
-    whole = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "title": {
-            "text": visible(title),
-            "subtitle": [visible(text) for text in subtitles if text],
-            "anchor": "start",
-        },
-        "config": _config(colors),
-        "padding": 20,
-        "background": colors.background,
-        **spec,
-    }
-    converter = _vl_convert()
-    kind = path.suffix.lower()
-    with whole_file(path) as part:
-        if kind == ".png":
-            part.write_bytes(converter.vegalite_to_png(whole, scale=_SCALE))
-        elif kind == ".svg":
-            part.write_text(converter.vegalite_to_svg(whole), "utf-8")
-        else:
-            part.write_text(_html(whole, converter.javascript_bundle(), colors, title), "utf-8")
-
-
-def _config(colors: _Colors) -> dict[str, Any]:
-    labels = {"labelColor": colors.muted, "titleColor": colors.muted, "labelFontSize": 12}
-    return {
-        "font": _FONT,
-        "view": {"stroke": None},
-        "axis": {
-            **labels,
-            "gridColor": colors.grid,
-            "domainColor": colors.grid,
-            "tickColor": colors.grid,
-        },
-        "legend": {**labels, "labelColor": colors.text},
-        "title": {
-            "color": colors.text,
-            "subtitleColor": colors.muted,
-            "fontSize": 18,
-            "subtitleFontSize": 13,
-            "subtitlePadding": 6,
-            "offset": 18,
-        },
-    }
-
-
-_FONT: Final = "Helvetica Neue, Arial, Noto Sans, DejaVu Sans, sans-serif"
-
-
-def _html(spec: Mapping[str, Any], libraries: str, colors: _Colors, title: str) -> str:
-    # In a script no text of the data may look like its end.
-    data = json.dumps(spec, ensure_ascii=True).replace("<", "\\u003c")
-    options = json.dumps({"renderer": "svg", "actions": {"export": True, "editor": False}})
-    return _PAGE.format(
-        title=escape(visible(title)),
-        background=colors.background,
-        libraries=libraries.replace("</script", "<\\/script"),
-        spec=data,
-        options=options,
-    )
-
-
-_PAGE: Final = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>body {{ margin: 0; background: {background}; }}</style>
-</head>
-<body>
-<div id="chart"></div>
-<script>{libraries}</script>
-<script>vegaEmbed("#chart", {spec}, {options}).catch(console.error);</script>
-</body>
-</html>
-"""
-
-
-def _vl_convert() -> Any:
-    return import_extra("vl_convert", "charts", '"rybbit_async[chart]"')
+def _key(at: int, name: str) -> str:
+    return f"{at:05} {name}"
