@@ -75,8 +75,9 @@ async def show_series(
     chart: ChartOptions,
 ) -> int | None:
     """The conversions of goals over time: a line for each goal, or a row for each bucket."""
-    if chart.chart is not None:
-        check_chart(chart.chart)
+    draws = chart.chart is not None
+    if draws:
+        check_chart(chart)
     when = window.resolve(job.time_zone, last=_USUAL)
     query: dict[str, Any] = {"filters": filters.resolve(), **when.common()}
     walk = job.client.goals.iter(site_of(site), **query)
@@ -88,16 +89,15 @@ async def show_series(
     names = {number: goal_name(goal) for number, goal in listed.items()}
     chosen = [listed[number] for number in listed if number in {*wanted}]
     caption = f"by {bucket}, {when}"
-    if chart.chart is not None:
-        title = f"Conversions of the goals of site {site}, by {bucket}"
-        series_chart(rows, chosen, chart.chart, theme=chart.theme, title=title, subtitle=str(when))
-        job.terminal.message(f"{len(chosen)} goals were drawn into {chart.chart}")
+    if draws:
+        series_chart(chart, rows, names, title=f"Conversions, site {site}", caption=caption)
+        job.terminal.message(f"{chart.chart}: {len(wanted)} goals")
     if output.format(job.terminal.out_is_terminal) == "table":
         lines: dict[int, list[float]] = defaultdict(list)
         for row in rows:
             lines[row.goal_id].append(row.conversions)
         print_table(job.terminal, goals_view(lines), chosen, caption=caption)
-    elif chart.chart is None or output.is_wanted(job.terminal.out_is_terminal):
+    elif not draws or output.is_chosen or job.terminal.out_is_terminal:
         view = buckets_view(names, days=bucket != "hour")
         await show(job, rows, view, output, zone=zone_of(when.zone))
     return Exit.PARTIAL if walk.report.doubtful else None

@@ -62,16 +62,16 @@ async def list_goals(
     chart: ChartOptions,
 ) -> int | None:
     """The goals of a site, as a list, or as a picture, or both."""
-    if chart.chart is not None:
-        check_chart(chart.chart)
+    draws = chart.chart is not None
+    if draws:
+        check_chart(chart)
     when = window.resolve(job.time_zone)
     walk = job.client.goals.iter(site_of(site), filters=filters.resolve(), **when.common())
     goals = by(sort, await walk.collect())
-    if chart.chart is not None:
-        title = f"Conversions of the goals of site {site}"
-        goal_chart(goals, chart.chart, theme=chart.theme, title=title, subtitle=str(when))
-        job.terminal.message(f"{len(goals)} goals were drawn into {chart.chart}")
-    if chart.chart is None or output.is_wanted(job.terminal.out_is_terminal):
+    if draws:
+        goal_chart(chart, goals, title=f"Goals of site {site}", caption=str(when))
+        job.terminal.message(f"{chart.chart}: {len(goals)} goals")
+    if not draws or output.is_chosen or job.terminal.out_is_terminal:
         await show(job, goals, GOALS, output, caption=str(when), zone=zone_of(when.zone))
     return Exit.PARTIAL if walk.report.doubtful else None
 
@@ -89,7 +89,7 @@ async def get_goal(
     found = await job.client.goals.get(
         site_of(site), goal, filters=filters.resolve(), **when.common()
     )
-    await show_one(job, found, output, zone=zone_of(when.zone))
+    await show_one(job, found, output, view=GOALS, zone=zone_of(when.zone))
 
 
 # --- writing -----------------------------------------------------------------------------------
