@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, Final, Literal
 
 from .. import AuthenticationError, GoalComparison, PermissionDeniedError, RybbitError, Site
+from .charts import check_chart, series_chart
 from .exits import CommandError, Exit
 from .failures import explain
 from .goals import by
@@ -75,6 +76,8 @@ async def show_series(
 ) -> int | None:
     """The conversions of goals over time: a line for each goal, or a row for each bucket."""
     draws = chart.chart is not None
+    if draws:
+        check_chart(chart)
     when = window.resolve(job.time_zone, last=_USUAL)
     query: dict[str, Any] = {"filters": filters.resolve(), **when.common()}
     walk = job.client.goals.iter(site_of(site), **query)
@@ -87,8 +90,6 @@ async def show_series(
     chosen = [listed[number] for number in listed if number in {*wanted}]
     caption = f"by {bucket}, {when}"
     if draws:
-        from .charts import series_chart
-
         series_chart(chart, rows, names, title=f"Conversions, site {site}", caption=caption)
         job.terminal.message(f"{chart.chart}: {len(wanted)} goals")
     if output.format(job.terminal.out_is_terminal) == "table":
@@ -96,7 +97,7 @@ async def show_series(
         for row in rows:
             lines[row.goal_id].append(row.conversions)
         print_table(job.terminal, goals_view(lines), chosen, caption=caption)
-    elif not draws or output.is_chosen():
+    elif not draws or output.is_chosen or job.terminal.out_is_terminal:
         view = buckets_view(names, days=bucket != "hour")
         await show(job, rows, view, output, zone=zone_of(when.zone))
     return Exit.PARTIAL if walk.report.doubtful else None
@@ -116,7 +117,7 @@ async def compare_goals(
     chosen = {"filters": filters.resolve()}
     windows: tuple[Any, Any] = {**chosen, **when.common()}, {**chosen, **other.common()}
     is_one = len(sites) == 1
-    known = {} if is_one else await _sites(job, required=not sites)
+    known: Mapping[int, Site] = {} if is_one else await _sites(job, required=not sites)
     wanted: Sequence[int | str] = [site_of(site) for site in sites] or [*known]
     turns = asyncio.Semaphore(_SITES_AT_ONCE)
     failures: list[RybbitError] = []

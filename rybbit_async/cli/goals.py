@@ -18,6 +18,7 @@ from .. import (
     PathGoal,
     PropertyFilter,
 )
+from .charts import check_chart, goal_chart
 from .commands.goals import GoalOptions
 from .dry_run import dry_run
 from .exits import CommandError, Exit
@@ -62,12 +63,12 @@ async def list_goals(
 ) -> int | None:
     """The goals of a site, as a list, or as a picture, or both."""
     draws = chart.chart is not None
+    if draws:
+        check_chart(chart)
     when = window.resolve(job.time_zone)
     walk = job.client.goals.iter(site_of(site), filters=filters.resolve(), **when.common())
     goals = by(sort, await walk.collect())
     if draws:
-        from .charts import goal_chart
-
         goal_chart(chart, goals, title=f"Goals of site {site}", caption=str(when))
         job.terminal.message(f"{chart.chart}: {len(goals)} goals")
     if not draws or output.is_chosen or job.terminal.out_is_terminal:
@@ -88,7 +89,7 @@ async def get_goal(
     found = await job.client.goals.get(
         site_of(site), goal, filters=filters.resolve(), **when.common()
     )
-    await show_one(job, found, output, zone=zone_of(when.zone))
+    await show_one(job, found, output, view=GOALS, zone=zone_of(when.zone))
 
 
 # --- writing -----------------------------------------------------------------------------------

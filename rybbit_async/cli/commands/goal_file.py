@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from ..options.arguments import AnySites
 from ..options.connection import Connection
 
 __all__ = ["apply", "dump", "plan"]
@@ -24,7 +25,7 @@ _AGAIN = "run the same command again to go on: what was done is not done twice"
 
 
 def dump(
-    *sites: Annotated[str, Parameter(name="SITE")],
+    *sites: AnySites,
     no_ids: Annotated[
         bool, Parameter(help="Leave the ids out, for a file that is for another site.")
     ] = False,
@@ -73,10 +74,10 @@ def plan(
     from ..exits import Exit
     from ..goal_file.file import read_goal_file
     from ..goal_file.plan import make_plan, numbers_of
-    from ..goal_file.show import plan_as_json, show_plan
+    from ..goal_file.show import plan_as_json, show_plan, warn_of
     from ..run import Job, run
 
-    sites = read_goal_file(file)
+    sites = read_goal_file(file, key_on_stdin=connection.api_key == "-")
 
     async def work(job: Job) -> Exit:
         found = await make_plan(job.client, await numbers_of(job.client, sites), prune=prune)
@@ -84,6 +85,7 @@ def plan(
             job.terminal.write(f"{plan_as_json(found)}\n")
         else:
             show_plan(job.terminal, found)
+        warn_of(job.terminal, found)
         if found.refusals:
             return Exit.ERROR
         return Exit.CHANGES if exit_code and found.size else Exit.OK
@@ -121,7 +123,7 @@ def apply(
     from ..goal_file.file import read_goal_file
     from ..run import Job, run
 
-    sites = read_goal_file(file)
+    sites = read_goal_file(file, key_on_stdin=connection.api_key == "-")
 
     async def work(job: Job) -> int:
         return await carry_out(job, sites, prune=prune, yes=yes, only_show=dry_run)

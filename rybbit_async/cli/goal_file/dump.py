@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ...extras import import_extra
 from ..exits import CommandError, Exit
+from ..output.text import visible
 from ..run import Job
 from .content import to_file
 from .matching import StoredGoal
@@ -21,7 +22,7 @@ _HEAD: Final = """\
 # and "rybbit-async goals apply FILE" does it.
 """
 # Text that every reader of YAML takes for text.
-_PLAIN: Final = re.compile(r"[A-Za-z/][A-Za-z0-9/_.-]*(?: [A-Za-z0-9/_.-]+)*")
+_PLAIN: Final = re.compile(r"[A-Za-z/][\w/.,*()&+=!?'-]*(?: [\w/.,*()&+=!?'-]+)*")
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
@@ -36,9 +37,11 @@ async def dump(job: Job, sites: Sequence[int | str], *, ids: bool) -> None:
         CommandError: a site has goals that the server cannot list.
     """
     client = job.client
+    domains: dict[int | str, str | None] = {}
     if not sites:
         organizations = await client.organizations.list()
-        sites = sorted({site.site_id for one in organizations for site in one.sites})
+        domains = {site.site_id: site.domain for one in organizations for site in one.sites}
+        sites = sorted(domains, key=int)
     stored = await read_goals(client, sites)
     for site, one in stored.items():
         if one.unreadable:
@@ -46,7 +49,8 @@ async def dump(job: Job, sites: Sequence[int | str], *, ids: bool) -> None:
             raise CommandError(f"site {site} cannot be written: {why}", Exit.PARTIAL)
         if not ids:
             _drop_doubles(job, site, one)
-    job.terminal.write(to_yaml({site: one.goals for site, one in stored.items()}, ids=ids))
+    goals = {site: one.goals for site, one in stored.items()}
+    job.terminal.write(to_yaml(goals, domains, ids=ids))
 
 
 def _drop_doubles(job: Job, site: int | str, stored: Stored) -> None:
@@ -62,23 +66,32 @@ def _drop_doubles(job: Job, site: int | str, stored: Stored) -> None:
     stored.goals = list(first.values())
 
 
-def to_yaml(sites: Mapping[int | str, Sequence[StoredGoal]], *, ids: bool) -> str:
-    """A goal file: the sites in their order, and the goals of each in theirs."""
+def to_yaml(
+    sites: Mapping[int | str, Sequence[StoredGoal]],
+    domains: Mapping[int | str, str | None],
+    *,
+    ids: bool,
+) -> str:
+    """A goal file: the sites in their order, and the goals of each in theirs.
+
+    Args:
+        domains: what stands in a comment before a site.
+    """
     ruamel = import_extra("ruamel.yaml", "goals as code", "'rybbit_async[cli]'")
     yaml = ruamel.YAML()
     yaml.width = 2**20
     yaml.allow_unicode = True
     yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.representer.ignore_aliases = lambda _: True
+    yaml.representer.ignore_aliases = _has_no_alias
     yaml.representer.add_representer(type(None), _represent_null)
-    data = {
-        "sites": {
-            _site_key(site): {"goals": [_styled(_goal(one, ids=ids)) for one in goals]}
-            for site, goals in sites.items()
-        }
-    }
+    by_site = ruamel.comments.CommentedMap()
+    for site, goals in sites.items():
+        key = site if isinstance(site, int) else _styled(site)
+        by_site[key] = {"goals": [_styled(_goal(one, ids=ids)) for one in goals]}
+        if domain := domains.get(site):
+            by_site.yaml_set_comment_before_after_key(key, before=visible(domain), indent=2)
     text = io.StringIO()
-    yaml.dump(data, text)
+    yaml.dump({"sites": by_site}, text)
     return _HEAD + text.getvalue()
 
 
@@ -86,8 +99,8 @@ def _represent_null(representer: Any, _: None) -> Any:
     return representer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
-def _site_key(site: int | str) -> Any:
-    return site if isinstance(site, int) else _styled(site)
+def _has_no_alias(_: object) -> bool:
+    return True
 
 
 def _goal(goal: StoredGoal, *, ids: bool) -> dict[str, Any]:
@@ -97,10 +110,12 @@ def _goal(goal: StoredGoal, *, ids: bool) -> dict[str, Any]:
 
 def _styled(value: Any) -> Any:
     """The value, with text in quotes where a reader of YAML may take it for something else."""
-    if isinstance(value, Mapping):
-        return {_styled(key): _styled(one) for key, one in value.items()}
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {_styled(key): _styled(one) for key, one in items}
     if isinstance(value, list):
-        return [_styled(one) for one in value]
+        many: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # JSON
+        return [_styled(one) for one in many]
     if not isinstance(value, str) or (_PLAIN.fullmatch(value) and value.lower() not in _WORDS):
         return value
     scalars = import_extra("ruamel.yaml.scalarstring", "goals as code", "'rybbit_async[cli]'")

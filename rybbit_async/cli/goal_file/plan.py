@@ -198,11 +198,11 @@ def _settle_left(plan: SitePlan, matching: Matching, *, prune: bool) -> None:
     plan.left = matching.left
     for double in matching.doubles:
         ids = " and ".join(str(one.goal_id) for one in (double.kept, *double.surplus))
-        others = ", ".join(str(one.goal_id) for one in double.surplus)
+        others = " and ".join(f"goals delete {plan.site} {one.goal_id}" for one in double.surplus)
         plan.refusals.append(
-            f"goals {ids} of site {plan.site} are the same goal, made more than once: --prune "
-            f"deletes {others}, and so does rybbit-async goals delete {plan.site} "
-            f"{double.surplus[0].goal_id}; or give one of them by its id to keep them"
+            f"goals {ids} of site {plan.site} are the same goal, made more than once: delete what "
+            f"is too much with --prune, or with rybbit-async {others}; to keep all of them, "
+            "write each into the file with its id"
         )
 
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from ...models import PathGoal
+from ...resources.goal_warnings import pattern_warning
 from ..output.text import visible
 from ..terminal import Terminal
 from .content import Content, to_file
@@ -15,7 +17,7 @@ from .file import FileGoal
 from .matching import StoredGoal
 from .plan import Change, Plan, SitePlan
 
-__all__ = ["counted", "named", "plan_as_json", "show_line", "show_plan", "summary"]
+__all__ = ["counted", "named", "plan_as_json", "show_line", "show_plan", "summary", "warn_of"]
 
 _STYLES: Final = {"+": "green", "~": "yellow", "-": "red", "!": "bold red"}
 _MAX_NAMED: Final = 5
@@ -37,7 +39,17 @@ def show_plan(terminal: Terminal, plan: Plan) -> None:
     terminal.console.print(Text(summary(plan)), soft_wrap=True)
     for site in plan.sites:
         if site.left:
-            terminal.message(_left(site))
+            terminal.console.print(Text(visible(_left(site))), soft_wrap=True)
+
+
+def warn_of(terminal: Terminal, plan: Plan) -> None:
+    """Warn of paths that never match. The client does that, too, when it writes."""
+    for site in plan.sites:
+        for goal in (*site.creates, *(one.goal for one in site.changes)):
+            pattern = goal.content.config.get("pathPattern")
+            warning = pattern_warning(PathGoal(pattern)) if isinstance(pattern, str) else None
+            if warning is not None:
+                terminal.warn(f"{goal.place}: {warning.replace('config.path_pattern', 'path')}")
 
 
 def _lines(site: SitePlan) -> Iterator[tuple[str, str]]:
@@ -115,8 +127,8 @@ def _left(site: SitePlan) -> str:
     also = f" and {more} more" if more else ""
     number = len(site.left)
     return (
-        f"site {site.site} has {counted(number)} that {_are(number)} not in the file, and that "
-        f"--prune deletes: {', '.join(names)}{also}"
+        f"Not in the file, and so deleted by --prune: {counted(number)} of site {site.site}: "
+        f"{', '.join(names)}{also}"
     )
 
 

@@ -101,6 +101,11 @@ class OutputOptions:
                 return name
         return "table" if is_terminal else "jsonl"
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether a format was asked for."""
+        return self.table or self.json or self.jsonl or self.csv or self.parquet is not None
+
     def most(self, is_terminal: bool, usual: int | None) -> int | None:
         """How many rows to write at most; ``None`` for all.
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Se
 from contextlib import aclosing
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from rich.text import Text
 
@@ -89,7 +89,7 @@ async def show(
                 found, has_more = await _collected(pages, most)
                 progress.close()
                 shown = view if names is None else _view_of(view, names)
-                count = f"{len(found):,} {view.name}" if found or caption else f"no {view.name}"
+                count = f"{len(found):,} {_counted_as(view.name, len(found))}"
                 print_table(terminal, shown, found, caption=_joined(count, caption), zone=zone)
                 if has_more and output.limit is None:
                     terminal.message(
@@ -139,8 +139,11 @@ async def show_one(
     if view is not None:
         pairs = pairs_of(view, thing, look)
     else:
-        is_named = isinstance(thing, Mapping)
-        fields: Any = thing if is_named else to_dict(thing, flat=True, times="datetime")
+        fields = (
+            cast("Mapping[str, Any]", thing)
+            if isinstance(thing, Mapping)
+            else to_dict(thing, flat=True, times="datetime")
+        )
         pairs = [
             (name.replace("_", " ").capitalize(), look.any(value))
             for name, value in fields.items()
@@ -176,6 +179,10 @@ def _print(terminal: Terminal, lines: Sequence[Text]) -> None:
     for line in lines:
         terminal.console.print(line, soft_wrap=True, end="\n")
     terminal.out.flush()
+
+
+def _counted_as(plural: str, number: int) -> str:
+    return plural.removesuffix("s") if number == 1 else plural
 
 
 def _joined(*parts: str) -> str:

@@ -1,0 +1,149 @@
+"""Errors: one line, and the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import rybbit_async
+from rybbit_async.cli import failures, lists
+from rybbit_async.cli.exits import MEANINGS, Exit
+from rybbit_async.testing import RybbitServer, faults
+
+from .conftest import Result
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def failing(server: RybbitServer) -> Iterator[RybbitServer]:
+    yield server
+    server.clear_faults()
+    server.release = "2.8"
+
+
+def test_the_help_has_all_exit_codes(cli: Cli) -> None:
+    text = " ".join(cli("--help", width=200).out.split())
+    assert set(MEANINGS) == set(Exit)
+    for code, meaning in MEANINGS.items():
+        assert f"• {code.value} {meaning.replace('`', '')}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["sites"], Exit.OK),
+        (["sites", "--frobnicate"], Exit.USAGE),
+        (["frobnicate"], Exit.USAGE),
+        (["goals", "list"], Exit.USAGE),
+        (["goals", "list", "1", "2"], Exit.USAGE),
+        (["goals", "get", "1", "x"], Exit.USAGE),
+        (["goals", "list", "not a site"], Exit.USAGE),
+        (["sessions", "1", "--json", "--csv"], Exit.USAGE),
+        (["sessions", "1", "--filter", "country"], Exit.USAGE),
+        (["sessions", "99"], Exit.AUTHENTICATION),
+        (["goals", "get", "1", "9999"], Exit.NOT_FOUND),
+        (["sites", "--base-url", "http://127.0.0.1:9"], Exit.NETWORK),
+    ],
+)
+def test_codes(cli: Cli, arguments: list[str], code: Exit) -> None:
+    result = cli(*arguments)
+    assert result.code == code
+    if code:
+        assert result.out == ""
+        (line,) = result.err.splitlines()
+        assert line.startswith("rybbit-async: ")
+        assert "Traceback" not in line
+
+
+def test_a_server_that_fails(cli: Cli, failing: RybbitServer) -> None:
+    failing.inject(faults.Status(429, headers={"Retry-After": "86400"}), times=1)
+    limited = cli("sites")
+    assert limited.code == Exit.RATE_LIMIT
+    failing.inject(faults.Body(b"<html>"), times=1)
+    assert cli("sites").code == Exit.NETWORK
+
+
+def test_a_wrong_key_is_named_with_its_cure(cli: Cli) -> None:
+    result = cli("sites", key="rb_0123456789")
+    assert result.code == Exit.AUTHENTICATION
+    assert "0123456789" not in result.err
+    assert "--rate-limit 500/10m" in result.err
+    none = cli("sites", key="")
+    assert "set RYBBIT_API_KEY, or run rybbit-async config" in none.err
+
+
+def test_no_error_names_an_argument_of_python() -> None:
+    package = Path(rybbit_async.__file__).parent
+    sources = " ".join(
+        " ".join(path.read_text("utf-8").split()).replace('" "', "").replace('" f"', "")
+        for path in (package / "transport").rglob("*.py")
+    )
+    for python in failures.WORDS:
+        assert python in sources, python
+
+
+def test_a_fault_of_the_program_is_one_line_and_a_traceback_with_debug(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise LookupError("on line 1\nand 2")
+
+    monkeypatch.setattr(lists, "list_sites", broken)
+    result = cli("sites")
+    assert result.code == Exit.ERROR
+    assert result.err == (
+        "rybbit-async: LookupError: on line 1 and 2 (this is a fault of rybbit-async: run it with "
+        "--debug, and report what it says)\n"
+    )
+    assert "Traceback" in cli("sites", "--debug").err
+
+
+def test_debug_tells_requests_and_no_key(cli: Cli, server: RybbitServer) -> None:
+    result = cli("sites", "--debug")
+    assert "GET " in result.err
+    assert "/api/organizations: 200 in" in result.err
+    assert server.api_key not in result.err
+
+
+def test_ctrl_c_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = []
+
+    async def interrupted(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr(lists, "list_sites", interrupted)
+    result = cli("sites")
+    assert (result.code, result.err) == (Exit.INTERRUPTED, "rybbit-async: interrupted\n")
+    assert ended
+
+
+def test_warnings_are_lines(cli: Cli, failing: RybbitServer) -> None:
+    result = cli("sessions", 1, "--goal", 103, "--filter", "country=US")
+    assert result.code == Exit.OK
+    (line,) = result.err.splitlines()
+    assert line.startswith("warning: ")
+    assert "filters" in line
+
+
+def test_without_the_extra() -> None:
+    code = (
+        "import sys; sys.modules['cyclopts'] = None; from rybbit_async.cli import main; "
+        "sys.exit(main(['sites']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == Exit.ERROR
+    assert done.stderr == (
+        "rybbit-async: rybbit-async needs cyclopts, which is not installed: "
+        'pip install "rybbit_async[cli]"\n'
+    )

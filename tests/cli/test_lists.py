@@ -1,0 +1,179 @@
+"""``sites``, ``sessions``, ``users``, ``events`` and the figures of goals."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from rybbit_async import RybbitClient, to_json
+from rybbit_async.cli.exits import Exit
+from rybbit_async.testing import RybbitServer
+
+from .conftest import Result
+
+Cli = Callable[..., Result]
+
+
+def rows(result: Result) -> list[dict[str, Any]]:
+    assert result.code == Exit.OK, result.err
+    return [json.loads(line) for line in result.out.splitlines()]
+
+
+def test_every_list_is_that_of_the_client(cli: Cli, server: RybbitServer) -> None:
+    async def read() -> list[list[Any]]:
+        async with RybbitClient(server.api_key, base_url=server.url) as client:
+            walks = client.sessions.iter(1), client.users.iter(1), client.events.iter(1)
+            lists = [await client.sites.list(), *[await walk.collect() for walk in walks]]
+            return [[json.loads(to_json(row)) for row in rows] for rows in lists]
+
+    expected = asyncio.run(read())
+    assert [len(one) > 100 for one in expected] == [False, True, True, True]
+    assert [rows(cli(name, 1)) for name in ("sessions", "users", "events")] == expected[1:]
+    assert rows(cli("sites")) == expected[0]
+    assert json.loads(cli("users", 1, "--json").out) == expected[2]
+
+
+def test_a_terminal_gets_a_table_and_a_program_gets_rows(cli: Cli) -> None:
+    shown = cli("sessions", 1, tty=True, width=100)
+    assert shown.out.startswith("\x1b[1mEnded ")
+    assert "50 sessions, all time" in shown.out
+    assert "--limit 0 shows all" in shown.err
+    assert len(rows(cli("sessions", 1, "--limit", 7))) == 7
+    table = cli("goals", "list", 1, "--table")
+    assert table.code == Exit.OK
+    assert "Conversions" in table.out
+    assert "\x1b" not in table.out
+
+
+def test_csv_and_parquet_have_the_same_rows(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "sessions.parquet"
+    assert cli("sessions", 1, "--goal", 103, "--parquet", path).code == Exit.OK
+    text = cli("sessions", 1, "--goal", 103, "--csv").out
+    lines = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+    ids = [line["session_id"] for line in lines]
+    assert ids == pq.read_table(path).column("session_id").to_pylist()
+    assert ids
+    listed = {goal["goal_id"]: goal for goal in rows(cli("goals", "list", 1))}
+    assert len(ids) == listed[103]["total_conversions"]
+
+
+def test_filters_and_times(cli: Cli, server: RybbitServer) -> None:
+    everything = rows(cli("sessions", 1))
+    japan = rows(cli("sessions", 1, "--filter", "country=JP"))
+    assert japan == [row for row in everything if row["country"] == "JP"]
+    assert 0 < len(japan) < len(everything)
+    both = rows(cli("sessions", 1, "--filter", "country=JP", "--filter", "device_type!=Mobile"))
+    assert both == [row for row in japan if row["device_type"] != "Mobile"]
+    day = japan[0]["session_start"][:10]
+    that_day = rows(cli("sessions", 1, "--since", day, "--until", day))
+    assert 0 < len(that_day) < len(everything)
+    assert all(row["session_end"][:10] >= day for row in that_day)
+
+
+def test_choices_of_sessions(cli: Cli) -> None:
+    one = rows(cli("sessions", 1, "--limit", 1))[0]
+    of_user = rows(cli("sessions", 1, "--user", one["user_id"]))
+    assert {row["user_id"] for row in of_user} == {one["user_id"]}
+    long = rows(cli("sessions", 1, "--min-duration", 60, "--min-pageviews", 3))
+    assert long
+    assert all(row["session_duration"] >= 60 and row["pageviews"] >= 3 for row in long)
+    refused = cli("sessions", 1, "--goal", 103, "--min-pageviews", 3)
+    assert refused.code == Exit.USAGE
+    assert "--min-pageviews must come without --goal" in refused.err
+
+
+def test_goals_are_sorted(cli: Cli) -> None:
+    counts = [goal["total_conversions"] for goal in rows(cli("goals", "list", 1))]
+    assert counts == sorted(counts, reverse=True)
+    ids = [goal["goal_id"] for goal in rows(cli("goals", "list", 1, "--sort", "id"))]
+    assert ids == sorted(ids)
+
+
+def test_summary_has_a_line_for_each_site(cli: Cli) -> None:
+    (line,) = rows(cli("goals", "summary"))
+    goals = rows(cli("goals", "list", 1))
+    assert line["goals"] == len(goals) == 12
+    assert line["conversions"] == sum(goal["total_conversions"] for goal in goals)
+    assert (line["best_goal"], line["best_conversions"]) == (
+        goals[0]["name"],
+        goals[0]["total_conversions"],
+    )
+    assert rows(cli("goals", "summary", 1)) == [line]
+
+
+def test_series_has_a_line_for_each_goal_and_a_row_for_each_day(cli: Cli) -> None:
+    shown = cli("goals", "series", 1, "--last", "7d", tty=True, width=100)
+    assert "Signed up" in shown.out
+    assert "by day, " in shown.out
+    days = rows(cli("goals", "series", 1, "--last", "7d", "--goal", 103, "--goal", 101))
+    assert {row["goal_id"] for row in days} == {101, 103}
+    weeks = rows(cli("goals", "series", 1, "--last", "7d", "--goal", 103, "--by", "week"))
+    assert 1 <= len(weeks) <= 2
+
+
+def test_compare_with_the_days_before(cli: Cli) -> None:
+    changes = rows(cli("goals", "compare", "--last", "7d"))
+    assert changes == rows(cli("goals", "compare", 1, "--last", "7d"))
+    now = {goal["goal_id"]: goal for goal in rows(cli("goals", "list", 1, "--last", "7d"))}
+    for row in changes:
+        assert row["goal"] == now[row["goal"]["goal_id"]]
+        difference = row["goal"]["total_conversions"] - row["other"]["total_conversions"]
+        assert row["conversions"]["absolute"] == difference
+    same = cli("goals", "compare", 1, "--last", "7d", "--against", "year", tty=True, width=100)
+    assert ", against " in same.out
+
+
+@pytest.mark.parametrize(
+    ("against", "said"),
+    [
+        ("befor", "--against must be before, year, a month such as 2024-01, or days such as"),
+        ("2024-01-05..2024-01-01", "the first day of --against must not be after its last"),
+        ("2024-01-05..", "--against must be a day such as 2024-01-31"),
+    ],
+)
+def test_what_cannot_be_compared(cli: Cli, against: str, said: str) -> None:
+    result = cli("goals", "compare", 1, "--last", "7d", "--against", against)
+    assert result.code == Exit.USAGE
+    assert said in result.err
+
+
+def test_a_site_that_fails_does_not_stop_the_others(cli: Cli) -> None:
+    result = cli("goals", "compare", 1, 99, "--last", "7d")
+    assert result.code == Exit.PARTIAL
+    assert "warning: site 99: 403" in result.err
+    assert len(result.out.splitlines()) == 12
+    alone = cli("goals", "compare", 99, "--last", "7d")
+    assert alone.code == Exit.AUTHENTICATION
+
+
+def test_a_reader_that_ends_costs_a_page_or_two(server: RybbitServer) -> None:
+    sent = len(server.requests)
+    command = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "rybbit_async", "events", "1", "--jsonl"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={
+            "RYBBIT_BASE_URL": server.url,
+            "RYBBIT_API_KEY": server.api_key,
+            "PATH": "",
+            "PYTHONPATH": ":".join(sys.path),
+        },
+    )
+    assert command.stdout is not None
+    assert command.stderr is not None
+    assert json.loads(command.stdout.readline())["timestamp"]
+    command.stdout.close()
+    assert command.stderr.read() == b""
+    command.stderr.close()
+    assert command.wait(20) == Exit.OK
+    assert len(server.requests) - sent <= 3
