@@ -89,8 +89,8 @@ def app_for(arguments: Collection[str]) -> App:
     app.command(goals)
     for parent, name, where, group, summary in COMMANDS:
         of = goals if parent else app
-        help = None if name in arguments else summary
+        shown = None if name in arguments else summary
         options = {} if where.endswith(":app") else {"help_epilogue": ""}
         path = f"rybbit_async.cli.commands.{where}"
-        of.command(path, name=name, group=group, help=help, **options)
+        of.command(path, name=name, group=group, help=shown, **options)
     return app
