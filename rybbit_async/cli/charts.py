@@ -180,7 +180,7 @@ def _lines(
     over_time = _over_time(times, 8, 5)
     if is_empty:  # otherwise zero would be in the middle
         over_time["y"]["scale"] = {"domain": [0, 1]}
-        over_time["y"]["axis"]["format"] = "d"
+        over_time["y"]["axis"]["values"] = [0, 1]
     return {
         "width": _WIDTH,
         "height": 300,

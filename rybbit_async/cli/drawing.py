@@ -89,7 +89,6 @@ def draw(chart: ChartOptions, spec: Mapping[str, Any], title: str, notes: Sequen
     """
     path, colors = _path(chart), THEMES[chart.theme]
     whole = {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "title": {
             "text": visible(title),
             "subtitle": [visible(note) for note in notes if note],

@@ -194,9 +194,8 @@ def test_a_goal_that_is_wrong(goal: str, said: str) -> None:
         ("sites: {1: {goals: []}}\nsite: 1", '"site" must not stand beside "sites"'),
         ("sites: {1: {goals: []}, '1': {goals: []}}", "'1' must stand once"),
         (
-            "sites:\n  1: {goals: [{id: 7, name: a, path: /x}]}\n"
-            "  2: {goals: [{id: 7, name: b, path: /y}]}",
-            "line 3: id 7 must stand once in the file; the other one is in line 2",
+            "sites: {1: {goals: &a [{id: 7, name: a, copy: x}]},\n2: {goals: *a}}",
+            "line 1: id 7 must stand once in the file; the other one is in line 1",
         ),
         (
             "site: 1\ngoals:\n- {name: a, path: /x}\n- {name: a, path: /x, id: 7}",

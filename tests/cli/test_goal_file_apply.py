@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rybbit_async.cli.exits import Exit
+from rybbit_async.cli.goal_file.file import parse
 from rybbit_async.testing import RybbitServer, Site, faults
 from rybbit_async.testing.credentials import EMAIL, PASSWORD
 
@@ -446,3 +447,23 @@ def test_any_goals(run: Run, newest: RybbitServer, first: list[Goals], then: lis
         assert run("plan", "-", "--prune", "--exit-code", stdin=text).code == Exit.OK
         dumped = run("dump", site.site_id).out
         assert run("plan", "-", "--prune", "--exit-code", stdin=dumped).code == Exit.OK
+
+
+# --- the documentation -------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "docs" / "goals-as-code.md").read_text("utf-8")
+
+
+def test_the_samples_of_the_documentation(run: Run, newest: RybbitServer, site: Site) -> None:
+    one, two = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    (toml,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    assert run("apply", "-", stdin=one.replace("123", str(site.site_id))).code == Exit.OK
+    assert [(kind, len(config)) for _, kind, config in now(newest, site)] == [
+        ("path", 1),
+        ("event", 3),
+        ("path", 2),
+        ("outbound", 1),
+        ("button_click", 0),
+    ]
+    assert len(parse(two, "goals.yaml")) == 2
+    assert len(parse(toml, "goals.toml")) == 1

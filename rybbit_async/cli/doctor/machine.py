@@ -24,7 +24,7 @@ _EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "arrow": ("pyarrow",),
     "export": ("fsspec",),
     "duckdb": ("duckdb",),
-    "chart": ("altair", "vl-convert-python"),
+    "chart": ("vl-convert-python",),
     "dask": ("distributed",),
 }
 _OTHERS: Final = ("brotli", "backports.zstd", "orjson", "pandas", "polars", "s3fs", "uvloop")
