@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -403,6 +404,24 @@ async def imports(effort: Effort) -> AsyncGenerator[Row, None]:
     )  # fmt: skip
 
 
+async def help_starts(effort: Effort) -> AsyncGenerator[Row, None]:
+    """The help of the command line, as a whole process, against one that imports aiohttp."""
+    ours = ["-m", "rybbit_async", "--help"], ["-m", "rybbit_async", "sessions", "--help"]
+    theirs = ["-c", "import aiohttp"]
+    for arguments in ours:
+        measured = [(_process(arguments), _process(theirs)) for _ in range(effort.imports + 1)][1:]
+        yield Row(
+            f"rybbit-async {' '.join(arguments[2:])}: whole process, relative to import aiohttp",
+            "x", ratios(measured), 1.6, note=f"{median(milliseconds(measured)):+.0f} ms",
+        )  # fmt: skip
+
+
+def _process(arguments: Sequence[str]) -> Took:
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=_bytecode())
+    return Took(time.perf_counter() - begun, 0)
+
+
 def _imported(module: str) -> Took:
     said = _import(module)
     return Took(said["clock"], said["processor"])
@@ -416,13 +435,18 @@ def _import(module: str) -> Any:
         "clock, processor = time.perf_counter() - clock, time.process_time() - processor\n"
         "print(json.dumps(dict(clock=clock, processor=processor, modules=list(sys.modules))))"
     )
-    # As an installed package is imported: from bytecode, not compiled anew each time.
-    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, env=env)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, env=_bytecode()
+    )
     return json.loads(done.stdout)
+
+
+def _bytecode() -> dict[str, str]:
+    """As an installed package is imported: from bytecode, not compiled anew each time."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 COMPARISONS: Final = (
     typed_walk, site_lists, events, tables, odd_rows,
-    far_server, first_item, memory, imports, one_call,
+    far_server, first_item, memory, imports, help_starts, one_call,
 )  # fmt: skip

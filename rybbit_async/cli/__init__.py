@@ -46,13 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        from .app import app
+        from .app import app_for
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in NEEDED:
             raise
         missing = f"rybbit-async needs {error.name}, which is not installed: "
         return _failed(f'{missing}pip install "rybbit_async[cli]"', Exit.ERROR)
-    code = app(
+    code = app_for(arguments)(
         arguments,
         exit_on_error=False,
         print_error=False,

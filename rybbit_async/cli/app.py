@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from cyclopts import App, Group, Parameter
@@ -9,7 +10,7 @@ from cyclopts import App, Group, Parameter
 from ..version import __version__
 from .exits import MEANINGS
 
-__all__ = ["COMMANDS", "app"]
+__all__ = ["COMMANDS", "app_for"]
 
 READ: Final = Group("Look", sort_key=1)
 WRITE: Final = Group("Change", sort_key=2)
@@ -39,6 +40,7 @@ COMMANDS: Final = (
     ("goals", "dump", "goal_file:dump", FILES, "Write the goals of sites as a file."),
     ("goals", "plan", "goal_file:plan", FILES, "What a file of goals would change."),
     ("goals", "apply", "goal_file:apply", FILES, "Make the goals as a file says."),
+    ("", "export", "export:app", READ, "Write every list of every site into files."),
     ("", "config", "config:app", OTHER, "Servers and keys, in a file."),
     ("", "doctor", "doctor:doctor", OTHER, "What to know for a bug report."),
     ("", "serve", "serve:serve", OTHER, "A server with made-up traffic, to try things out."),
@@ -67,26 +69,28 @@ Without a server of your own, `rybbit-async serve` starts one with made-up traff
 
 _DEFAULTS: Final = Parameter(negative="", show_default=False, allow_repeating=None)
 
-app = App(
-    name="rybbit-async",
-    help=_HELP,
-    version=__version__,
-    help_format="markdown",
-    help_epilogue=_EXIT_CODES,
-    default_parameter=_DEFAULTS,
-)
-_goals = App(
-    name="goals", help="The goals of a site: list, compare, change.", group=READ, help_epilogue=""
-)
-app.command(_goals)
-for _parent, _name, _where, _group, _help in COMMANDS:
-    _options = {} if _name == "config" else {"help_epilogue": ""}
-    (_goals if _parent else app).command(
-        f"rybbit_async.cli.commands.{_where}", name=_name, group=_group, help=_help, **_options
+
+def app_for(arguments: Collection[str]) -> App:
+    """The program, for one command line.
+
+    The help that a command is registered with takes the place of its docstring. So the commands
+    that are in the command line are registered without, and the others with the line that lists of
+    commands have.
+    """
+    app = App(
+        name="rybbit-async",
+        help=_HELP,
+        version=__version__,
+        help_format="markdown",
+        help_epilogue=_EXIT_CODES,
+        default_parameter=_DEFAULTS,
     )
-app.command(
-    "rybbit_async.cli.commands.export:app",
-    name="export",
-    group=READ,
-    help="Write every list of every site into files.",
-)
+    goals = App(name="goals", help="The goals of a site.", group=READ, help_epilogue="")
+    app.command(goals)
+    for parent, name, where, group, summary in COMMANDS:
+        of = goals if parent else app
+        shown = None if name in arguments else summary
+        options = {} if where.endswith(":app") else {"help_epilogue": ""}
+        path = f"rybbit_async.cli.commands.{where}"
+        of.command(path, name=name, group=group, help=shown, **options)
+    return app

@@ -127,7 +127,7 @@ def drop(profile: str) -> int:
     document = _read(profiles)
     table: Any = document["profiles"]
     del table[profile]
-    if document.get("default") == profile:
+    if profiles.default == profile:
         del document["default"]
     _write(profiles.path, document)
     return Exit.OK

@@ -28,7 +28,7 @@ MEANINGS: Final = {
     Exit.ERROR: "Something else failed, such as writing a file.",
     Exit.USAGE: "The command, an option or a file is wrong. Nothing was changed.",
     Exit.AUTHENTICATION: "The key is missing or wrong, or may not do this.",
-    Exit.NOT_FOUND: "There is no such goal, user or endpoint. Servers answer for an unknown site as for "
+    Exit.NOT_FOUND: "There is no such goal or endpoint. Servers answer for an unknown site as for "
     "a wrong key, so that is 3.",
     Exit.RATE_LIMIT: "The rate limit is used up.",
     Exit.NETWORK: "The server cannot be reached, does not answer in time, or fails.",

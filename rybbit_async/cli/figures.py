@@ -97,7 +97,7 @@ async def show_series(
         for row in rows:
             lines[row.goal_id].append(row.conversions)
         print_table(job.terminal, goals_view(lines), chosen, caption=caption)
-    elif not draws or output.is_chosen:
+    elif not draws or output.is_chosen or job.terminal.out_is_terminal:
         view = buckets_view(names, days=bucket != "hour")
         await show(job, rows, view, output, zone=zone_of(when.zone))
     return Exit.PARTIAL if walk.report.doubtful else None
@@ -117,7 +117,7 @@ async def compare_goals(
     chosen = {"filters": filters.resolve()}
     windows: tuple[Any, Any] = {**chosen, **when.common()}, {**chosen, **other.common()}
     is_one = len(sites) == 1
-    known = {} if is_one else await _sites(job, required=not sites)
+    known: Mapping[int, Site] = {} if is_one else await _sites(job, required=not sites)
     wanted: Sequence[int | str] = [site_of(site) for site in sites] or [*known]
     turns = asyncio.Semaphore(_SITES_AT_ONCE)
     failures: list[RybbitError] = []

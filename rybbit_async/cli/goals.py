@@ -19,11 +19,11 @@ from .. import (
     PropertyFilter,
 )
 from .charts import check_chart, goal_chart
-from .commands.goals import GoalOptions
 from .dry_run import dry_run
 from .exits import CommandError, Exit
 from .options.arguments import site_of
 from .options.filters import FilterOptions
+from .options.goal import GoalOptions
 from .options.output import ChartOptions, OneOutput, OutputOptions
 from .options.window import WindowOptions, zone_of
 from .output.show import show, show_one

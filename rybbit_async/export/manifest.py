@@ -24,7 +24,7 @@ from .report import ExportReport
 from .store import Store
 from .units import LISTS, Unit
 
-__all__ = ["FOLDER", "LOCK", "Identity", "Manifest", "Part", "Series", "UnitRecord"]
+__all__ = ["FOLDER", "LOCK", "Identity", "LatestRun", "Manifest", "Part", "Series", "UnitRecord"]
 
 FOLDER: Final = "_manifest"  # readers of tables leave out names that begin with "_"
 LOCK: Final = f"{FOLDER}/lock"
@@ -159,6 +159,28 @@ class Series:
     last: date
 
 
+@frozen
+class LatestRun:
+    """What the latest run has noted.
+
+    Attributes:
+        series: that of the run.
+        ended: when it ended; ``None`` if it goes on, or was killed.
+        done, kept, left, rows, interrupted, doubts: see ``ExportReport``.
+        failures: what is missing, each as a mapping with its ``"error"``.
+    """
+
+    series: Series
+    ended: datetime | None = None
+    done: int = 0
+    kept: int = 0
+    left: int | None = None
+    rows: int = 0
+    interrupted: str | None = None
+    failures: tuple[Mapping[str, Any], ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
 class Manifest:
     """The records of one export, as they were when it was loaded; and the way to write more."""
 
@@ -270,13 +292,19 @@ class Manifest:
 
     def series(self, first: date, last: date, now: datetime) -> Series:
         """The series that a run over these days belongs to: the latest one, or a new one."""
-        with suppress(Exception):  # there is none, or none that can be read
-            run = json.loads(self._store.read(_RUN) or b"")
-            latest = _CONVERTER.structure(run["series"], Series)
-            goes_on = run["left"] != 0 and (latest.first, latest.last) == (first, last)
-            if goes_on and timedelta() <= now - latest.began < _ONE_SERIES:
+        run = self.latest_run()
+        if run is not None and run.left != 0:
+            latest = run.series
+            same_days = (latest.first, latest.last) == (first, last)
+            if same_days and timedelta() <= now - latest.began < _ONE_SERIES:
                 return latest
         return Series(secrets.token_hex(8), now, first, last)
+
+    def latest_run(self) -> LatestRun | None:
+        """What the latest run has noted; ``None`` if there was none, or it cannot be read."""
+        with suppress(Exception):
+            return _CONVERTER.loads(self._store.read(_RUN) or b"", LatestRun)
+        return None
 
     def note_run(self, series: Series, report: ExportReport | None = None) -> None:
         """Write what the latest run does, for the next one and for whoever asks.

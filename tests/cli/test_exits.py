@@ -66,7 +66,7 @@ def test_a_server_that_fails(cli: Cli, failing: RybbitServer) -> None:
     failing.inject(faults.Status(429, headers={"Retry-After": "86400"}), times=1)
     limited = cli("sites")
     assert limited.code == Exit.RATE_LIMIT
-    failing.inject(faults.Body(b"<html>"), times=1)
+    failing.inject(faults.TruncatedJSON(), times=1)
     assert cli("sites").code == Exit.NETWORK
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,8 @@ import pytest
 from cyclopts import App
 
 from rybbit_async import Filter
-from rybbit_async.cli.app import app
+from rybbit_async.cli.app import app_for
+from rybbit_async.cli.exits import MEANINGS
 from rybbit_async.cli.options.filters import FORMS, NAMES, parse_filter
 from rybbit_async.parameters.filters import FILTER_PARAMETERS, FILTER_TYPES
 from rybbit_async.testing import RybbitServer
@@ -34,7 +37,7 @@ def commands(of: App, *path: str) -> Iterator[tuple[str, ...]]:
             yield from inner
 
 
-COMMANDS = sorted(commands(app))
+COMMANDS = sorted(commands(app_for(())))
 
 
 def test_the_commands_are_found() -> None:
@@ -151,3 +154,47 @@ def test_bash_completes(cli: Cli, tmp_path: Path) -> None:
 
     assert {"goals", "sessions", "export"} <= completed("rybbit-async")
     assert {"list", "compare", "plan"} <= completed("rybbit-async", "goals")
+
+
+# --- documentation -----------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def samples() -> Iterator[tuple[str, str]]:
+    """Every line of a document that runs a command."""
+    for path in DOCUMENTS:
+        for block in re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), re.DOTALL):
+            for line in block.splitlines():
+                if line.startswith("rybbit-async "):
+                    yield path.name, line
+
+
+SAMPLES = [*samples()]
+
+
+def test_there_are_samples() -> None:
+    assert {"README.md", "command-line.md"} <= {name for name, _ in SAMPLES}
+
+
+@pytest.mark.parametrize(("document", "line"), SAMPLES)
+def test_every_command_in_the_documents_is_one(document: str, line: str) -> None:
+    words = shlex.split(line.partition(" | ")[0].partition(" > ")[0], comments=True)[1:]
+    command, _, ignored = app_for(words).parse_args(words, exit_on_error=False, print_error=False)
+    assert not ignored
+    assert command.__module__.startswith("rybbit_async.cli.commands") or "--help" in words
+
+
+def test_the_documents_have_all_exit_codes() -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text("utf-8")
+    for code, meaning in MEANINGS.items():
+        assert f"| {code.value} | {meaning} |\n" in text
+
+
+def test_the_documents_have_all_operators() -> None:
+    text = (ROOT / "docs" / "command-line.md").read_text("utf-8")
+    table = text.partition("| filter | holds if |")[2].partition("\n\n")[0]
+    filters = [parse_filter(one) for row in table.splitlines()
+               for one in re.findall(r"`(.*?)`", row.split(" | ")[0])]  # fmt: skip
+    assert {one.type for one in filters} == {*FILTER_TYPES}

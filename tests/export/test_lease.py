@@ -75,6 +75,15 @@ def test_one_run_at_a_time(store: RemoteStore, time: Time) -> None:
     assert store.list() == [f"{LOCK}.00000001", f"{LOCK}.00000002"]
 
 
+def test_who_has_a_lease(store: RemoteStore, time: Time) -> None:
+    assert store.holder(LOCK) is None
+    with new_store(time).lock(LOCK):
+        assert (store.holder(LOCK) or "").startswith("process ")
+        time.seconds += LEASE + 1
+        assert store.holder(LOCK) is None
+    assert store.holder(LOCK) is None
+
+
 def test_a_lease_is_renewed_for_as_long_as_it_is_held(store: RemoteStore, time: Time) -> None:
     with store.lock(LOCK) as held:
         for _ in range(10):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -425,6 +426,19 @@ def test_a_folder_has_one_export_at_a_time(tmp_path: Path) -> None:
         assert all(path.startswith("_manifest/lock") for path in store.list())
     with other.lock("_manifest/lock"), pytest.raises(ExportLockedError):
         store.lock("_manifest/lock").__enter__()
+
+
+def test_who_holds_a_lock(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    assert store.holder("lock") is None
+    assert not list(tmp_path.iterdir())
+    with open_store(tmp_path).lock("lock"):
+        assert store.holder("lock") == f"process {os.getpid()} on {socket.gethostname()}"
+        (tmp_path / "lock.owner").unlink()
+        assert store.holder("lock") == "another process"
+    assert store.holder("lock") is None
+    with store.lock("lock"):
+        pass
 
 
 def test_a_lock_can_be_released_by_another_thread(tmp_path: Path) -> None:

@@ -30,9 +30,10 @@ def completion(
     """
     from cyclopts.completion.detect import ShellDetectionError
 
-    from ..app import app
+    from ..app import app_for
     from ..exits import CommandError, Exit
 
+    app = app_for(())
     try:
         if install:
             path = app.install_completion(shell=shell)

@@ -28,9 +28,10 @@ def doctor(
     do, its limits, proxies, the difference of the clocks and how long a request takes. A failure
     comes with its cure, and does not stop the other checks. The exit code is that of the first one.
 
-    Examples:
-        rybbit-async doctor
-        rybbit-async doctor 123 --json
+    ```text
+    rybbit-async doctor
+    rybbit-async doctor 123 --json
+    ```
     """
     from ..doctor.report import doctor as examine
     from ..terminal import Terminal

@@ -77,7 +77,7 @@ def plan(
     from ..goal_file.show import plan_as_json, show_plan, warn_of
     from ..run import Job, run
 
-    sites = read_goal_file(file)
+    sites = read_goal_file(file, key_on_stdin=connection.api_key == "-")
 
     async def work(job: Job) -> Exit:
         found = await make_plan(job.client, await numbers_of(job.client, sites), prune=prune)
@@ -123,7 +123,7 @@ def apply(
     from ..goal_file.file import read_goal_file
     from ..run import Job, run
 
-    sites = read_goal_file(file)
+    sites = read_goal_file(file, key_on_stdin=connection.api_key == "-")
 
     async def work(job: Job) -> int:
         return await carry_out(job, sites, prune=prune, yes=yes, only_show=dry_run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
@@ -10,53 +9,17 @@ from cyclopts import Group, Parameter
 from ..options.arguments import GoalId, Site
 from ..options.connection import Connection
 from ..options.filters import FilterOptions
+from ..options.goal import GoalOptions
 from ..options.output import ChartOptions, OneOutput, OutputOptions
 from ..options.window import WindowOptions
 
-__all__ = ["GoalOptions", "create", "delete", "get", "list_goals", "update"]
+__all__ = ["create", "delete", "get", "list_goals", "update"]
 
-_COUNTS = Group("What it counts", sort_key=1)
 _WRITING = Group("Writing", sort_key=6)
 
 DryRun = Annotated[
     bool, Parameter(group=_WRITING, help="Print the request that would be sent, and send none.")
 ]
-
-
-@Parameter(name="*", group=_COUNTS)
-@dataclass(frozen=True)
-class GoalOptions:
-    """What a goal counts; see the help of each field."""
-
-    path: Annotated[
-        str | None,
-        Parameter(
-            metavar="PATTERN",
-            help="Page views with this path; `*` is anything within a segment, `**` across them.",
-        ),
-    ] = None
-    event: Annotated[str | None, Parameter(metavar="NAME", help="Custom events of this name.")] = (
-        None
-    )
-    outbound: Annotated[
-        str | None,
-        Parameter(metavar="PATTERN", help="Clicks on links to other sites; `*` for all of them."),
-    ] = None
-    button_click: Annotated[
-        str | None, Parameter(metavar="PATTERN", help="Clicks on buttons with this text.")
-    ] = None
-    form_submit: Annotated[
-        str | None, Parameter(metavar="PATTERN", help="Forms with this name, id or action.")
-    ] = None
-    copy: Annotated[str | None, Parameter(metavar="PATTERN", help="Text that is copied.")] = None
-    property: Annotated[
-        tuple[str, ...],
-        Parameter(
-            metavar="NAME=VALUE",
-            help="Only with this property; several must all hold. `name=value` is text, and "
-            "`name:=5` or `name:=true` a number or a boolean.",
-        ),
-    ] = ()
 
 
 def list_goals(

@@ -118,10 +118,11 @@ def serve(
     It prints its address, its key and lines to copy. Ctrl-C ends it, with the exit code 0. It needs
     `pip install "rybbit_async[cli,testing]"`.
 
-    Examples:
-        rybbit-async serve --api-key rb_mine --port 8080
-        rybbit-async serve --live 5
-        rybbit-async serve --database traffic.duckdb --release 2.6
+    ```text
+    rybbit-async serve --api-key rb_mine --port 8080
+    rybbit-async serve --live 5
+    rybbit-async serve --database traffic.duckdb --release 2.6
+    ```
     """
     from ..serving import Serving
     from ..serving import serve as run

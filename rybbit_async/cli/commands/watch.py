@@ -63,10 +63,11 @@ def watch(
     the end the conversions of each goal are counted. Ctrl-C ends it, with the exit code 130; --for
     and --count end it with 0.
 
-    Examples:
-        rybbit-async watch 123
-        rybbit-async watch 123 --goal Signup --goal 7 --for 1h
-        rybbit-async watch 123 --state watch.json >> conversions.jsonl
+    ```text
+    rybbit-async watch 123
+    rybbit-async watch 123 --goal Signup --goal 7 --for 1h
+    rybbit-async watch 123 --state watch.json >> conversions.jsonl
+    ```
     """
     from ..durations import seconds_of
     from ..exits import CommandError, Exit

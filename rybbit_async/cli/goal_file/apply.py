@@ -201,12 +201,20 @@ class _Done:
         if not written or self.failed:
             return
         sites = {number: site for number, site in numbers.items() if number in written}
-        for site in (await make_plan(self.job.client, sites, prune=prune)).sites:
-            for write in _writes(self.job.client, Plan((site,))):
-                what = f"{named(write.goal)} of site {site.site} is not as the file says"
-                self.failed.append(what)
-                why = "the server stored it in another way, or somebody else changed it"
-                self.job.terminal.message(f"{what}: {why}; see rybbit-async goals plan")
+        try:
+            plan = await make_plan(self.job.client, sites, prune=prune)
+        except RybbitError as error:
+            self.job.terminal.warn(f"what the server has stored could not be compared: {error}")
+            return
+        for site in plan.sites:
+            if site.refusals:
+                why = "since somebody else has written some at the same time"
+                self.failed.append(f"goals of site {site.site} are ambiguous now, {why}")
+        for write in () if plan.refusals else _writes(self.job.client, plan):
+            what = f"{named(write.goal)} of site {write.site} is not as the file says"
+            self.failed.append(what)
+            why = "the server stored it in another way, or somebody else changed it"
+            self.job.terminal.message(f"{what}: {why}")
 
     def finish(self) -> None:
         """Say what was done.
@@ -223,7 +231,8 @@ class _Done:
             more = len(self.failed) - _NAMED
             also = f"; and {more} more" if more > 0 else ""
             again = "run the same command again to try what is left"
-            raise CommandError(f"{names}{also}: {again}", Exit.PARTIAL)
+            then = again if self.first_error else "rybbit-async goals plan shows what is left"
+            raise CommandError(f"{names}{also}: {then}", Exit.PARTIAL)
 
     def summary(self) -> str:
         """What was done, in one line."""

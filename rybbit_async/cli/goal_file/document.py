@@ -46,7 +46,8 @@ class Value:
     Attributes:
         kind: what it is.
         content: a tuple of ``Entry`` for a mapping, a tuple of ``Value`` for a list, else a plain
-            ``str``, ``int``, ``float``, ``bool`` or ``None``; a date is text.
+            ``str``, ``int``, ``float``, ``bool`` or ``None``; a date is text. It is ``None`` for a
+            number that may not be meant as one, such as ``0123``.
         place: where it stands, such as ``"goals.yaml, line 5"``.
         source: a scalar as it is written in the document, without quotes.
     """
@@ -92,9 +93,22 @@ class Value:
             return {one.key.content: one.value.plain(name) for one in self.entries}
         if self.kind == "list":
             return [one.plain(name) for one in self.items]
-        if self.kind == "date":
-            raise self.wrong(f"a value in {name}", "text, a number, a boolean, a list or a mapping")
-        return self.content
+        return None if self.kind == "nothing" else self.scalar(f"a value in {name}")
+
+    def scalar(self, name: str) -> str | int | float | bool:
+        """Text, a number or a boolean.
+
+        Raises:
+            CommandError: it is none of these, or a number that may be meant as text.
+        """
+        if self.kind not in ("text", "number", "boolean"):
+            raise self.wrong(name, "text, a number or a boolean")
+        if self.content is None:
+            shown = _shortened(self.source)
+            must = f"{name}: a number must be written as in 12 or 0.5, got {shown}"
+            raise self.error(f'{must}: if it is text, put it in quotes, "{shown}"')
+        scalar: str | int | float | bool = self.content
+        return scalar
 
 
 @frozen
@@ -201,12 +215,8 @@ def _scalar(kind: Kind, source: str, place: str) -> Value:
     content: Any = source
     if kind == "number":
         content = json.loads(source) if _NUMBER.fullmatch(source) else None
-        if content is None or not math.isfinite(content):
-            raise CommandError(
-                f"{place}: a number must be written as in 12 or 0.5, got {_shortened(source)}: if "
-                f'it is text, put it in quotes, "{_shortened(source)}"',
-                Exit.USAGE,
-            )
+        if content is not None and not math.isfinite(content):
+            content = None
     elif kind == "boolean":
         content = source.lower() == "true"
         if source.lower() not in ("true", "false"):  # a document can ask for YAML 1.1
@@ -214,7 +224,17 @@ def _scalar(kind: Kind, source: str, place: str) -> Value:
             raise CommandError(f'{place}: {must}; put text in quotes, "{source}"', Exit.USAGE)
     elif kind == "nothing":
         content = None
+    elif kind == "text":
+        content = source = _joined(source)
     return Value(kind, content, place, source)
+
+
+def _joined(text: str) -> str:
+    """Text in which JSON may have written a character as two escapes, which YAML takes for two."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:  # half of one is refused later
+        return text
 
 
 # --- TOML ----------------------------------------------------------------------------------------

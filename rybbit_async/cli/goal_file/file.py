@@ -47,12 +47,15 @@ class FileSite:
     goals: tuple[FileGoal, ...]
 
 
-def read_goal_file(file: str) -> list[FileSite]:
-    """The sites of a file; ``-`` is YAML on standard input.
+def read_goal_file(file: str, *, key_on_stdin: bool = False) -> list[FileSite]:
+    """The sites of a file; ``-`` is YAML on standard input, which may be in use for a key.
 
     Raises:
         CommandError: it cannot be read, or something in it is wrong.
     """
+    if file == "-" and key_on_stdin:
+        must = "FILE and --api-key must not both be -, since there is one standard input"
+        raise CommandError(must, Exit.USAGE)
     if file == "-":
         return parse(_text(sys.stdin.buffer.read(), "standard input"), "standard input")
     suffix = Path(file).suffix.lower()
@@ -252,7 +255,7 @@ def _by_key(value: Value, name: str) -> dict[str, Any]:
     for one in value.entries:
         if one.key.kind != "text":
             raise one.key.wrong(f"a key in {name}", "text")
-        found[one.key.content] = _scalar(f"{name}.{one.key.content}", one.value)
+        found[one.key.content] = one.value.scalar(f"{name}.{one.key.content}")
     return found
 
 
@@ -264,16 +267,9 @@ def _filter(value: Value) -> dict[str, Any]:
         raise value.error('a property must have "key" and "value"')
     if by_key["key"].kind != "text":
         raise by_key["key"].wrong("key", "text")
-    _scalar("value", by_key["value"])
+    by_key["value"].scalar("value")
     plain: dict[str, Any] = value.plain("properties")
     return plain
-
-
-def _scalar(name: str, value: Value) -> str | int | float | bool:
-    if value.kind not in ("text", "number", "boolean"):
-        raise value.wrong(name, "text, a number or a boolean")
-    scalar: str | int | float | bool = value.content
-    return scalar
 
 
 def _extra(kind: str, value: Value) -> dict[str, Any]:

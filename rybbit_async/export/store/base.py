@@ -97,6 +97,13 @@ class Store(ABC):
             ExportLockedError: another run holds it.
         """
 
+    @abstractmethod
+    def holder(self, path: str) -> str | None:
+        """Who holds the lock of this name, such as ``"process 123 on host-a"``, if anybody does.
+
+        A folder's lock is taken for a moment to find out, so ask only if somebody may hold it.
+        """
+
 
 @frozen
 class Owner:

@@ -133,6 +133,12 @@ class Lease:
         self._thread = threading.Thread(target=self._run, name="rybbit-export-lease", daemon=True)
         self._thread.start()
 
+    def holder(self) -> str | None:
+        """Who has the lease at this moment, if anybody does."""
+        newest = max(self._numbers(), default=0)
+        found = self._read(newest) if newest else None
+        return found.owner if found is not None and found.until > self._clock.now() else None
+
     def renew(self) -> None:
         """Renew the lease, or find out that another run has it."""
         asked = self._clock.elapsed()

@@ -112,6 +112,22 @@ class LocalStore(Store):
         finally:
             lock.release()
 
+    def holder(self, path: str) -> str | None:
+        """Who has the lock of the system; ``None`` as well if this user may not look at it."""
+        filelock = import_filelock()
+        file = self._at(path)
+        if not file.exists():
+            return None
+        lock = filelock.FileLock(file)
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            return self._owner(f"{path}.owner")[0] or "another process"
+        except OSError:
+            return None
+        lock.release()
+        return None
+
     # --- what the methods above guard ------------------------------------------------------------
 
     def _create_beside(self, final: Path) -> Path:
@@ -175,16 +191,20 @@ class LocalStore(Store):
                 break
 
     def _locked(self, owner: str) -> ExportLockedError:
-        who, since = None, ""
-        with suppress(ExportStoreError, ValueError, KeyError, TypeError):
-            told = json.loads(self.read(owner) or b"")
-            who, since = f"process {told['pid']} on {told['host']}", f" since {told['since']}"
+        who, since = self._owner(owner)
         return ExportLockedError(
             f"{self.shown} must have one export at a time: {who or 'another process'} has been "
             f"exporting to it{since}. Wait until it has ended, or export to another folder",
             place=self.shown,
             owner=who,
         )
+
+    def _owner(self, path: str) -> tuple[str | None, str]:
+        """The process that a file of an owner names, and since when."""
+        with suppress(ExportStoreError, ValueError, KeyError, TypeError):
+            told = json.loads(self.read(path) or b"")
+            return f"process {told['pid']} on {told['host']}", f" since {told['since']}"
+        return None, ""
 
     def _at(self, path: str) -> Path:
         return self._root / check_path(path)

@@ -139,6 +139,11 @@ class RemoteStore(Store):
         finally:
             lease.release()
 
+    def holder(self, path: str) -> str | None:
+        """Who has the lease, if it has not run out."""
+        check_path(path)
+        return Lease(self, path, self._clock).holder()
+
     def _put(self, path: str, size: int, upload: Callable[[str], None]) -> None:
         target = self._at(path)
         if not self._has_folders:
