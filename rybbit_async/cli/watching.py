@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +26,13 @@ from .. import (
 from ..walks.watch import Watch
 from .exits import CommandError, Exit
 from .options.window import zone_of
-from .output.files import check_file, whole_file
 from .output.stream import Outlet
 from .output.text import visible, visible_json
 from .output.values import duration
 from .output.views import goal_name
 from .run import Job
 from .terminal import Terminal
+from .watch_state import WatchState
 
 __all__ = ["Watching", "watch"]
 
@@ -38,7 +40,6 @@ _COLORS: Final = (
     *("cyan", "green", "yellow", "magenta", "blue", "bright_red", "bright_cyan", "bright_green"),
     *("bright_yellow", "bright_magenta", "bright_blue", "red"),
 )
-_SAVED: Final = 1.0  # seconds between two writes of the state
 _LONG: Final = 5.0  # seconds; a pause of this length is told
 _WIDE: Final = 100  # columns; a line has more then
 
@@ -74,7 +75,7 @@ async def watch(job: Job, watching: Watching) -> int:
     Raises:
         CommandError: there is no such goal, or the file of the state cannot be used.
     """
-    state = None if watching.state is None else _State(watching.state)
+    state = None if watching.state is None else WatchState(watching.state, job.terminal)
     start = None if state is None else state.read()
     wanted = await _goals(job, watching)
     try:
@@ -84,7 +85,7 @@ async def watch(job: Job, watching: Watching) -> int:
             start=start,
             interval=watching.interval,
             filters=watching.filters,
-            on_event=_Told(job.terminal),
+            on_event=_Told(job.terminal, state),
         )
     except InvalidParameterError as error:
         if start is None:
@@ -94,6 +95,8 @@ async def watch(job: Job, watching: Watching) -> int:
             "name another file, or remove it to begin anew",
             Exit.USAGE,
         ) from None
+    if state is not None:
+        state.news = news
     as_json = watching.jsonl or not job.terminal.out_is_terminal
     lines = _Lines(job, as_json=as_json)
     if not as_json:
@@ -106,16 +109,32 @@ async def watch(job: Job, watching: Watching) -> int:
     begun, limit = time.monotonic(), asyncio.timeout(watching.seconds)
     try:
         async with limit:
-            await _follow(news, watching, wanted, lines, state)
+            with _ended_by_sigterm(limit):
+                await _follow(news, watching, wanted, lines, state)
     except TimeoutError:
         if not limit.expired():
             raise
     finally:
         # A row of which only a part was written is written again by the next run.
         if state is not None and lines.whole:
-            state.write(news.position)
+            state.write()
         lines.sum_up(time.monotonic() - begun)
     return Exit.OK
+
+
+@contextmanager
+def _ended_by_sigterm(limit: asyncio.Timeout) -> Generator[None]:
+    """Let SIGTERM end a watch as its time does, so that whoever stops a service loses nothing."""
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(signal.SIGTERM, lambda: limit.reschedule(loop.time()))
+    except (NotImplementedError, RuntimeError, ValueError):  # Windows, or another thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 async def _follow(
@@ -123,7 +142,7 @@ async def _follow(
     watching: Watching,
     wanted: set[int] | None,
     lines: _Lines,
-    state: _State | None,
+    state: WatchState | None,
 ) -> None:
     left = watching.count
     async for row in news:
@@ -132,7 +151,7 @@ async def _follow(
             await lines.write(row)
             left = None if left is None else left - 1
         if state is not None:
-            state.save_now_and_then(news)
+            state.given()
         if left == 0:
             return
 
@@ -230,10 +249,11 @@ class _Lines:
 
 
 class _Told:
-    """Says once why nothing comes, and when it goes on."""
+    """Says once why nothing comes, and when it goes on; and tells the state of each poll."""
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, state: WatchState | None) -> None:
         self._terminal = terminal
+        self._state = state
         self._why: str | None = None
 
     def __call__(self, activity: Activity) -> None:
@@ -249,46 +269,13 @@ class _Told:
             if self._why is not None:
                 self._terminal.message("the server answers again")
             self._why = None
+            if self._state is not None:
+                self._state.polled(poll.rows)
             return
-        why = (
-            "the rate limit is used up" if poll.error == "RateLimitError" else "the server is away"
-        )
+        is_limited = poll.error == "RateLimitError"
+        why = "the rate limit is used up" if is_limited else "the server is away"
         if why != self._why:
             self._why = why
             self._terminal.message(
                 f"{why} ({poll.error}): trying again, next in {duration(poll.wait)}"
             )
-
-
-class _State:
-    """A file that keeps the position of a watch."""
-
-    def __init__(self, path: Path) -> None:
-        check_file("--state", path)
-        self._path = path
-        self._saved_at = -_SAVED
-
-    def read(self) -> str | None:
-        """The position; ``None`` if there is no file yet."""
-        try:
-            return self._path.read_text("utf-8").strip() or None
-        except FileNotFoundError:
-            return None
-        except UnicodeDecodeError:
-            raise CommandError(
-                f"--state {self._path} must be a file that watch wrote, got something else: "
-                "name another file"
-            ) from None
-
-    def write(self, position: str | None) -> None:
-        """Keep a position, if there is one."""
-        if position is None:
-            return
-        with whole_file(self._path) as part:
-            part.write_text(f"{position}\n", "utf-8")
-        self._saved_at = time.monotonic()
-
-    def save_now_and_then(self, news: Watch[WatchedSession]) -> None:
-        """Keep the position, unless that was done a moment ago."""
-        if time.monotonic() - self._saved_at >= _SAVED:
-            self.write(news.position)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -123,6 +125,21 @@ def test_it_goes_on_from_its_state(watch: Cli, live: Live, tmp_path: Path) -> No
     assert state.read_text() == position
 
 
+def test_the_state_is_kept_after_each_poll(
+    watch: Cli, live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, kept = tmp_path / "state.json", list[str]()
+
+    def look() -> None:
+        kept.append(state.read_text())
+
+    live.after(1, look, live.visit)  # nothing has come until then
+    live.after(3, look, live.visit)
+    assert watch("--count=2", f"--state={state}").code == 0
+    assert '"sessions":[]' in kept[0]
+    assert '"s1"' in kept[1]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [(b"\xff", "must be a file that watch wrote"), (b"[]", "start must be the position of")],
@@ -131,7 +148,7 @@ def test_a_file_that_is_no_state(watch: Cli, tmp_path: Path, text: bytes, messag
     state = tmp_path / "state.json"
     state.write_bytes(text)
     result = watch(f"--state={state}")
-    assert result.code in (1, 2)
+    assert result.code == 2
     assert message in result.err
     assert state.read_bytes() == text
     assert watch(f"--state={tmp_path / 'no' / 'file'}").code == 2
@@ -183,16 +200,20 @@ def test_it_ends_after_a_time(watch: Cli, live: Live, monkeypatch: pytest.Monkey
     assert watch("--count=0").code == 2
 
 
-def test_ctrl_c(watch: Cli, live: Live, tmp_path: Path) -> None:
-    import os
-    import signal
-
+@pytest.mark.parametrize(
+    ("name", "code", "last"),
+    [
+        ("SIGINT", 130, "rybbit-async: interrupted; run the same command again to go on"),
+        ("SIGTERM", 0, "       1  Thanks"),
+    ],
+)
+def test_signals(watch: Cli, live: Live, tmp_path: Path, name: str, code: int, last: str) -> None:
     live.after(1, live.visit)
-    live.after(5, lambda: os.kill(os.getpid(), signal.SIGINT))
-    result = watch(f"--state={tmp_path / 'state'}")
-    assert result.code == 130
+    live.after(5, lambda: os.kill(os.getpid(), getattr(signal, name)))
+    state = tmp_path / "state"
+    result = watch(f"--state={state}")
+    assert result.code == code
     assert sessions(result) == ["s1"]
-    assert result.err.splitlines()[-1] == (
-        "rybbit-async: interrupted; run the same command again to go on"
-    )
     assert result.err.startswith("1 conversion in ")
+    assert result.err.splitlines()[-1] == last
+    assert '"s1"' in state.read_text()

@@ -60,8 +60,8 @@ def watch(
 
     A line shows when the session was last active, the goal, the country, and its first and its last
     page so far. While the server is away, or the rate limit is used up, it waits and says so. At
-    the end the conversions of each goal are counted. Ctrl-C ends it, with the exit code 130; --for
-    and --count end it with 0.
+    the end the conversions of each goal are counted. Ctrl-C ends it, with the exit code 130; --for,
+    --count and SIGTERM end it with 0.
 
     ```text
     rybbit-async watch 123

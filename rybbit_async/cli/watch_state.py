@@ -1,0 +1,63 @@
+"""The file that keeps the position of ``rybbit-async watch``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import WatchedSession
+from ..walks.watch import Watch
+from .exits import CommandError, Exit
+from .output.files import check_file, whole_file
+from .terminal import Terminal
+
+__all__ = ["WatchState"]
+
+
+class WatchState:
+    """A file that keeps the position of a watch, as it is after the rows of each poll.
+
+    Attributes:
+        news: the watch.
+    """
+
+    def __init__(self, path: Path, terminal: Terminal) -> None:
+        check_file("--state", path)
+        self._path = path
+        self._terminal = terminal
+        self._left = 0  # rows of the latest poll that are not written yet
+        self.news: Watch[WatchedSession] | None = None
+
+    def read(self) -> str | None:
+        """The position; ``None`` if there is no file yet."""
+        try:
+            return self._path.read_text("utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+        except UnicodeDecodeError:
+            raise CommandError(
+                f"--state {self._path} must be a file that watch wrote, got something else: "
+                "name another file",
+                Exit.USAGE,
+            ) from None
+
+    def polled(self, rows: int) -> None:
+        """Take note of a poll; after one without rows the position is another one, too."""
+        self._left = rows
+        if rows == 0:
+            try:
+                self.write()
+            except OSError as error:  # nobody can raise it here; it comes again with the next row
+                self._terminal.warn(f"--state {self._path} cannot be written: {error.strerror}")
+
+    def given(self) -> None:
+        """Take note that a row was written."""
+        self._left -= 1
+        if self._left <= 0:
+            self.write()
+
+    def write(self) -> None:
+        """Keep the position, if there is one yet."""
+        position = None if self.news is None else self.news.position
+        if position is not None:
+            with whole_file(self._path) as part:
+                part.write_text(f"{position}\n", "utf-8")
