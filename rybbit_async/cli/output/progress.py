@@ -172,7 +172,7 @@ class Progress:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._live.start()
+            self._live.start(refresh=True)
 
     def line(self) -> Text:
         """What is shown at this moment."""
