@@ -15,6 +15,8 @@ from ..export.units import LISTS
 from .exits import Exit
 from .output.columns import Column, View
 from .output.show import print_table
+from .output.text import visible
+from .output.values import size
 from .terminal import Terminal
 
 __all__ = ["ListStatus", "status"]
@@ -69,7 +71,7 @@ _VIEW: Final[View[ListStatus]] = View(
         Column("unfinished", lambda row: row.unfinished or None, "count"),
         Column("days", lambda row: f"{row.first} to {row.last}", rank=2, least=24),
         Column("rows", lambda row: row.rows, "count"),
-        Column("MB", lambda row: round(row.bytes / 1e6, 1), "count", rank=1),
+        Column("size", lambda row: size(row.bytes), "id", rank=1),
     ),
 )
 
@@ -127,8 +129,6 @@ def _described(identity: Identity) -> str:
 def _lines(
     run: LatestRun | None, running: str | None, unfinished: Sequence[UnitRecord]
 ) -> list[str]:
-    from .output.text import visible
-
     lines: list[str] = []
     if running is not None:
         lines.append(f"A run goes on: {running}.")
