@@ -16,7 +16,6 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
-from io import TextIOWrapper
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -248,9 +247,9 @@ def demo(
         CommandError: the embedded server does not start.
         RybbitError: the site cannot be read.
     """
-    if isinstance(terminal.out, TextIOWrapper):
-        # The encoding of a redirected output may not have all characters of the tables.
-        terminal.out.reconfigure(errors="replace")
+    # The encoding of a redirected output may not have all characters of the tables.
+    if (reconfigure := getattr(terminal.out, "reconfigure", None)) is not None:
+        reconfigure(errors="replace")
     console = terminal.console
     if site is None:
         _show_embedded(console, sessions)

@@ -91,9 +91,7 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table
     for column, value in zip(columns, rows[0] if rows else columns, strict=True):
         table.add_column(column, justify="right" if isinstance(value, int) else "left")
     for row in rows:
-        table.add_row(
-            *(f"{each:,}" if isinstance(each, int) else visible(str(each)) for each in row)
-        )
+        table.add_row(*map(_cell, row))
     return table
 
 

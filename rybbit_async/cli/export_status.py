@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import asdict, frozen
 
@@ -117,7 +117,7 @@ def status(to: str, options: Mapping[str, Any] | None, terminal: Terminal, *, as
 
 
 def _plain(value: object) -> Any:
-    return dict(value) if isinstance(value, Mapping) else str(value)
+    return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else str(value)
 
 
 def _described(identity: Identity) -> str:

@@ -104,9 +104,9 @@ async def watch(job: Job, watching: Watching) -> int:
             f"Watching {which} of site {watching.site}{since}; times are in {job.time_zone}. "
             "Ctrl-C ends it."
         )
-    begun = time.monotonic()
+    begun, limit = time.monotonic(), asyncio.timeout(watching.seconds)
     try:
-        async with asyncio.timeout(watching.seconds) as limit:
+        async with limit:
             await _follow(news, watching, wanted, lines, state)
     except TimeoutError:
         if not limit.expired():

@@ -61,11 +61,9 @@ def points(of: Change) -> str:
 
 def size(number_of_bytes: float) -> str:
     """The size of files: ``512 bytes``, ``1.2 kB`` or ``207 MB``."""
-    for unit in ("bytes", "kB", "MB"):
-        if number_of_bytes < 1000:
-            break
+    units = ["bytes", "kB", "MB", "GB"]
+    while number_of_bytes >= 1000 and len(units) > 1:
         number_of_bytes /= 1000
-    else:
-        unit = "GB"
-    digits = 0 if unit == "bytes" or number_of_bytes >= 100 else 1
-    return f"{number_of_bytes:,.{digits}f} {unit}"
+        units.pop(0)
+    digits = 0 if units[0] == "bytes" or number_of_bytes >= 100 else 1
+    return f"{number_of_bytes:,.{digits}f} {units[0]}"
