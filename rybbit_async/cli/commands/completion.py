@@ -9,6 +9,15 @@ from cyclopts import Parameter
 
 __all__ = ["completion"]
 
+# The file works under any name in a folder of $fpath, where zsh runs it as a function, and sourced.
+_ZSH_END = """
+if [[ "$funcstack[1]" == _* ]]; then
+  _cyclopts_rybbit-async "$@"
+else
+  compdef _cyclopts_rybbit-async rybbit-async
+fi
+"""
+
 
 def completion(
     shell: Annotated[
@@ -26,9 +35,10 @@ def completion(
     ```text
     rybbit-async completion --install
     rybbit-async completion bash > ~/.local/share/bash-completion/completions/rybbit-async
+    rybbit-async completion zsh > ~/.zfunc/_rybbit-async
     ```
     """
-    from cyclopts.completion.detect import ShellDetectionError
+    from cyclopts.completion.detect import ShellDetectionError, detect_shell
 
     from ..app import app_for
     from ..exits import CommandError, Exit
@@ -39,7 +49,9 @@ def completion(
             path = app.install_completion(shell=shell)
             sys.stderr.write(f"Completion was written to {path}; open a new terminal to use it.\n")
         else:
-            sys.stdout.write(app.generate_completion(shell=shell))
+            shell = shell or detect_shell()
+            script = app.generate_completion(shell=shell)
+            sys.stdout.write(script + _ZSH_END if shell == "zsh" else script)
     except ShellDetectionError:
         raise CommandError("the shell must be bash, zsh or fish: name it", Exit.USAGE) from None
     return Exit.OK
