@@ -10,6 +10,7 @@ from cyclopts import Parameter
 __all__ = ["completion"]
 
 # The file works under any name in a folder of $fpath, where zsh runs it as a function, and sourced.
+_ZSH_NEEDS = " If ~/.zshrc does not do so yet, add to its end: autoload -Uz compinit && compinit"
 _ZSH_END = """
 if [[ "$funcstack[1]" == _* ]]; then
   _cyclopts_rybbit-async "$@"
@@ -46,8 +47,12 @@ def completion(
     app = app_for()
     try:
         if install:
+            shell = shell or detect_shell()
             path = app.install_completion(shell=shell)
-            sys.stderr.write(f"Completion was written to {path}; open a new terminal to use it.\n")
+            needs = _ZSH_NEEDS if shell == "zsh" else ""
+            sys.stderr.write(
+                f"Completion was written to {path}; open a new terminal to use it.{needs}\n"
+            )
         else:
             shell = shell or detect_shell()
             script = app.generate_completion(shell=shell)
