@@ -163,16 +163,18 @@ def test_plan_apply_plan(
 
 
 def test_the_plan_as_json(run: Run, newest: RybbitServer, site: Site, file: Any) -> None:
-    old = newest.store.add_goal(site, "path", {"pathPattern": "/a"}, name="A\x1b[31m")
+    old = newest.store.add_goal(site, "path", {"pathPattern": "/a"}, name="A\x9b31m")
     path = file('{name: B, path: /a, properties: {p: "1"}}', f"{{id: {old}, name: C, path: /a}}")
     data = json.loads(run("plan", path, "--json").out)
     assert data["changes"] == 2
     (planned,) = data["sites"]
     assert planned["create"] == [{"name": "B", "path": "/a", "properties": {"p": "1"}}]
     assert planned["change"] == [
-        {"id": old, "name": "A\x1b[31m", "fields": {"name": {"old": "A\x1b[31m", "new": "C"}}}
+        {"id": old, "name": "A\x9b31m", "fields": {"name": {"old": "A\x9b31m", "new": "C"}}}
     ]
-    assert "\x1b" not in run("plan", path).out
+    assert "\x9b" not in run("plan", path).out + run("plan", path, "--json").out
+    dumped = run("dump", site.site_id).out
+    assert 'name: "A\\x9b31m"' in dumped
 
 
 def test_a_site_by_its_identifier(run: Run, newest: RybbitServer, site: Site) -> None:
