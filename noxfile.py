@@ -36,10 +36,12 @@ def group(name: str) -> list[str]:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Show the package at work, against an embedded server or the one at RYBBIT_BASE_URL."""
+    """Show the package at work, against an embedded server; `-- SITE` for your own."""
     session.install(".[demo]")
     # Longer than nox's own 0.3 s, so that the embedded server can stop after Ctrl-C.
-    session.run("python", "-m", "rybbit_async.demo", env=INSTALLED_ONLY, interrupt_timeout=10.0)
+    session.run(
+        *("rybbit-async", "demo", *session.posargs), env=INSTALLED_ONLY, interrupt_timeout=10.0
+    )
 
 
 @nox.session(python=PYTHONS)

@@ -39,7 +39,6 @@ ROOMS = [
     "api",
     "__init__",
     "export",
-    "demo",
     "cli",
     "__main__",
 ]
@@ -49,7 +48,7 @@ SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "testing" not in path
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     for path in SOURCES
-    if path.stem not in ("__init__", "__main__", "demo")
+    if path.stem not in ("__init__", "__main__")
 )
 PUBLIC = [getattr(rybbit_async, name) for name in rybbit_async.__all__ if name != "__version__"]
 # An alias such as ``Order = Literal["asc", "desc"]`` has no docstring.

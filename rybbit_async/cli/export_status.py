@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import asdict, frozen
 
@@ -15,6 +15,8 @@ from ..export.units import LISTS
 from .exits import Exit
 from .output.columns import Column, View
 from .output.show import print_table
+from .output.text import visible
+from .output.values import size
 from .terminal import Terminal
 
 __all__ = ["ListStatus", "status"]
@@ -69,7 +71,7 @@ _VIEW: Final[View[ListStatus]] = View(
         Column("unfinished", lambda row: row.unfinished or None, "count"),
         Column("days", lambda row: f"{row.first} to {row.last}", rank=2, least=24),
         Column("rows", lambda row: row.rows, "count"),
-        Column("MB", lambda row: round(row.bytes / 1e6, 1), "count", rank=1),
+        Column("size", lambda row: size(row.bytes), "id", rank=1),
     ),
 )
 
@@ -115,7 +117,7 @@ def status(to: str, options: Mapping[str, Any] | None, terminal: Terminal, *, as
 
 
 def _plain(value: object) -> Any:
-    return dict(value) if isinstance(value, Mapping) else str(value)
+    return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else str(value)
 
 
 def _described(identity: Identity) -> str:
@@ -127,8 +129,6 @@ def _described(identity: Identity) -> str:
 def _lines(
     run: LatestRun | None, running: str | None, unfinished: Sequence[UnitRecord]
 ) -> list[str]:
-    from .output.text import visible
-
     lines: list[str] = []
     if running is not None:
         lines.append(f"A run goes on: {running}.")

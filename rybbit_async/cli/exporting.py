@@ -28,7 +28,7 @@ from ..tables.extra import import_pyarrow
 from .exits import CommandError, Exit
 from .output.progress import Progress
 from .output.text import visible
-from .output.values import duration, number
+from .output.values import duration, number, size
 from .run import Job
 from .terminal import Terminal
 
@@ -53,9 +53,10 @@ async def export(job: Job, options: Mapping[str, Any], *, as_json: bool) -> int:
     """
     if options.get("format") == "parquet":
         import_pyarrow()  # before anything is sent
-    work = _Stoppable(job.client, options, job.terminal)
+    progress = _ExportProgress(job.terminal)
+    work = _Stoppable(job.client, options, progress)
     try:
-        with _ExportProgress(job.terminal) as progress:
+        with progress:
             async for event in work.run():
                 progress.follow(event)
     except ExportMismatchError as error:
@@ -110,16 +111,8 @@ def _summary(report: ExportReport) -> str:
     kept = f" ({number(report.kept)} were there)" if report.kept else ""
     return (
         f"{report.to}: {number(report.done)} units{kept}, {number(report.rows)} rows, "
-        f"{_size(report.bytes)}, {number(report.requests)} requests in {duration(report.seconds)}"
+        f"{size(report.bytes)}, {number(report.requests)} requests in {duration(report.seconds)}"
     )
-
-
-def _size(size: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:,.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:,.1f} {unit}"
 
 
 def _report(report: ExportReport) -> dict[str, Any]:
@@ -161,16 +154,16 @@ class _Stoppable(Export):
     """
 
     def __init__(
-        self, client: RybbitClient, options: Mapping[str, Any], terminal: Terminal
+        self, client: RybbitClient, options: Mapping[str, Any], progress: _ExportProgress
     ) -> None:
         super().__init__(client, **options)
-        self._terminal = terminal
+        self._progress = progress
         self.stopped = False
 
     def stop(self, reason: str = "the export was stopped") -> None:
         """See ``Export.stop``."""
         if not self.stopped:
-            self._terminal.message("stopping after this page; Ctrl-C again stops at once")
+            self._progress.end_with("stopping after this page; Ctrl-C again stops at once")
         self.stopped = True
         super().stop(reason)
 
@@ -204,6 +197,11 @@ class _ExportProgress(Progress):
                 self.close()
             case _:
                 pass
+
+    def end_with(self, message: str) -> None:
+        """Show a message in place of the progress."""
+        self.close()
+        self._terminal.message(message)
 
     def line(self) -> Text:
         """What is shown at this moment."""

@@ -37,7 +37,7 @@ class ExportWindow:
         str | None,
         Parameter(
             metavar="N",
-            help="The last days, weeks, months or years, up to yesterday: `30d`, `4w`, `6mo`, `1y`.",
+            help="The last days, weeks, months or years, up to yesterday: `30d`, `4w`, `6mo`.",
         ),
     ] = None
     since: Annotated[

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 
 from ...models import Change
 
-__all__ = ["change", "day", "duration", "moment", "number", "percent", "points"]
+__all__ = ["change", "day", "duration", "moment", "number", "percent", "points", "size"]
 
 
 def number(value: float) -> str:
@@ -57,3 +57,13 @@ def points(of: Change) -> str:
     """The change of a ratio, in points of a hundred: ``+1.2 pts``, or ``0``."""
     text = f"{of.absolute * 100:+,.1f}"
     return "0" if float(text.replace(",", "")) == 0 else f"{text} pts"
+
+
+def size(number_of_bytes: float) -> str:
+    """The size of files: ``512 bytes``, ``1.2 kB`` or ``207 MB``."""
+    units = ["bytes", "kB", "MB", "GB"]
+    while number_of_bytes >= 1000 and len(units) > 1:
+        number_of_bytes /= 1000
+        units.pop(0)
+    digits = 0 if units[0] == "bytes" or number_of_bytes >= 100 else 1
+    return f"{number_of_bytes:,.{digits}f} {units[0]}"
