@@ -37,7 +37,7 @@ def commands(of: App, *path: str) -> Iterator[tuple[str, ...]]:
             yield from inner
 
 
-COMMANDS = sorted(commands(app_for(())))
+COMMANDS = sorted(commands(app_for()))
 
 
 def test_the_commands_are_found() -> None:
@@ -181,7 +181,7 @@ def test_there_are_samples() -> None:
 @pytest.mark.parametrize(("document", "line"), SAMPLES)
 def test_every_command_in_the_documents_is_one(document: str, line: str) -> None:
     words = shlex.split(line.partition(" | ")[0].partition(" > ")[0], comments=True)[1:]
-    command, _, ignored = app_for(words).parse_args(words, exit_on_error=False, print_error=False)
+    command, _, ignored = app_for().parse_args(words, exit_on_error=False, print_error=False)
     assert not ignored
     assert command.__module__.startswith("rybbit_async.cli.commands") or "--help" in words
 

@@ -98,8 +98,6 @@ def test_a_goal_by_its_name(cli: Cli) -> None:
     assert json.loads(by_name.out)["goal_id"] == 103
     everybody = rows(cli("sessions", 1, "--goal", 103))
     assert rows(cli("sessions", 1, "--goal", "Signed up")) == everybody
-        cli("sessions", 1, "--goal", 103)
-    )
     series = rows(cli("goals", "series", 1, "--last", "2d", "--goal", "Signed up"))
     assert {row["goal_id"] for row in series} == {103}
     unknown = cli("sessions", 1, "--goal", "Sign up")

@@ -33,7 +33,7 @@ def completion(
     from ..app import app_for
     from ..exits import CommandError, Exit
 
-    app = app_for(())
+    app = app_for()
     try:
         if install:
             path = app.install_completion(shell=shell)
