@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 __all__ = ["completion"]
 
-# The file works under any name in a folder of $fpath, where zsh runs it as a function, and sourced.
 _ZSH_NEEDS = " If ~/.zshrc does not do so yet, add to its end: autoload -Uz compinit && compinit"
+# The file works under any name in a folder of $fpath, where zsh runs it as a function, and sourced.
 _ZSH_END = """
 if [[ "$funcstack[1]" == _* ]]; then
   _cyclopts_rybbit-async "$@"
@@ -44,19 +44,17 @@ def completion(
     from ..app import app_for
     from ..exits import CommandError, Exit
 
-    app = app_for()
     try:
-        if install:
-            shell = shell or detect_shell()
-            path = app.install_completion(shell=shell)
-            needs = _ZSH_NEEDS if shell == "zsh" else ""
-            sys.stderr.write(
-                f"Completion was written to {path}; open a new terminal to use it.{needs}\n"
-            )
-        else:
-            shell = shell or detect_shell()
-            script = app.generate_completion(shell=shell)
-            sys.stdout.write(script + _ZSH_END if shell == "zsh" else script)
+        found = shell or detect_shell()
     except ShellDetectionError:
         raise CommandError("the shell must be bash, zsh or fish: name it", Exit.USAGE) from None
+    if install:
+        path = app_for().install_completion(shell=found)
+        needs = _ZSH_NEEDS if found == "zsh" else ""
+        sys.stderr.write(
+            f"Completion was written to {path}; open a new terminal to use it.{needs}\n"
+        )
+    else:
+        script = app_for().generate_completion(shell=found)
+        sys.stdout.write(script + _ZSH_END if found == "zsh" else script)
     return Exit.OK
