@@ -70,12 +70,12 @@ Without a server of your own, `rybbit-async serve` starts one with made-up traff
 _DEFAULTS: Final = Parameter(negative="", show_default=False, allow_repeating=None)
 
 
-def app_for(arguments: Collection[str]) -> App:
+def app_for(arguments: Collection[str] | None = None) -> App:
     """The program, for one command line.
 
     The help that a command is registered with takes the place of its docstring. So the commands
     that are in the command line are registered without, and the others with the line that lists of
-    commands have.
+    commands have. Without a command line every command has its docstring.
     """
     app = App(
         name="rybbit-async",
@@ -89,7 +89,7 @@ def app_for(arguments: Collection[str]) -> App:
     app.command(goals)
     for parent, name, where, group, summary in COMMANDS:
         of = goals if parent else app
-        shown = None if name in arguments else summary
+        shown = None if arguments is None or name in arguments else summary
         options = {} if where.endswith(":app") else {"help_epilogue": ""}
         path = f"rybbit_async.cli.commands.{where}"
         of.command(path, name=name, group=group, help=shown, **options)

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from ..wire.messages import Request
-from .output.text import visible
+from .output.text import visible_json
 from .run import Job
 
 __all__ = ["dry_run"]
@@ -38,7 +38,7 @@ def dry_run(job: Job, *, enabled: bool = True) -> Generator[None]:
     def show(request: Request) -> None:
         body = f" {request.body.decode()}" if request.body else ""
         text = transport.redact(f"{request.method} {request.target}{body}")
-        job.terminal.write(f"{visible(text)}\n")
+        job.terminal.write(f"{visible_json(text)}\n")
         raise _NotSentError
 
     transport.on_write = show

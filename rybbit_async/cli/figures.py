@@ -13,6 +13,7 @@ from .charts import check_chart, series_chart
 from .exits import CommandError, Exit
 from .failures import explain
 from .goals import by
+from .named_goals import several_goals
 from .options.arguments import site_of
 from .options.filters import FilterOptions
 from .options.output import ChartOptions, OutputOptions
@@ -67,7 +68,7 @@ async def summarize(
 async def show_series(
     job: Job,
     site: str,
-    goals: Sequence[int],
+    goals: Sequence[str],
     bucket: Literal["hour", "day", "week", "month"],
     window: WindowOptions,
     filters: FilterOptions,
@@ -82,7 +83,8 @@ async def show_series(
     query: dict[str, Any] = {"filters": filters.resolve(), **when.common()}
     walk = job.client.goals.iter(site_of(site), **query)
     listed = {goal.goal_id: goal for goal in by("conversions", await walk.collect())}
-    wanted = [*goals] or [*listed]
+    numbers = await several_goals(job, site_of(site), goals)
+    wanted = sorted(numbers) or [*listed]
     rows = await job.client.goals.series(
         site_of(site), wanted, bucket=bucket, compute=True, **query
     )

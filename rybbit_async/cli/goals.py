@@ -21,6 +21,7 @@ from .. import (
 from .charts import check_chart, goal_chart
 from .dry_run import dry_run
 from .exits import CommandError, Exit
+from .named_goals import one_goal
 from .options.arguments import site_of
 from .options.filters import FilterOptions
 from .options.goal import GoalOptions
@@ -79,15 +80,16 @@ async def list_goals(
 async def get_goal(
     job: Job,
     site: str,
-    goal: int,
+    goal: str,
     window: WindowOptions,
     filters: FilterOptions,
     output: OneOutput,
 ) -> None:
     """One goal."""
     when = window.resolve(job.time_zone)
+    number = await one_goal(job, site_of(site), goal)
     found = await job.client.goals.get(
-        site_of(site), goal, filters=filters.resolve(), **when.common()
+        site_of(site), number, filters=filters.resolve(), **when.common()
     )
     await show_one(job, found, output, view=GOALS, zone=zone_of(when.zone))
 
@@ -122,7 +124,7 @@ async def create_goal(
 async def update_goal(
     job: Job,
     site: str,
-    goal: int,
+    goal: str,
     name: str | None,
     counts: GoalOptions,
     output: OneOutput,
@@ -136,9 +138,10 @@ async def update_goal(
         raise CommandError("--name and --no-name must not both be given", Exit.USAGE)
     if name is not None or no_name:
         changes["name"] = name
+    number = await one_goal(job, site_of(site), goal)
     old: Goal | None = None
     if counts.property and not _chosen(counts):
-        old = await job.client.goals.get(site_of(site), goal)
+        old = await job.client.goals.get(site_of(site), number)
     config = _config(counts, old)
     if config is not None:
         changes["config"] = config
@@ -148,25 +151,26 @@ async def update_goal(
             Exit.USAGE,
         )
     with dry_run(job, enabled=is_dry):
-        result = await job.client.goals.update(site_of(site), goal, **changes)
-        await _tell(job, output, result, f"goal {goal} of site {site} was changed")
+        result = await job.client.goals.update(site_of(site), number, **changes)
+        await _tell(job, output, result, f"goal {number} of site {site} was changed")
 
 
 async def delete_goal(
-    job: Job, site: str, goal: int, output: OneOutput, *, yes: bool, is_dry: bool
+    job: Job, site: str, goal: str, output: OneOutput, *, yes: bool, is_dry: bool
 ) -> None:
     """Delete a goal, after a question."""
+    number = await one_goal(job, site_of(site), goal)
     if not (yes or is_dry):
         if not job.terminal.in_is_terminal:
             raise CommandError("goals delete must have --yes where nobody can be asked", Exit.USAGE)
-        found = await job.client.goals.get(site_of(site), goal)
+        found = await job.client.goals.get(site_of(site), number)
         count = found.total_conversions or 0
-        what = f"goal {goal} ({goal_name(found)}; {count:,} conversions) of site {site}"
+        what = f"goal {number} ({goal_name(found)}; {count:,} conversions) of site {site}"
         if not job.terminal.confirm(f"Delete {what}?"):
             raise CommandError("nothing was deleted")
     with dry_run(job, enabled=is_dry):
-        result = await job.client.goals.delete(site_of(site), goal)
-        await _tell(job, output, result, f"goal {goal} of site {site} was deleted")
+        result = await job.client.goals.delete(site_of(site), number)
+        await _tell(job, output, result, f"goal {number} of site {site} was deleted")
 
 
 async def _tell(job: Job, output: OneOutput, result: GoalResult, text: str) -> None:

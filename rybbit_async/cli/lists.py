@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .exits import CommandError, Exit
+from .named_goals import one_goal
 from .options.arguments import site_of
 from .options.filters import FilterOptions
 from .options.output import OutputOptions
@@ -25,7 +26,7 @@ async def list_sites(job: Job, output: OutputOptions) -> int | None:
 async def list_sessions(
     job: Job,
     site: str,
-    goal: int | None,
+    goal: str | None,
     choice: Mapping[str, Any],
     window: WindowOptions,
     filters: FilterOptions,
@@ -50,7 +51,8 @@ async def list_sessions(
             "the list of all sessions",
             Exit.USAGE,
         )
-    walk = job.client.goals.sessions.iter(site_of(site), goal, **query)
+    number = await one_goal(job, site_of(site), goal, "--goal")
+    walk = job.client.goals.sessions.iter(site_of(site), number, **query)
     caption = f"goal {goal}, {when}"
     return await show(job, walk, SESSIONS, output, caption=caption, zone=zone_of(when.zone))
 

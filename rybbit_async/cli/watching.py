@@ -25,6 +25,7 @@ from .. import (
 )
 from ..walks.watch import Watch
 from .exits import CommandError, Exit
+from .named_goals import several_goals
 from .options.window import zone_of
 from .output.stream import Outlet
 from .output.text import visible, visible_json
@@ -77,7 +78,7 @@ async def watch(job: Job, watching: Watching) -> int:
     """
     state = None if watching.state is None else WatchState(watching.state, job.terminal)
     start = None if state is None else state.read()
-    wanted = await _goals(job, watching)
+    wanted = await several_goals(job, watching.site, watching.goals) if watching.goals else None
     try:
         news = job.client.goals.sessions.watch(
             watching.site,
@@ -154,30 +155,6 @@ async def _follow(
             state.given()
         if left == 0:
             return
-
-
-async def _goals(job: Job, watching: Watching) -> set[int] | None:
-    """The numbers of the goals that are watched; ``None`` for all, also for later ones.
-
-    Raises:
-        CommandError: there is none of that number or name.
-    """
-    if not watching.goals:
-        return None
-    there = await job.client.goals.iter(watching.site).collect()
-    found: set[int] = set()
-    for wanted in watching.goals:
-        same = {goal.goal_id for goal in there if wanted in (str(goal.goal_id), goal.name)}
-        if not same:
-            names = [f"{goal.goal_id} ({goal_name(goal)})" for goal in there[:10]]
-            more = f", and {len(there) - 10} more" if len(there) > 10 else ""
-            raise CommandError(
-                f"--goal must be the number or the name of a goal of site {watching.site}: "
-                f"{', '.join(names) or 'none'}{more}, got {wanted!r}",
-                Exit.NOT_FOUND,
-            )
-        found |= same
-    return found
 
 
 class _Lines:

@@ -43,7 +43,7 @@ def test_the_help_has_all_exit_codes(cli: Cli) -> None:
         (["frobnicate"], Exit.USAGE),
         (["goals", "list"], Exit.USAGE),
         (["goals", "list", "1", "2"], Exit.USAGE),
-        (["goals", "get", "1", "x"], Exit.USAGE),
+        (["goals", "get", "1", "x"], Exit.NOT_FOUND),
         (["goals", "list", "not a site"], Exit.USAGE),
         (["sessions", "1", "--json", "--csv"], Exit.USAGE),
         (["sessions", "1", "--filter", "country"], Exit.USAGE),

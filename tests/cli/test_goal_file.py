@@ -86,6 +86,11 @@ def test_what_a_goal_counts(goal: str, kind: str, config: dict[str, Any]) -> Non
     assert content.kind == kind
 
 
+def test_no_properties_are_none() -> None:
+    stored = Content.of("path", {"pathPattern": "/x", "propertyFilters": []})
+    assert only("{name: a, path: /x}").content.key == stored.key
+
+
 def test_text_and_numbers_differ_and_equal_numbers_do_not() -> None:
     def key(value: str) -> str:
         return only(f"{{name: a, event: x, property: {{p: {value}}}}}").content.key
@@ -229,7 +234,7 @@ NO_NUL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 names = (
     st.none()
     | st.text(NO_NUL, min_size=1, max_size=12)
-    | st.sampled_from(["no", "1", "~", "a: b #"])
+    | st.sampled_from(["no", "1", "~", "a: b #", "a\u3164", "\u202ea", "\U000e0101"])
 )
 
 

@@ -163,16 +163,22 @@ def test_plan_apply_plan(
 
 
 def test_the_plan_as_json(run: Run, newest: RybbitServer, site: Site, file: Any) -> None:
-    old = newest.store.add_goal(site, "path", {"pathPattern": "/a"}, name="A\x1b[31m")
+    old = newest.store.add_goal(site, "path", {"pathPattern": "/a"}, name="A\x9b31m\u202e")
     path = file('{name: B, path: /a, properties: {p: "1"}}', f"{{id: {old}, name: C, path: /a}}")
     data = json.loads(run("plan", path, "--json").out)
     assert data["changes"] == 2
     (planned,) = data["sites"]
     assert planned["create"] == [{"name": "B", "path": "/a", "properties": {"p": "1"}}]
     assert planned["change"] == [
-        {"id": old, "name": "A\x1b[31m", "fields": {"name": {"old": "A\x1b[31m", "new": "C"}}}
+        {
+            "id": old,
+            "name": "A\x9b31m\u202e",
+            "fields": {"name": {"old": "A\x9b31m\u202e", "new": "C"}},
+        }
     ]
-    assert "\x1b" not in run("plan", path).out
+    assert "\x9b" not in run("plan", path).out + run("plan", path, "--json").out
+    dumped = run("dump", site.site_id).out
+    assert 'name: "A\\x9B31m\\u202e"' in dumped
 
 
 def test_a_site_by_its_identifier(run: Run, newest: RybbitServer, site: Site) -> None:
@@ -379,6 +385,36 @@ def test_what_the_server_does_not_keep_is_told(
     assert applied.code == Exit.PARTIAL
     assert f'"A" (id {newest.store.goals(site)[0].goal_id}) of site' in applied.err
     assert "the server stored it in another way" in applied.err
+
+
+def test_goals_that_somebody_else_makes_meanwhile_are_told(
+    run: Run, newest: RybbitServer, site: Site, file: Any
+) -> None:
+    def create() -> None:
+        newest.store.add_goal(site, "path", {"pathPattern": "/a"}, name="A")
+
+    path = file("{name: A, path: /a}")
+    newest.inject(faults.Before(create), when=lambda one: one.method == "POST")
+    applied = run("apply", path)
+    assert applied.code == Exit.PARTIAL
+    assert f"goals of site {site.site_id} are ambiguous now" in applied.err.splitlines()[-1]
+    assert "are the same goal, made more than once" in run("plan", path).out
+
+
+def test_a_refused_key_stops_at_once(run: Run, newest: RybbitServer, site: Site, file: Any) -> None:
+    newest.inject(faults.Status(401), when=lambda one: one.method == "POST", times=None)
+    applied = run("apply", file("{name: A, path: /a}", "{name: B, path: /b}"))
+    assert applied.code == Exit.AUTHENTICATION
+    assert len(writes(newest)) == 1
+
+
+def test_goals_that_cannot_be_compared_afterwards(
+    run: Run, newest: RybbitServer, site: Site, file: Any
+) -> None:
+    newest.inject(faults.Status(404), when=lambda one: bool(writes(newest)), skip=1, times=None)
+    applied = run("apply", file("{name: A, path: /a}"))
+    assert applied.code == Exit.OK
+    assert "warning: what the server has stored could not be compared: 404" in applied.err
 
 
 def test_ctrl_c_says_what_was_done(run: Run, newest: RybbitServer, site: Site, file: Any) -> None:

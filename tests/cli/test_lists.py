@@ -92,6 +92,20 @@ def test_choices_of_sessions(cli: Cli) -> None:
     assert "--min-pageviews must come without --goal" in refused.err
 
 
+def test_a_goal_by_its_name(cli: Cli) -> None:
+    by_number, by_name = (cli("goals", "get", 1, goal) for goal in (103, "Signed up"))
+    assert by_number.out == by_name.out
+    assert json.loads(by_name.out)["goal_id"] == 103
+    everybody = rows(cli("sessions", 1, "--goal", 103))
+    assert rows(cli("sessions", 1, "--goal", "Signed up")) == everybody
+    series = rows(cli("goals", "series", 1, "--last", "2d", "--goal", "Signed up"))
+    assert {row["goal_id"] for row in series} == {103}
+    unknown = cli("sessions", 1, "--goal", "Sign up")
+    assert unknown.code == Exit.NOT_FOUND
+    assert "--goal must be the number or the name of a goal of site 1: 101 (Pricing" in unknown.err
+    assert ", and 2 more, got 'Sign up'" in unknown.err
+
+
 def test_goals_are_sorted(cli: Cli) -> None:
     counts = [goal["total_conversions"] for goal in rows(cli("goals", "list", 1))]
     assert counts == sorted(counts, reverse=True)

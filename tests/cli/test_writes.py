@@ -85,6 +85,11 @@ def test_create_can_be_repeated(own: Any) -> None:
     assert len(goals(own)) == 1
     assert own(*command, "--duplicate").code == Exit.OK
     assert len(goals(own)) == 2
+    assert own(*command, "--duplicate", "--name", "X").code == Exit.OK
+    assert own(*command, "--duplicate", "--name", "X").code == Exit.OK
+    several = own("goals", "delete", own.site, "X", "--yes")
+    assert several.code == Exit.USAGE
+    assert "goals 103, 104 of site 1 are all called 'X'" in several.err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 __all__ = ["app"]
 
-app = App(name="config", help="Servers and keys, in a file.", help_epilogue="")
+app = App(name="config", help_epilogue="")
 
 Profile = Annotated[
     str | None,

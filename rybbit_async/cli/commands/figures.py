@@ -43,10 +43,11 @@ def series(
     /,
     *,
     goal: Annotated[
-        tuple[int, ...],
+        tuple[str, ...],
         Parameter(
+            metavar="GOAL",
             consume_multiple=False,
-            help="Only this goal, by its number; can be given several times.",
+            help="Only this goal, by its number or its name; can be given several times.",
         ),
     ] = (),
     by: Annotated[

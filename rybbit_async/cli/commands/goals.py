@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from ..options.arguments import GoalId, Site
+from ..options.arguments import GoalOf, Site
 from ..options.connection import Connection
 from ..options.filters import FilterOptions
 from ..options.goal import GoalOptions
@@ -54,7 +54,7 @@ def list_goals(
 
 def get(
     site: Site,
-    goal: GoalId,
+    goal: GoalOf,
     /,
     *,
     window: WindowOptions = WindowOptions(),
@@ -111,7 +111,7 @@ def create(
 
 def update(
     site: Site,
-    goal: GoalId,
+    goal: GoalOf,
     /,
     *,
     name: Annotated[str | None, Parameter(help="The new name.")] = None,
@@ -141,7 +141,7 @@ def update(
 
 def delete(
     site: Site,
-    goal: GoalId,
+    goal: GoalOf,
     /,
     *,
     yes: Annotated[

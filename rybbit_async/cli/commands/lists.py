@@ -36,7 +36,8 @@ def sessions(
     /,
     *,
     goal: Annotated[
-        int | None, Parameter(help="Only the sessions that reached this goal, by its number.")
+        str | None,
+        Parameter(metavar="GOAL", help="Only those that reached this goal: its number or name."),
     ] = None,
     user: Annotated[str | None, Parameter(help="Only those of this user.")] = None,
     identified: Identified = False,

@@ -92,7 +92,8 @@ def to_yaml(
             by_site.yaml_set_comment_before_after_key(key, before=visible(domain), indent=2)
     text = io.StringIO()
     yaml.dump({"sites": by_site}, text)
-    return _HEAD + text.getvalue()
+    # What cannot be seen stands in quotes, where YAML has the same escapes.
+    return _HEAD + "\n".join(map(visible, text.getvalue().split("\n")))
 
 
 def _represent_null(representer: Any, _: None) -> Any:
@@ -116,7 +117,9 @@ def _styled(value: Any) -> Any:
     if isinstance(value, list):
         many: list[Any] = value  # pyright: ignore[reportUnknownVariableType]  # JSON
         return [_styled(one) for one in many]
-    if not isinstance(value, str) or (_PLAIN.fullmatch(value) and value.lower() not in _WORDS):
+    if not isinstance(value, str):
+        return value
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS and visible(value) == value:
         return value
     scalars = import_extra("ruamel.yaml.scalarstring", "goals as code", "'rybbit_async[cli]'")
     return scalars.DoubleQuotedScalarString(value)

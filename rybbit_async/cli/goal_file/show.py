@@ -10,7 +10,8 @@ from rich.text import Text
 
 from ...models import PathGoal
 from ...resources.goal_warnings import pattern_warning
-from ..output.text import visible
+from ..output.text import visible, visible_json
+from ..output.writers import json_text
 from ..terminal import Terminal
 from .content import Content, to_file
 from .file import FileGoal
@@ -24,9 +25,9 @@ _MAX_NAMED: Final = 5
 
 
 def show_line(terminal: Terminal, sign: str, text: str) -> None:
-    """Write a line with a sign before it, which decides its color."""
-    line = Text(f"  {sign} ", style=_STYLES.get(sign, ""))
-    terminal.console.print(line.append(visible(text)), soft_wrap=True)
+    """Write a line with a sign before it, in its color."""
+    line = Text.assemble("  ", (sign, _STYLES[sign]), f" {visible(text)}")
+    terminal.console.print(line, soft_wrap=True)
 
 
 def show_plan(terminal: Terminal, plan: Plan) -> None:
@@ -138,7 +139,7 @@ def _left(site: SitePlan) -> str:
 def plan_as_json(plan: Plan) -> str:
     """A plan as JSON: a list of sites, and how many goals are written."""
     sites = [_site(one) for one in plan.sites]
-    return json.dumps({"changes": plan.size, "sites": sites}, ensure_ascii=False, indent=2)
+    return visible_json(json_text({"changes": plan.size, "sites": sites}, indent=2))
 
 
 def _site(site: SitePlan) -> dict[str, Any]:

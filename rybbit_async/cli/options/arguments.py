@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-__all__ = ["AnySites", "GoalId", "Site", "site_of"]
+__all__ = ["AnySites", "GoalOf", "Site", "site_of"]
 
 _SITE = "Its number, or its identifier of 12 hexadecimal characters."
 
@@ -17,7 +17,7 @@ AnySites = Annotated[
         name="SITE", help=f"A site; every site that the key can read if none is named. {_SITE}"
     ),
 ]
-GoalId = Annotated[int, Parameter(name="GOAL", help="The number of the goal.")]
+GoalOf = Annotated[str, Parameter(name="GOAL", help="The goal, by its number or its name.")]
 
 
 def site_of(text: str) -> int | str:
