@@ -323,9 +323,13 @@ def test_where_a_file_cannot_be(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_a_file_that_fails(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), whole_file(tmp_path / "a") as part:
-        part.write_text("half")
-        raise KeyboardInterrupt
+    def write() -> None:
+        with whole_file(tmp_path / "a") as part:
+            part.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
     assert os.listdir(tmp_path) == []
 
 
