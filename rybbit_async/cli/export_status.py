@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
+from textwrap import wrap
 from typing import Any, Final, cast
 
 from attrs import asdict, frozen
@@ -22,6 +23,7 @@ from .terminal import Terminal
 __all__ = ["ListStatus", "status"]
 
 _SHOWN: Final = 10  # unfinished units
+_WIDE: Final = 10_000  # columns of a file
 
 
 @frozen
@@ -111,8 +113,10 @@ def status(to: str, options: Mapping[str, Any] | None, terminal: Terminal, *, as
         terminal.write(f"{text}\n")
         return Exit.OK
     print_table(terminal, _VIEW, lists, caption=f"{store.shown}: {_described(identity)}")
+    width = terminal.width if terminal.out_is_terminal else _WIDE
     for line in _lines(run, running, unfinished):
-        terminal.write(f"{line}\n")
+        text = "\n".join(wrap(line, width, subsequent_indent="    ", break_on_hyphens=False))
+        terminal.write(f"{text}\n")
     return Exit.OK
 
 

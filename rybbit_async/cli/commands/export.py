@@ -28,7 +28,7 @@ def export(
 
     ```text
     rybbit-async export --to rybbit --last 30d
-    rybbit-async export --to rybbit --site 123 --what sessions users --month 2024-01
+    rybbit-async export --to rybbit --site 123 --what users --month 2024-01
     rybbit-async export --to rybbit-csv --format csv --last 7d
     rybbit-async export --to s3://bucket/rybbit --since 2024-01-01
     ```

@@ -71,9 +71,9 @@ def _printer(terminal: Terminal) -> Callable[[Check], None]:
 
     def show(check: Check) -> None:
         name, width = check.name, max(20, terminal.width - _NAME - 1)
-        lines = [(line, _STYLES[check.state]) for line in wrap(_told(check), width)]
+        lines = [(line, _STYLES[check.state]) for line in _lines(_told(check), width)]
         if check.cure is not None:
-            lines += [(line, "") for line in wrap(visible(check.cure), width)]
+            lines += [(line, "") for line in _lines(visible(check.cure), width)]
         for line, style in lines:
             text = Text.assemble((name.ljust(_NAME), "bold"), (line, style))
             terminal.console.print(text, soft_wrap=True)
@@ -84,3 +84,7 @@ def _printer(terminal: Terminal) -> Callable[[Check], None]:
 
 def _told(check: Check) -> str:
     return _MARKS[check.state] + visible(check.text)
+
+
+def _lines(text: str, width: int) -> list[str]:
+    return wrap(text, width, break_on_hyphens=False)
