@@ -100,7 +100,7 @@ def goal_chart(
             ],
         },
         title,
-        [caption, "" if rows else "There are no goals."],
+        [caption, _FIGURES if rows else "There are no goals."],
     )
 
 
@@ -268,6 +268,8 @@ def _clock(time: datetime) -> str:
     """What a clock shows there, as if it were UTC, so that it is drawn the same everywhere."""
     return f"{time:%Y-%m-%dT%H:%M:%S}Z"
 
+
+_FIGURES: Final = "Conversions · part of all sessions that they are"
 
 _TOOLTIP: Final = [
     {"field": name, "type": "nominal"} for name in ("Goal", "Time", "Conversions", "Rate")

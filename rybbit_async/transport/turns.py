@@ -91,12 +91,13 @@ class Turns:
         """Take a turn, unless the request is one of a walk and single calls wait for theirs."""
         async with self._lock:
             while not (options.is_walk and self._single_calls):
-                delay = self._pacer.delay(self._timer.time())
+                now = self._timer.time()
+                delay = self._pacer.delay(now)
                 if not delay:
                     self.take_at_once()
                     return True
                 self._check_pause(request, url, options.retry)
-                self._tell_own_pause(delay, options, told)
+                self._tell_own_pause(delay, now, options, told)
                 await self._timer.sleep(delay)
         return False
 
@@ -131,9 +132,10 @@ class Turns:
             tell_pause(told, options.observers, seconds, error.scope)
         return self._pacer.paused(now)
 
-    def _tell_own_pause(self, delay: float, options: Options, told: ToldRequest | None) -> None:
-        """Tell of a pause because of the client's own limit, once."""
-        now = self._timer.time()
+    def _tell_own_pause(
+        self, delay: float, now: float, options: Options, told: ToldRequest | None
+    ) -> None:
+        """Tell of a pause because of the client's own limit, once; ``delay`` is as of ``now``."""
         if self._pacer.limit_delay(now) >= delay and now >= self._told_until:
             self._told_until = now + delay
             tell_pause(told, options.observers, delay, "rate_limit")

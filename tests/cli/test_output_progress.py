@@ -81,9 +81,20 @@ def test_a_pause_is_shown_with_its_limit_until_it_ends(scope: str | None, name: 
     progress = Progress(job(tty=True).terminal, clock=clock, draw=False)
     progress.pause(scope, 42)
     clock.now += 2
+    progress.tell(PageRead(rows=1, items=1, pages=1, requests=1))  # was asked for before
     assert line(progress).endswith(f"paused 40 s: {name}")
     clock.now += 40
     assert "paused" not in line(progress)
+
+
+def test_a_retry_is_shown_until_a_page_comes() -> None:
+    progress = Progress(job(tty=True).terminal, draw=False)
+    progress.tell(RetryPlanned(wait=30.0, **RETRY))
+    assert line(progress).endswith("paused 30 s: trying again after status 503")
+    progress.tell(PageRead(rows=1, items=1, pages=1, requests=1))
+    assert "paused" not in line(progress)
+    progress.tell(RetryPlanned(wait=None, **RETRY))
+    assert line(progress).endswith("waiting: the server is away (status 503)")
 
 
 def test_a_pause_is_one_line_where_nothing_is_drawn() -> None:

@@ -243,6 +243,16 @@ async def test_a_reader_that_goes_costs_a_page_or_two(server: RybbitServer) -> N
         out.close()
 
 
+async def test_a_table_that_nobody_reads() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    out = os.fdopen(write, "w")
+    with pytest.raises(BrokenPipeError):
+        await show(Job(Terminal(out, Stream())), ROWS, SITE_SESSIONS, OutputOptions(table=True))
+    with suppress(BrokenPipeError):
+        out.close()
+
+
 async def test_a_slow_reader_does_not_stop_the_event_loop() -> None:
     read, write = os.pipe()
     with os.fdopen(write, "w") as out:
@@ -331,6 +341,12 @@ def test_how_many_rows_and_in_which_pages() -> None:
     assert OutputOptions(limit=5).page_size(False) == 6
     assert OutputOptions().page_size(False) == 1000
     assert OutputOptions(csv=True).page_size(True) == 1000
+
+
+def test_one_format_at_most() -> None:
+    with pytest.raises(CommandError, match="must be given, got --json and --parquet") as e:
+        OutputOptions(json=True, parquet=Path("a.parquet"))
+    assert e.value.exit is Exit.USAGE
 
 
 def test_a_format_is_chosen_or_follows_from_the_terminal() -> None:

@@ -213,6 +213,20 @@ async def test_a_pause_is_told_to_all_walks_under_way(
     assert own.of(Paused) == [pause, Paused(scope="burst", seconds=30)]
 
 
+async def test_a_pause_of_the_clients_own_limit_is_told_while_time_goes_on(
+    serve: Serve, connect: Connect, log: Log, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ticking() -> float:
+        clock._micros += 1
+        return clock._micros / 1e6
+
+    monkeypatch.setattr(clock, "time", ticking)
+    client = await connected(serve, connect, on_event=log, rate_limit=RateLimit(2, per=600))
+    for _ in range(3):
+        await client.goals.list(1, page_size=1)
+    assert log.one(Paused).seconds == pytest.approx(600, abs=0.001)
+
+
 async def test_a_pause_of_the_clients_own_limit(
     serve: Serve, connect: Connect, log: Log, clock: FakeClock
 ) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from cyclopts import Group, Parameter
-from cyclopts.validators import mutually_exclusive
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
+from ..exits import CommandError, Exit
 from .groups import OUTPUT
 
 __all__ = ["ChartOptions", "Format", "OneOutput", "OutputOptions", "Theme"]
@@ -16,12 +17,12 @@ __all__ = ["ChartOptions", "Format", "OneOutput", "OutputOptions", "Theme"]
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
 Theme = Literal["light", "dark"]
 
-# A group of its own, which the help does not show, for the check that one is given at most.
-_ONE = Group("Formats", show=False, validator=mutually_exclusive)
+
+_FORMATS: Final[tuple[Format, ...]] = ("table", "json", "jsonl", "csv", "parquet")
 
 
 def _flag(help: str) -> Parameter:
-    return Parameter(negative="", group=(OUTPUT, _ONE), help=help)
+    return Parameter(negative="", group=OUTPUT, help=help)
 
 
 @Parameter(name="*")
@@ -66,8 +67,8 @@ class OutputOptions:
     parquet: Annotated[
         Path | None,
         Parameter(
-            name="--parquet",
-            group=(OUTPUT, _ONE),
+            metavar="FILE",
+            group=OUTPUT,
             help="Write a Parquet file, which is there only once it is whole.",
         ),
     ] = None
@@ -75,6 +76,7 @@ class OutputOptions:
         str | None,
         Parameter(
             group=OUTPUT,
+            metavar="NAMES",
             help="Which columns to write, such as session_id,country. "
             "They are those of CSV; JSON then has them, too, in place of its objects.",
         ),
@@ -83,6 +85,8 @@ class OutputOptions:
         int | None,
         Parameter(
             group=OUTPUT,
+            metavar="N",
+            validator=Number(gte=0),
             help="How many rows to write; 0 for all. A table of a long list has 50 by default, "
             "and everything else has all.",
         ),
@@ -92,11 +96,22 @@ class OutputOptions:
         Parameter(negative="", group=OUTPUT, help="Leave the text in CSV exactly as it is."),
     ] = False
 
+    def __post_init__(self) -> None:
+        """Refuse two formats.
+
+        Raises:
+            CommandError: more than one was given.
+        """
+        given = [f"--{name}" for name in _FORMATS if getattr(self, name)]
+        if len(given) > 1:
+            known = ", ".join(f"--{name}" for name in _FORMATS)
+            raise CommandError(
+                f"at most one of {known} must be given, got {' and '.join(given)}", Exit.USAGE
+            )
+
     def format(self, is_terminal: bool) -> Format:
         """The format, by the flags and by whether stdout is a terminal."""
-        if self.parquet is not None:
-            return "parquet"
-        for name in ("table", "json", "jsonl", "csv"):
+        for name in _FORMATS:
             if getattr(self, name):
                 return name
         return "table" if is_terminal else "jsonl"
@@ -104,7 +119,7 @@ class OutputOptions:
     @property
     def is_chosen(self) -> bool:
         """Whether a format was asked for."""
-        return self.table or self.json or self.jsonl or self.csv or self.parquet is not None
+        return any(getattr(self, name) for name in _FORMATS)
 
     def most(self, is_terminal: bool, usual: int | None) -> int | None:
         """How many rows to write at most; ``None`` for all.
@@ -132,8 +147,9 @@ class ChartOptions:
         Path | None,
         Parameter(
             group=OUTPUT,
-            help="Draw a picture into this file, by its suffix .svg, .png or .html. "
-            'Needs the extra "chart".',
+            metavar="FILE",
+            help="Draw a picture into this file, by its suffix .svg, .png or .html. PNG has the "
+            'fonts of this machine, the others those of who looks. Needs the extra "chart".',
         ),
     ] = None
     theme: Annotated[

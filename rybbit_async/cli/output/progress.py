@@ -77,6 +77,7 @@ class Progress:
         self._samples = deque([(clock(), 0)], maxlen=_SAMPLES)
         self._wait = ""  # what is waited for
         self._until = 0.0  # by the clock
+        self._is_retry = False
         self._live: Live | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -115,7 +116,7 @@ class Progress:
             scope: the limit, as ``Paused`` names it.
             seconds: for how long.
         """
-        self._waits(_SCOPES.get(scope or "", "rate limit"), seconds)
+        self._waits(_SCOPES.get(scope or "", "rate limit"), seconds, is_retry=False)
 
     def tell(self, activity: Activity) -> None:
         """Show what a client tells of itself; for ``on_event``."""
@@ -130,7 +131,8 @@ class Progress:
             elif activity.wait >= 1:
                 self._waits(f"trying again after {cause}", activity.wait)
         elif isinstance(activity, PageRead):
-            self._until = 0.0
+            if self._is_retry:  # during a pause pages still come that were asked for before it
+                self._until = 0.0
             self._total = self._total if activity.total is None else activity.total
 
     def close(self) -> None:
@@ -144,8 +146,9 @@ class Progress:
 
     # --- waits --------------------------------------------------------------------------------
 
-    def _waits(self, why: str, seconds: float | None) -> None:
+    def _waits(self, why: str, seconds: float | None, *, is_retry: bool = True) -> None:
         now = self._clock()
+        self._is_retry = is_retry
         until = now + (3600 if seconds is None else seconds)
         is_new = why != self._wait or until > self._until + 1
         self._wait, self._until = why, until

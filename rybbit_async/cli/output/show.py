@@ -176,8 +176,11 @@ def _look(terminal: Terminal, zone: tzinfo | None) -> Look:
 
 
 def _print(terminal: Terminal, lines: Sequence[Text]) -> None:
-    for line in lines:
-        terminal.console.print(line, soft_wrap=True, end="\n")
+    # Rich would end the process with an exit code of its own when nobody reads any more.
+    with terminal.console.capture() as drawn:
+        for line in lines:
+            terminal.console.print(line, soft_wrap=True, end="\n")
+    terminal.write(drawn.get())
     terminal.out.flush()
 
 

@@ -103,7 +103,7 @@ def render_pairs(pairs: Sequence[tuple[str, str]], width: int, look: Look) -> li
                 _line(
                     [
                         (_fit("" if at else name, names, True, look), "bold"),
-                        (_fit(part, room, True, look), ""),
+                        (part, ""),
                     ]
                 )
             )
