@@ -97,8 +97,12 @@ class Terminal:
             return False
         self.err.write(f"{visible(question)} [y/N] ")
         self.err.flush()
-        with _interruptible():
-            answer = sys.stdin.readline()
+        try:
+            with _interruptible():
+                answer = sys.stdin.readline()
+        except KeyboardInterrupt:
+            self.err.write("\n")
+            raise
         if not answer.endswith("\n"):
             self.err.write("\n")
         return answer.strip().lower() in ("y", "yes")
