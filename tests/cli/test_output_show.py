@@ -322,6 +322,17 @@ def test_where_a_file_cannot_be(tmp_path: Path) -> None:
             check_file("--chart", path, suffixes)
 
 
+def test_nothing_is_left_of_a_file_that_fails(tmp_path: Path) -> None:
+    def write() -> None:
+        with whole_file(tmp_path / "a") as part:
+            part.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
     link = tmp_path / "link"
