@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -18,6 +22,19 @@ if TYPE_CHECKING:
 __all__ = ["Terminal"]
 
 _WIDTH: Final = 80  # where there is no terminal
+
+
+@contextmanager
+def _interruptible() -> Generator[None]:
+    """Let Ctrl-C end the reading of a line, which the handler of asyncio would wait for."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @define(slots=False)
@@ -80,7 +97,12 @@ class Terminal:
             return False
         self.err.write(f"{visible(question)} [y/N] ")
         self.err.flush()
-        answer = sys.stdin.readline()
+        try:
+            with _interruptible():
+                answer = sys.stdin.readline()
+        except KeyboardInterrupt:
+            self.err.write("\n")
+            raise
         if not answer.endswith("\n"):
             self.err.write("\n")
         return answer.strip().lower() in ("y", "yes")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from rybbit_async.cli.exits import CommandError, Exit
 from rybbit_async.cli.goal_file.content import Content
 from rybbit_async.cli.goal_file.dump import to_yaml
-from rybbit_async.cli.goal_file.file import FileGoal, parse
+from rybbit_async.cli.goal_file.entry import FileGoal
+from rybbit_async.cli.goal_file.file import parse
 from rybbit_async.cli.goal_file.matching import StoredGoal, match
 
 from ..strategies import configs

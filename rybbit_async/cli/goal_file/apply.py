@@ -22,7 +22,8 @@ from ..dry_run import dry_run
 from ..exits import CommandError, Exit
 from ..run import Job
 from .content import Content, writable
-from .file import FileGoal, FileSite
+from .entry import FileGoal
+from .file import FileSite
 from .lock import one_at_a_time
 from .matching import StoredGoal
 from .plan import Change, Plan, SitePlan, make_plan, numbers_of

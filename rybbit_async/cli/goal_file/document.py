@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, cast
 from attrs import define, field, frozen
 
 from ...extras import import_extra
+from ...parameters.checks import did_you_mean
 from ..exits import CommandError, Exit
 
 __all__ = ["Entry", "Value", "read_toml", "read_yaml"]
@@ -79,6 +80,23 @@ class Value:
     def items(self) -> Sequence[Value]:
         """What a list has."""
         return cast("Sequence[Value]", self.content)
+
+    def fields(self, name: str, known: Sequence[str]) -> dict[str, Value]:
+        """The values of a mapping by their keys.
+
+        Raises:
+            CommandError: it is no mapping, or has a key that is not ``known``.
+        """
+        if self.kind != "mapping":
+            raise self.wrong(name, "a mapping")
+        for one in self.entries:
+            key = one.key.content
+            if key not in known:
+                *others, last = (f'"{one}"' for one in known)
+                keys = f"{', '.join(others)} or {last}" if others else last
+                hint = did_you_mean(key, known)
+                raise one.key.error(f"a key in {name} must be {keys}, got {one.key.source!r}{hint}")
+        return {one.key.content: one.value for one in self.entries}
 
     def plain(self, name: str) -> Any:
         """The value as JSON has it.

@@ -42,6 +42,8 @@ async def dump(job: Job, sites: Sequence[int | str], *, ids: bool) -> None:
         organizations = await client.organizations.list()
         domains = {site.site_id: site.domain for one in organizations for site in one.sites}
         sites = sorted(domains, key=int)
+        if not sites:
+            raise CommandError("the server lists no site that the key can read: name each site")
     stored = await read_goals(client, sites)
     for site, one in stored.items():
         if one.unreadable:

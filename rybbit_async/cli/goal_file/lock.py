@@ -38,7 +38,7 @@ async def one_at_a_time(
             waits = False
             while True:
                 try:
-                    held.enter_context(lock.acquire(blocking=False))
+                    held.enter_context(lock.acquire(timeout=0))
                     break
                 except filelock.Timeout:
                     if not waits:

@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 from ...models import Goal
 from ...wire.converter import config_to_wire
 from .content import Content
-from .file import FileGoal
+from .entry import FileGoal
 
 __all__ = ["Double", "Matching", "Problem", "StoredGoal", "match"]
 

@@ -18,7 +18,8 @@ from ... import (
 from ...models import GOAL_CONFIGS
 from ..exits import CommandError, Exit
 from .content import Content, same_value, to_file, writable
-from .file import FileGoal, FileSite
+from .entry import FileGoal
+from .file import FileSite
 from .matching import Double, Matching, StoredGoal, match
 
 __all__ = ["Change", "Field", "Plan", "SitePlan", "Stored", "make_plan", "numbers_of", "read_goals"]

@@ -14,7 +14,7 @@ from ..output.text import visible, visible_json
 from ..output.writers import json_text
 from ..terminal import Terminal
 from .content import Content, to_file
-from .file import FileGoal
+from .entry import FileGoal
 from .matching import StoredGoal
 from .plan import Change, Plan, SitePlan
 
