@@ -81,6 +81,15 @@ def test_each_conversion_once(watch: Cli, live: Live) -> None:
     assert counts == ["       2  Thanks", "       1  /\\x1b[31mother"]
 
 
+def test_sessions_that_are_over_do_not_come_again(watch: Cli, live: Live) -> None:
+    def later() -> None:
+        live.server.clock = lambda: datetime.now(UTC) + timedelta(minutes=40)
+
+    live.visit()  # goes on when the watch begins
+    live.after(1, live.visit, later, lambda: None, lambda: live.visit(ago=-2390))
+    assert sessions(watch("--count=2")) == ["s2", "s3"]
+
+
 def test_lines_for_people(watch: Cli, live: Live) -> None:
     live.after(1, live.visit, lambda: live.visit("/\x1b[31mother"))
     result = watch("--count=2", tty=True, width=70, env={"TERM": "dumb"})
