@@ -112,11 +112,11 @@ def app_for(arguments: Collection[str] | None = None) -> App:
             default_command=own,
         )
         app.command(of[name])
-    for parent, name, where, group, summary in COMMANDS:
+    for parent, name, where, panel, summary in COMMANDS:
         of[parent].command(
             f"{_COMMANDS}.{where}",
             name=name,
-            group=group,
+            group=panel,
             help=None if arguments is None or name in arguments else summary,
             help_epilogue="",
         )
