@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Callable, Collection
+from importlib import import_module
+from typing import Any, Final
 
 from cyclopts import App, Group, Parameter
 
@@ -40,8 +41,13 @@ COMMANDS: Final = (
     ("goals", "dump", "goal_file:dump", FILES, "Write the goals of sites as a file."),
     ("goals", "plan", "goal_file:plan", FILES, "What a file of goals would change."),
     ("goals", "apply", "goal_file:apply", FILES, "Make the goals as a file says."),
-    ("", "export", "export:app", READ, "Write every list of every site into files."),
-    ("", "config", "config:app", OTHER, "Servers and keys, in a file."),
+    ("export", "plan", "export:plan", None, "What an export would do and cost."),
+    ("export", "status", "export:status", None, "What a folder holds."),
+    ("config", "set", "config:set_", None, "Set a setting of a profile."),
+    ("config", "unset", "config:unset", None, "Remove a setting of a profile."),
+    ("config", "use", "config:use", None, "Choose the default profile."),
+    ("config", "remove", "config:remove", None, "Remove a profile."),
+    ("config", "path", "config:path", None, "Where the file is."),
     ("", "doctor", "doctor:doctor", OTHER, "What to know for a bug report."),
     ("", "serve", "serve:serve", OTHER, "A server with made-up traffic, to try things out."),
     ("", "demo", "demo:demo", OTHER, "See the package at work."),
@@ -49,6 +55,14 @@ COMMANDS: Final = (
 )
 """The parent of each command, its name, where it is, its panel of the help, and what it does."""
 
+PARENTS: Final = (
+    ("goals", "", READ, "The goals of a site: list, compare, change."),
+    ("export", "export:export", READ, "Write every list of every site into files."),
+    ("config", "config:show", OTHER, "Servers and keys, in a file."),
+)
+"""The commands that have commands, and what each does without one."""
+
+_COMMANDS: Final = "rybbit_async.cli.commands"
 _EXIT_CODES: Final = "Exit codes:\n\n" + "\n".join(
     f"- `{code.value}` {meaning}" for code, meaning in MEANINGS.items()
 )
@@ -85,12 +99,31 @@ def app_for(arguments: Collection[str] | None = None) -> App:
         help_epilogue=_EXIT_CODES,
         default_parameter=_DEFAULTS,
     )
-    goals = App(name="goals", help="The goals of a site.", group=READ, help_epilogue="")
-    app.command(goals)
-    for parent, name, where, group, summary in COMMANDS:
-        of = goals if parent else app
-        shown = None if arguments is None or name in arguments else summary
-        options = {} if where.endswith(":app") else {"help_epilogue": ""}
-        path = f"rybbit_async.cli.commands.{where}"
-        of.command(path, name=name, group=group, help=shown, **options)
+    of = {"": app}
+    for name, where, group, summary in PARENTS:
+        # What such a command does without another one is only imported when it is needed.
+        is_used = arguments is None or name in arguments
+        own = _imported(where) if where and is_used else None
+        of[name] = App(
+            name=name,
+            group=group,
+            help=None if own else summary,
+            help_epilogue="",
+            default_command=own,
+        )
+        app.command(of[name])
+    for parent, name, where, panel, summary in COMMANDS:
+        of[parent].command(
+            f"{_COMMANDS}.{where}",
+            name=name,
+            group=panel,
+            help=None if arguments is None or name in arguments else summary,
+            help_epilogue="",
+        )
     return app
+
+
+def _imported(where: str) -> Callable[..., Any]:
+    module, _, name = where.partition(":")
+    command: Callable[..., Any] = getattr(import_module(f"{_COMMANDS}.{module}"), name)
+    return command

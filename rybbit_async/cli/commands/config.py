@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
-__all__ = ["app"]
+__all__ = ["path", "remove", "set_", "show", "unset", "use"]
 
-app = App(name="config", help_epilogue="")
 
 Profile = Annotated[
     str | None,
@@ -24,7 +23,6 @@ Setting = Annotated[
 ]
 
 
-@app.default
 def show(
     *,
     json: Annotated[bool, Parameter(help="Write JSON.")] = False,
@@ -49,7 +47,6 @@ def show(
     return show_profiles(as_json=json)
 
 
-@app.command(name="set")
 def set_(
     setting: Setting,
     value: Annotated[
@@ -77,7 +74,6 @@ def set_(
     return change(profile, setting, value)
 
 
-@app.command
 def unset(setting: Setting, /, *, profile: Profile = None) -> int:
     """Remove a setting of a profile.
 
@@ -90,7 +86,6 @@ def unset(setting: Setting, /, *, profile: Profile = None) -> int:
     return change(profile, setting, None)
 
 
-@app.command
 def use(profile: Annotated[str, Parameter(name="NAME", help="The profile.")], /) -> int:
     """Choose the default profile.
 
@@ -103,7 +98,6 @@ def use(profile: Annotated[str, Parameter(name="NAME", help="The profile.")], /)
     return choose(profile)
 
 
-@app.command
 def remove(profile: Annotated[str, Parameter(name="NAME", help="The profile.")], /) -> int:
     """Remove a profile.
 
@@ -116,7 +110,6 @@ def remove(profile: Annotated[str, Parameter(name="NAME", help="The profile.")],
     return drop(profile)
 
 
-@app.command
 def path() -> int:
     """Where the file is; RYBBIT_CONFIG names another one.
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from ..options.connection import Connection
 from ..options.export import ExportOptions, parse_storage_options
 
-__all__ = ["app", "export", "plan", "status"]
+__all__ = ["export", "plan", "status"]
 
-app = App(name="export", help_epilogue="")
 
 _Json = Annotated[bool, Parameter(help="Write JSON.")]
 
 
-@app.default
 def export(
     *, options: ExportOptions, json: _Json = False, connection: Connection = Connection()
 ) -> int:
@@ -42,7 +40,6 @@ def export(
     return run(start, connection, resume="run the same command again to go on")
 
 
-@app.command
 def plan(
     *, options: ExportOptions, json: _Json = False, connection: Connection = Connection()
 ) -> int:
@@ -64,7 +61,6 @@ def plan(
     return run(start, connection)
 
 
-@app.command
 def status(
     to: Annotated[str, Parameter(name="URL", help="The folder or URL of the export.")],
     /,

@@ -138,7 +138,7 @@ def comparisons_of_sites(names: Mapping[int, str] | None = None) -> View[GoalCom
         number = row.goal.site_id
         return number if number is None else known.get(number, number)
 
-    first: Column[GoalComparison] = Column("Site", site)
+    first: Column[GoalComparison] = Column("Site", site, least=18)
     return within(GoalComparison, lambda row: row, COMPARISONS, first)
 
 
