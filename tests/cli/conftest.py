@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from attrs import frozen
 from rybbit_async.cli import main
 from rybbit_async.testing import RybbitServer, generate
 
-SITE = "1"
+# It logs every rule that it tries on every line, and all logs of a test are kept.
+logging.getLogger("markdown_it").setLevel(logging.WARNING)
 
 
 @frozen
