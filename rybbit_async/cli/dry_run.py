@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from contextlib import contextmanager
+from typing import Final
 
 from ..wire.messages import Request
 from .output.text import visible_json
 from .run import Job
 
-__all__ = ["dry_run"]
+__all__ = ["dry_run", "dry_run_all"]
+
+_NOTHING_SENT: Final = "nothing was sent"
 
 
 class _NotSentError(Exception):
@@ -33,6 +36,21 @@ def dry_run(job: Job, *, enabled: bool = True) -> Generator[None]:
     if not enabled:
         yield
         return
+    with _shown(job):
+        yield
+    job.terminal.message(_NOTHING_SENT)
+
+
+async def dry_run_all(job: Job, writes: Iterable[Callable[[], Awaitable[object]]]) -> None:
+    """Show the requests of several writes, a line for each."""
+    for write in writes:
+        with _shown(job):
+            await write()
+    job.terminal.message(_NOTHING_SENT)
+
+
+@contextmanager
+def _shown(job: Job) -> Generator[None]:
     transport = job.client._transport  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # for this alone
 
     def show(request: Request) -> None:

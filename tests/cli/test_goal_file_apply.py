@@ -119,7 +119,8 @@ def test_plan_apply_plan(
     assert 'name "Renamed by hand" → "Bought"' in planned.out
     assert '+ "New": event "x", property {"n": "1"}, properties {"n": "1"}\n' in planned.out
     assert "Plan: 2 to create, 2 to change, 1 as the file says." in planned.out
-    assert f'1 goal of site {site.site_id}: "Other" (id {other})' in planned.out
+    left = f'1 goal of site {site.site_id}: "Other" (id {other})'
+    assert f"Not in the file, --prune would delete it: {left}\n" in planned.out
     assert not writes(newest)
 
     applied = run("apply", path)
@@ -336,6 +337,7 @@ def test_a_dry_run_shows_the_requests(
         f'POST {goals} {{"goalType": "path", "config": {{"pathPattern": "/é"}}, "name": "New"}}',
         f"DELETE {goals}/{old}",
     ]
+    assert shown.err == "nothing was sent\n"
     assert newest.api_key not in shown.out
     assert not writes(newest)
 

@@ -158,6 +158,7 @@ def test_dry_run_prints_the_request_and_sends_none(own: Any) -> None:
     assert changed.out.startswith(f"PUT /api/sites/{own.site}/goals/{number} {{")
     deleted = own("goals", "delete", own.site, number, "--dry-run")
     assert deleted.out == f"DELETE /api/sites/{own.site}/goals/{number}\n"
+    assert [one.err for one in (new, changed, deleted)] == ["nothing was sent\n"] * 3
     assert writes(own.server) == before == ["POST"]
 
 

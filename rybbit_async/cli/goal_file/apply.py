@@ -18,7 +18,7 @@ from ... import (
     RybbitError,
 )
 from ...models import GOAL_CONFIGS
-from ..dry_run import dry_run
+from ..dry_run import dry_run_all
 from ..exits import CommandError, Exit
 from ..run import Job
 from .content import Content, writable
@@ -54,9 +54,7 @@ async def apply(
     numbers = await numbers_of(job.client, sites)
     if only_show:
         plan = await _planned(job, numbers, prune=prune)
-        for write in _writes(job.client, plan):
-            with dry_run(job):
-                await write.send()
+        await dry_run_all(job, (write.send for write in _writes(job.client, plan)))
         return Exit.OK
     server = str(job.client.arguments()["base_url"])
     async with one_at_a_time(job.terminal, server, numbers):

@@ -127,8 +127,9 @@ def _left(site: SitePlan) -> str:
     more = len(site.left) - len(names)
     also = f" and {more} more" if more else ""
     number = len(site.left)
+    them = "it" if number == 1 else "them"
     return (
-        f"Not in the file, and so deleted by --prune: {counted(number)} of site {site.site}: "
+        f"Not in the file, --prune would delete {them}: {counted(number)} of site {site.site}: "
         f"{', '.join(names)}{also}"
     )
 
