@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -216,6 +217,21 @@ def test_doubles_are_dumped_once_without_ids(run: Run, newest: RybbitServer, sit
     assert (whole.out.count("name: A"), whole.err) == (2, "")
     assert run("plan", "-", "--exit-code", stdin=whole.out).code == Exit.OK
     assert one < two
+
+
+def test_the_file_of_the_help_is_one(cli: Callable[..., Result]) -> None:
+    shown = cli("goals", "plan", "--help").out
+    (sample,) = re.findall(r"^ (site: .*?)\n *\n", shown, re.MULTILINE | re.DOTALL)
+    (found,) = parse(textwrap.dedent(f" {sample}"), "goals.yaml")
+    assert [goal.content.kind for goal in found.goals] == ["path", "event", "outbound"]
+
+
+@pytest.mark.parametrize("option", [["-f"], ["--file"], []])
+def test_the_file_may_be_an_option(
+    run: Run, site: Site, file: Callable[..., str], option: list[str]
+) -> None:
+    planned = run("plan", *option, file("{name: A, path: /a}"))
+    assert (planned.code, planned.out.count('+ "A"')) == (Exit.OK, 1)
 
 
 # --- what is refused ---------------------------------------------------------------------------

@@ -155,11 +155,12 @@ def test_bash_completes(cli: Cli, tmp_path: Path) -> None:
             f"COMP_CWORD={len(words)}; $(complete -p rybbit-async | "
             "sed 's/.*-F \\([^ ]*\\).*/\\1/'); printf '%s\\n' \"${COMPREPLY[@]}\""
         )
-        done = subprocess.run(["bash", "-c", program], capture_output=True, text=True)
+        done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, cwd=tmp_path)
         return {*done.stdout.split()}
 
     assert {"goals", "sessions", "export"} <= completed("rybbit-async")
     assert {"list", "compare", "plan"} <= completed("rybbit-async", "goals")
+    assert script.name in completed("rybbit-async", "goals", "plan")
 
 
 # --- documentation -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -12,9 +13,9 @@ from ..options.connection import Connection
 __all__ = ["apply", "dump", "plan"]
 
 File = Annotated[
-    str,
+    Path,  # so that shells complete the names of files
     Parameter(
-        name="FILE",
+        name=("--file", "-f"),
         help="A goal file that ends in `.yaml`, `.yml` or `.toml`; `-` is YAML on stdin.",
         allow_leading_hyphen=True,
     ),
@@ -52,7 +53,6 @@ def dump(
 
 def plan(
     file: File,
-    /,
     *,
     prune: Prune = False,
     exit_code: Annotated[
@@ -63,13 +63,29 @@ def plan(
 ) -> int:
     """Show what `apply` would create (+), change (~) and delete (-). Nothing is changed.
 
-    Goals are matched by their id, then by their name, then by what they count. Where that is
-    ambiguous, the plan says so (!) and cannot be applied.
+    A goal of the file is the goal of the site with its id, else the one with its name, else the one
+    that counts the same. Where that is not clear, the plan says so (!) and cannot be applied.
 
     ```text
     rybbit-async goals plan goals.yaml
     rybbit-async goals plan goals.yaml --exit-code
     ```
+
+    A goal file:
+
+    ```yaml
+    site: 123
+    goals:
+      - name: Signup
+        path: /signup/**          # ** is any text, * any text without a /
+      - name: Bought pro
+        event: purchase
+        property: {plan: pro}     # only events with this property
+      - name: Partner link
+        outbound: https://partner.example/*
+    ```
+
+    Every key is explained in docs/goals-as-code.md of rybbit_async.
     """
     from ..exits import Exit
     from ..goal_file.file import read_goal_file
@@ -95,7 +111,6 @@ def plan(
 
 def apply(
     file: File,
-    /,
     *,
     prune: Prune = False,
     yes: Annotated[

@@ -29,27 +29,27 @@ class FileSite:
     goals: tuple[FileGoal, ...]
 
 
-def read_goal_file(file: str, *, key_on_stdin: bool = False) -> list[FileSite]:
+def read_goal_file(file: Path, *, key_on_stdin: bool = False) -> list[FileSite]:
     """The sites of a file; ``-`` is YAML on standard input, which may be in use for a key.
 
     Raises:
         CommandError: it cannot be read, or something in it is wrong.
     """
-    if file == "-" and key_on_stdin:
+    name = str(file)
+    if name == "-" and key_on_stdin:
         must = "FILE and --api-key must not both be -, since there is one standard input"
         raise CommandError(must, Exit.USAGE)
-    if file == "-":
+    if name == "-":
         return parse(_text(sys.stdin.buffer.read(), "standard input"), "standard input")
-    suffix = Path(file).suffix.lower()
-    if suffix not in _READERS:
+    if file.suffix.lower() not in _READERS:
         must = 'FILE must end in .yaml, .yml or .toml, or be "-" for YAML on standard input'
-        raise CommandError(f"{must}, got {file!r}", Exit.USAGE)
+        raise CommandError(f"{must}, got {name!r}", Exit.USAGE)
     try:
-        data = Path(file).read_bytes()
+        data = file.read_bytes()
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise CommandError(f"{file} cannot be read: {why}", Exit.USAGE) from None
-    return parse(_text(data, file), file)
+        raise CommandError(f"{name} cannot be read: {why}", Exit.USAGE) from None
+    return parse(_text(data, name), name)
 
 
 def _text(data: bytes, name: str) -> str:
