@@ -12,7 +12,7 @@ from rybbit_async.cli.exits import CommandError, Exit
 from rybbit_async.cli.goal_file.content import Content
 from rybbit_async.cli.goal_file.dump import to_yaml
 from rybbit_async.cli.goal_file.entry import FileGoal
-from rybbit_async.cli.goal_file.file import parse
+from rybbit_async.cli.goal_file.file import doubts, parse
 from rybbit_async.cli.goal_file.matching import StoredGoal, match
 
 from ..strategies import configs
@@ -227,6 +227,24 @@ def test_a_file_that_is_wrong(text: str, said: str) -> None:
 )
 def test_toml_that_is_wrong(text: str, said: str) -> None:
     assert said in refusal(text, "goals.toml")
+
+
+def test_goals_that_may_be_one_by_mistake() -> None:
+    goals = [
+        "{name: A, path: /a}",
+        "{name: A, path: /b}",  # the name of the first
+        "{name: B, path: /a}",  # what the first counts
+        "{name: null, path: /c}",
+        "{name: null, path: /d}",  # no name is no name that they share
+        "{id: 1, name: C, path: /e}",
+        "{id: 2, name: C, path: /e}",  # their ids say that they are two
+    ]
+    first = "".join(f"  - {goal}\n" for goal in goals)
+    text = f"sites:\n 1:\n  goals:\n{first} 2:\n  goals:\n  - {goals[0]}\n"
+    assert [*doubts(parse(text, "g.yaml"))] == [
+        "g.yaml, line 5: the name 'A' is also that of the goal in line 4",
+        "g.yaml, line 6: this goal counts the same as the one in line 4",
+    ]
 
 
 # --- what is dumped ----------------------------------------------------------------------------

@@ -234,6 +234,14 @@ def test_the_file_may_be_an_option(
     assert (planned.code, planned.out.count('+ "A"')) == (Exit.OK, 1)
 
 
+def test_two_goals_of_one_name_are_allowed(run: Run, file: Callable[..., str]) -> None:
+    path = file("{name: A, path: /a}", "{name: A, path: /b}")
+    said = f"warning: {path}, line 2: the name 'A' is also that of the goal in line 2\n"
+    planned = run("plan", path)
+    assert (planned.code, planned.err) == (Exit.OK, said)
+    assert run("apply", path).err == f"{said}2 created\n"
+
+
 # --- what is refused ---------------------------------------------------------------------------
 
 

@@ -90,18 +90,19 @@ def plan(
     from ..exits import Exit
     from ..goal_file.file import read_goal_file
     from ..goal_file.plan import make_plan, numbers_of
-    from ..goal_file.show import plan_as_json, show_plan, warn_of
+    from ..goal_file.show import plan_as_json, show_plan, warn_of_doubts, warn_of_paths
     from ..run import Job, run
 
     sites = read_goal_file(file, key_on_stdin=connection.api_key == "-")
 
     async def work(job: Job) -> Exit:
+        warn_of_doubts(job.terminal, sites)
         found = await make_plan(job.client, await numbers_of(job.client, sites), prune=prune)
         if json:
             job.terminal.write(f"{plan_as_json(found)}\n")
         else:
             show_plan(job.terminal, found)
-        warn_of(job.terminal, found)
+        warn_of_paths(job.terminal, found)
         if found.refusals:
             return Exit.ERROR
         return Exit.CHANGES if exit_code and found.size else Exit.OK

@@ -27,7 +27,7 @@ from .file import FileSite
 from .lock import one_at_a_time
 from .matching import StoredGoal
 from .plan import Change, Plan, SitePlan, make_plan, numbers_of
-from .show import counted, named, show_line, show_plan
+from .show import counted, named, show_line, show_plan, warn_of_doubts
 
 __all__ = ["apply"]
 
@@ -51,6 +51,7 @@ async def apply(
     Raises:
         CommandError: the plan is refused, nobody agreed to it, or a part of it failed.
     """
+    warn_of_doubts(job.terminal, sites)
     numbers = await numbers_of(job.client, sites)
     if only_show:
         plan = await _planned(job, numbers, prune=prune)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -15,7 +15,7 @@ from ..exits import CommandError, Exit
 from .document import Value, read_toml, read_yaml
 from .entry import FileGoal, read_goal
 
-__all__ = ["FileSite", "parse", "read_goal_file"]
+__all__ = ["FileSite", "doubts", "parse", "read_goal_file"]
 
 _READERS: Final = {".yaml": read_yaml, ".yml": read_yaml, ".toml": read_toml}
 
@@ -137,5 +137,29 @@ def _check_ids(sites: Sequence[FileSite]) -> None:
 
 
 def _refuse(goal: FileGoal, must: str, first: FileGoal) -> NoReturn:
-    where = first.place.rpartition(", ")[2]
-    raise CommandError(f"{goal.place}: {must}; the other one is in {where}", Exit.USAGE)
+    raise CommandError(f"{goal.place}: {must}; the other one is in {_line(first)}", Exit.USAGE)
+
+
+def _line(goal: FileGoal) -> str:
+    return goal.place.rpartition(", ")[2]
+
+
+def doubts(sites: Sequence[FileSite]) -> Iterator[str]:
+    """What is allowed in a file, and may be a mistake: goals that share a name or what they count.
+
+    Two goals that both have an id are meant to be two.
+    """
+    for site in sites:
+        names: dict[str, FileGoal] = {}
+        contents: dict[str, FileGoal] = {}
+        for goal in site.goals:
+            if goal.name is not None:
+                first = names.setdefault(goal.name, goal)
+                if first is not goal and None in (goal.goal_id, first.goal_id):
+                    yield (
+                        f"{goal.place}: the name {goal.name!r} is also that of the goal in "
+                        f"{_line(first)}"
+                    )
+            first = contents.setdefault(goal.content.key, goal)
+            if first is not goal and None in (goal.goal_id, first.goal_id):
+                yield f"{goal.place}: this goal counts the same as the one in {_line(first)}"

@@ -15,10 +15,20 @@ from ..output.writers import json_text
 from ..terminal import Terminal
 from .content import Content, to_file
 from .entry import FileGoal
+from .file import FileSite, doubts
 from .matching import StoredGoal
 from .plan import Change, Plan, SitePlan
 
-__all__ = ["counted", "named", "plan_as_json", "show_line", "show_plan", "summary", "warn_of"]
+__all__ = [
+    "counted",
+    "named",
+    "plan_as_json",
+    "show_line",
+    "show_plan",
+    "summary",
+    "warn_of_doubts",
+    "warn_of_paths",
+]
 
 _STYLES: Final = {"+": "green", "~": "yellow", "-": "red", "!": "bold red"}
 _MAX_NAMED: Final = 5
@@ -43,7 +53,13 @@ def show_plan(terminal: Terminal, plan: Plan) -> None:
             terminal.console.print(Text(visible(_left(site))), soft_wrap=True)
 
 
-def warn_of(terminal: Terminal, plan: Plan) -> None:
+def warn_of_doubts(terminal: Terminal, sites: Sequence[FileSite]) -> None:
+    """Warn of what is allowed in a file, and may be a mistake."""
+    for text in doubts(sites):
+        terminal.warn(text)
+
+
+def warn_of_paths(terminal: Terminal, plan: Plan) -> None:
     """Warn of paths that never match. The client does that, too, when it writes."""
     for site in plan.sites:
         for goal in (*site.creates, *(one.goal for one in site.changes)):
