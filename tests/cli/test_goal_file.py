@@ -143,9 +143,15 @@ def test_an_alias_stands_for_what_it_names() -> None:
 @pytest.mark.parametrize(
     ("goal", "said"),
     [
-        ("{name: 123, path: /x}", 'name must be text, got the number 123: put it in quotes, "123"'),
-        ("{name: 2024-01-01, path: /x}", "name must be text, got the date 2024-01-01"),
-        ("{name: true, path: /x}", "name must be text, got the boolean true"),
+        (
+            "{name: 123, path: /x}",
+            'name, got the number 123: put it in quotes, "123"',
+        ),
+        ("{name: 2024-01-01, path: /x}", "name, got the date 2024-01-01: put it in quotes"),
+        ("{name: true, path: /x}", 'name, got true: put it in quotes, "true"'),
+        ("{name: , path: /x}", "name must be text, or null for a goal without a name, got nothing"),
+        ("{name: &A, path: /x}", "got nothing: write it after the colon, in quotes if it begins"),
+        ("name = A", "a goal must be lines of the form key: value, got text ('name = A')"),
         ("{path: /x}", 'a goal must have "name"'),
         ("{name: a}", "got none of them"),
         ("{name: a, path: /x, event: y}", 'got "path" and "event"'),
@@ -168,12 +174,12 @@ def test_an_alias_stands_for_what_it_names() -> None:
         ("{name: a, event: x, property: {a: 1}, properties: {b: 1}}", '"property" must be among'),
         ("{name: a, event: x, extra: {eventName: y}}", "extra must not have 'eventName'"),
         ("{name: a, type: path}", "write path: ... in place of type"),
-        ("{name: a, type: path, config: [1]}", "config must be a mapping, got a list"),
+        ("{name: a, type: path, config: [1]}", "config must be keys with values, got a list"),
         ("{name: a, path: /x, config: {}}", '"config" must stand beside "type" only'),
-        ("{name: a, name: b, path: /x}", "'name' must stand once"),
+        ("{name: a, name: b, path: /x}", "'name' must stand here once"),
         ('{name: a, path: "/\\0"}', "NUL"),
         ("{<<: {a: 1}, name: a, path: /x}", '"<<" must not be used'),
-        ("{name: !x a, path: /x}", "the tag '!x' must not be used"),
+        ("{name: !x a, path: /x}", "text that begins with ! must stand in quotes, got '!x'"),
     ],
 )
 def test_a_goal_that_is_wrong(goal: str, said: str) -> None:
@@ -186,19 +192,19 @@ def test_a_goal_that_is_wrong(goal: str, said: str) -> None:
     ("text", "said"),
     [
         ("", "goals.yaml: the file is empty"),
-        ("- 1", "line 1: the file must be a mapping, got a list"),
-        ("a: [", "line 1: this is not YAML"),
+        ("- 1", "line 1: the file must be lines of the form key: value, got a list"),
+        ("a: [", "line 1: 'a: [' cannot be read as YAML: close the [ with a ]"),
         ("a: \x01", "goals.yaml: this is not YAML"),
         ("sites: &a {1: *a}", "line 1: a value must not contain itself"),
         ("sites: " + "[" * 50 + "]" * 50, "line 1: it must not be nested so deeply"),
         ("sites: " + "[" * 400 + "]" * 400, "it must not be nested so deeply"),
         ("goals: []", 'the file must have "sites", or "site" and "goals"'),
-        ("sites: {}", '"sites" must be a mapping of sites'),
-        ("sites:\n  1:\n    goals:", "line 3: \"goals\" must be a list, or [] for no goals at all"),
+        ("sites: {}", '"sites" must be sites with their goals, such as 123'),
+        ("sites:\n  1:\n    goals:", "line 3: \"goals\" must be a list with a - before each goal"),
         ("sites: {1: {}}", 'a site must have "goals"'),
         ("site: shop\ngoals: []", "line 1: site must be a numeric id"),
         ("sites: {1: {goals: []}}\nsite: 1", '"site" must not stand beside "sites"'),
-        ("sites: {1: {goals: []}, '1': {goals: []}}", "'1' must stand once"),
+        ("sites: {1: {goals: []}, '1': {goals: []}}", "'1' must stand here once"),
         (
             "sites: {1: {goals: &a [{id: 7, name: a, copy: x}]},\n2: {goals: *a}}",
             "line 1: id 7 must stand once in the file; the other one is in line 1",
@@ -212,6 +218,61 @@ def test_a_goal_that_is_wrong(goal: str, said: str) -> None:
 )  # fmt: skip
 def test_a_file_that_is_wrong(text: str, said: str) -> None:
     assert said in refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("goals", "line", "shown", "cure"),
+    [
+        # Without the colon: the parser fails in the line after it.
+        ("- name A\n  path: /a", 3, "'- name A'", "put a colon and a space after the key"),
+        ("- name:A\n  path: /a", 3, "'- name:A'", "put a colon and a space after the key"),
+        ("- name: A\n  path /a\n\n# B\n- name: B", 4, "'path /a'", "put a colon and a space"),
+        ("- name: A\n  path /a", 4, "'path /a'", "put a colon and a space after the key"),
+        ("- path /a\n  # c\n  name: A", 3, "'- path /a'", "put a colon and a space after the key"),
+        ("-name: A\n path: /a", 3, "'-name: A'", "put a space after the -"),
+        ("- name: A\n\tpath: /a", 4, r"'\tpath: /a'", "use spaces, not tabs"),
+        ("-\tname: A", 3, r"'-\tname: A'", "use spaces, not tabs"),
+        ("- name:\tA", 3, r"'- name:\tA'", "use spaces, not tabs"),
+        ("- name: A: b\n  path: /a", 3, "'- name: A: b'", "put text with ': ' in quotes"),
+        ("- {name: A: b, path: /a}", 3, "'- {name: A: b, path: /a}'", "put text with ': '"),
+        ("- path: *\n  name: A", 3, "'- path: *'", "put text that begins with * in quotes"),
+        ("- path: **/a\n  name: A", 3, "'- path: **/a'", "put text that begins with * in quotes"),
+        ("- {path: *.html}", 3, "'- {path: *.html}'", "put text that begins with * in quotes"),
+        ("- name: @A\n  path: /a", 3, "'- name: @A'", "put text that begins with @ in quotes"),
+        ("- name: - A", 3, "'- name: - A'", "put text that begins with - in quotes"),
+        ("- name: [A] b\n  path: /a", 3, "'- name: [A] b'", "put text that begins with ["),
+        ("- name: [A\n  path: /a", 3, "'- name: [A'", "close the [ with a ]"),
+        ("- event: x\n  property: {a: 1\n- name: B", 4, "'property: {a: 1'", "close the {"),
+        ("- name: \"A\n  path: /a\n- name: B", 3, "'- name: \"A'", "close the quote"),
+        ("- name: \"A\n  path: /a\n- name: \"B\"", 3, "'- name: \"A'", "close the quote"),
+        ("- name: 'A's'", 3, '"- name: \'A\'s\'"', "put the whole text in quotes, in \""),
+        ('- name: "A\\d"', 3, r"""'- name: "A\\d"'""", r"put text with \ in single quotes"),
+        ("- name: A\n   path: /a", 4, "'   path: /a'", "indent the lines of one goal alike"),
+        ("- name: A\n path: /a", 4, "' path: /a'", "indent the lines of one goal alike"),
+        ("  - name: A\n - name: B", 4, "' - name: B'", "indent the lines of one goal alike"),
+        ("- name: A\n---\nsite: 2", 4, "'---'", "remove this line"),
+        ("- name: A\n}", 4, "'}'", "expected <block end>"),
+    ],
+)  # fmt: skip
+def test_a_slip_is_shown_with_its_cure(goals: str, line: int, shown: str, cure: str) -> None:
+    said = f"goals.yaml, line {line}: {shown} cannot be read as YAML: {cure}"
+    assert refusal(f"site: 1\ngoals:\n{goals}").startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("site 1\ngoals: []", 1, "'site 1' cannot be read as YAML: put a colon"),
+        ("site: 1\ngoals\n- name: A\n  path: /a", 2, "'goals' cannot be read as YAML: put a colon"),
+        (" site: 1\ngoals: []", 1, "' site: 1' cannot be read as YAML: indent"),
+        ("site: 1\ngoals:\n- name: A\npath: /a", 4, "got 'path': indent this line like the other"),
+        ("\n\n]", 3, "']' cannot be read as YAML"),
+    ],
+)  # fmt: skip
+def test_slips_around_the_goals(text: str, line: int, said: str) -> None:
+    message = refusal(text)
+    assert message.startswith(f"goals.yaml, line {line}: ")
+    assert said in message
 
 
 @pytest.mark.parametrize(

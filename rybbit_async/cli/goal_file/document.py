@@ -20,6 +20,7 @@ from attrs import define, field, frozen
 from ...extras import import_extra
 from ...parameters.checks import did_you_mean
 from ..exits import CommandError, Exit
+from .slips import shortened, unreadable
 
 __all__ = ["Entry", "Value", "read_toml", "read_yaml"]
 
@@ -28,16 +29,15 @@ Kind = Literal["text", "number", "boolean", "nothing", "date", "list", "mapping"
 _AN: Final[Mapping[Kind, str]] = {
     "text": "text",
     "number": "the number",
-    "boolean": "the boolean",
+    "boolean": "",
     "nothing": "nothing",
     "date": "the date",
     "list": "a list",
-    "mapping": "a mapping",
+    "mapping": "keys with values",
 }
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _MAX_VALUES: Final = 1_000_000
 _MAX_DEPTH: Final = 32
-_MAX_SHOWN: Final = 80
 
 
 @frozen
@@ -64,11 +64,13 @@ class Value:
 
     def wrong(self, name: str, must: str) -> CommandError:
         """The error for a value that is none of those that ``name`` may have."""
-        shown = _shortened(self.source)
+        shown = shortened(self.source)
         got = f"text ({shown!r})" if self.kind == "text" else f"{_AN[self.kind]} {shown}".strip()
         hint = ""
         if self.kind in ("number", "boolean", "date") and "text" in must:
             hint = f': put it in quotes, "{shown}"'
+        elif self.kind == "nothing" and not shown and "text" in must:
+            hint = ": write it after the colon, in quotes if it begins with # or &"
         return self.error(f"{name} must be {must}, got {got}{hint}")
 
     @property
@@ -81,20 +83,24 @@ class Value:
         """What a list has."""
         return cast("Sequence[Value]", self.content)
 
-    def fields(self, name: str, known: Sequence[str]) -> dict[str, Value]:
-        """The values of a mapping by their keys.
+    def fields(
+        self, name: str, known: Sequence[str], inner: Sequence[str] = ()
+    ) -> dict[str, Value]:
+        """The values of a mapping by their keys; ``inner`` are keys of the goals in it.
 
         Raises:
             CommandError: it is no mapping, or has a key that is not ``known``.
         """
         if self.kind != "mapping":
-            raise self.wrong(name, "a mapping")
+            raise self.wrong(name, "lines of the form key: value")
         for one in self.entries:
             key = one.key.content
             if key not in known:
                 *others, last = (f'"{one}"' for one in known)
                 keys = f"{', '.join(others)} or {last}" if others else last
                 hint = did_you_mean(key, known)
+                if key in inner:
+                    hint = ": indent this line like the other lines of its goal"
                 raise one.key.error(f"a key in {name} must be {keys}, got {one.key.source!r}{hint}")
         return {one.key.content: one.value for one in self.entries}
 
@@ -122,7 +128,7 @@ class Value:
         if self.kind not in ("text", "number", "boolean"):
             raise self.wrong(name, "text, a number or a boolean")
         if self.content is None:
-            shown = _shortened(self.source)
+            shown = shortened(self.source)
             must = f"{name}: a number must be written as in 12 or 0.5, got {shown}"
             raise self.error(f'{must}: if it is text, put it in quotes, "{shown}"')
         scalar: str | int | float | bool = self.content
@@ -135,10 +141,6 @@ class Entry:
 
     key: Value
     value: Value
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
 # --- YAML ----------------------------------------------------------------------------------------
@@ -157,10 +159,7 @@ def read_yaml(text: str, name: str) -> Value:
     try:
         node = ruamel.YAML(typ="rt").compose(text)
     except ruamel.error.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}" if mark else ""
-        said = error.problem or error.context or "it cannot be read"
-        raise CommandError(f"{name}{line}: this is not YAML: {said}", Exit.USAGE) from None
+        raise unreadable(text, name, error) from None
     except ruamel.error.YAMLError as error:  # of characters that YAML does not allow
         said = str(error).splitlines()[0]
         raise CommandError(f"{name}: this is not YAML: {said}", Exit.USAGE) from None
@@ -207,7 +206,8 @@ class _Nodes:
                 Exit.USAGE,
             )
         if tag not in ("seq", "map"):
-            raise CommandError(f"{place}: the tag {tag!r} must not be used", Exit.USAGE)
+            must = f"text that begins with ! must stand in quotes, got {shortened(tag)!r}"
+            raise CommandError(f"{place}: {must}", Exit.USAGE)
         self.open.append(node)
         made = self._list(node, place) if tag == "seq" else self._mapping(node, place)
         self.open.pop()
@@ -224,7 +224,7 @@ class _Nodes:
                 raise key.error(f"a key must be text, got {_AN[key.kind]}")
             if key.source in entries:
                 first = entries[key.source].key.place.rpartition(", ")[2]
-                raise key.error(f"{key.source!r} must stand once, and stands in {first}, too")
+                raise key.error(f"{key.source!r} must stand here once, and stands in {first}, too")
             entries[key.source] = Entry(key, self.value(value_node))
         return Value("mapping", tuple(entries.values()), place)
 

@@ -12,9 +12,9 @@ from ...parameters.checks import MAX_INT, check_name
 from .content import MATCHED_BY, Content, from_file, same_value, writable
 from .document import Value
 
-__all__ = ["FileGoal", "read_goal"]
+__all__ = ["KEYS", "FileGoal", "read_goal"]
 
-_KEYS: Final = ("id", "name", *MATCHED_BY, "property", "properties", "extra", "type", "config")
+KEYS: Final = ("id", "name", *MATCHED_BY, "property", "properties", "extra", "type", "config")
 _EITHER: Final = '"path", "event", "outbound", "button_click", "form_submit" or "copy"'
 
 
@@ -40,7 +40,7 @@ def read_goal(value: Value) -> FileGoal:
     Raises:
         CommandError: something in it is wrong.
     """
-    fields = value.fields("a goal", _KEYS)
+    fields = value.fields("a goal", KEYS)
     if "name" not in fields:
         must = 'a goal must have "name", which is null (in TOML: "") for one without a name'
         raise value.error(must)
@@ -53,8 +53,8 @@ def read_goal(value: Value) -> FileGoal:
 
 
 def _name(value: Value) -> str | None:
-    if value.kind not in ("text", "nothing"):
-        raise value.wrong("name", "text")
+    if value.kind != "text" and not (value.kind == "nothing" and value.source):
+        raise value.wrong("name", "text, or null for a goal without a name")
     try:
         return check_name(value.content) or None  # servers store no empty names
     except InvalidParameterError as error:
@@ -110,7 +110,7 @@ def _raw(goal: Value, fields: Mapping[str, Value]) -> Content:
         hint = f": write {kind.content}: ... in place of type" if kind.content in MATCHED_BY else ""
         raise goal.error(f'a goal with "type" must have "config"{hint}')
     if fields["config"].kind != "mapping":
-        raise fields["config"].wrong("config", "a mapping")
+        raise fields["config"].wrong("config", "keys with values")
     return Content.of(kind.content, fields["config"].plain("config"))
 
 
@@ -128,7 +128,9 @@ def _property(kind: str, value: Value) -> dict[str, Any]:
     if kind != "event":
         raise value.error(f'"property" must stand beside "event" only: use "properties" for {kind}')
     if value.kind != "mapping" or len(value.entries) != 1:
-        raise value.wrong("property", 'one key with one value; "properties" may have several')
+        raise value.wrong(
+            "property", 'one key with one value, as in {plan: pro}; "properties" may have several'
+        )
     return _by_key(value, "property")
 
 
@@ -136,7 +138,7 @@ def _properties(value: Value) -> Any:
     if value.kind == "mapping":
         return _by_key(value, "properties")
     if value.kind != "list":
-        raise value.wrong("properties", 'a mapping, or a list of mappings of "key" and "value"')
+        raise value.wrong("properties", "keys with values, such as plan: pro")
     return [_filter(one) for one in value.items]
 
 
@@ -151,7 +153,7 @@ def _by_key(value: Value, name: str) -> dict[str, Any]:
 
 def _filter(value: Value) -> dict[str, Any]:
     if value.kind != "mapping":
-        raise value.wrong("a property", 'a mapping of "key" and "value"')
+        raise value.wrong("a property", '"key" and "value" with their values')
     by_key = {one.key.content: one.value for one in value.entries}
     if not {"key", "value"} <= by_key.keys():
         raise value.error('a property must have "key" and "value"')
@@ -164,7 +166,7 @@ def _filter(value: Value) -> dict[str, Any]:
 
 def _extra(kind: str, value: Value) -> dict[str, Any]:
     if value.kind != "mapping":
-        raise value.wrong("extra", "a mapping")
+        raise value.wrong("extra", "keys with values")
     known = {MATCHED_BY[kind]: kind, "propertyFilters": "properties"}
     if kind == "event":
         known |= {"eventPropertyKey": "property", "eventPropertyValue": "property"}

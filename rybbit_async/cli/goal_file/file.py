@@ -13,7 +13,7 @@ from ...errors import InvalidParameterError
 from ...parameters.checks import check_site
 from ..exits import CommandError, Exit
 from .document import Value, read_toml, read_yaml
-from .entry import FileGoal, read_goal
+from .entry import KEYS, FileGoal, read_goal
 
 __all__ = ["FileSite", "doubts", "parse", "read_goal_file"]
 
@@ -67,7 +67,7 @@ def parse(text: str, name: str) -> list[FileSite]:
         CommandError: something in it is wrong; the message says where, and what must be.
     """
     document = _READERS.get(Path(name).suffix.lower(), read_yaml)(text, name)
-    fields = document.fields("the file", ("sites", "site", "goals"))
+    fields = document.fields("the file", ("sites", "site", "goals"), KEYS)
     if "sites" in fields:
         for key in ("site", "goals"):
             if key in fields:
@@ -87,7 +87,7 @@ def parse(text: str, name: str) -> list[FileSite]:
 
 def _sites(value: Value) -> list[FileSite]:
     if value.kind != "mapping" or not value.entries:
-        raise value.wrong('"sites"', "a mapping of sites to their goals")
+        raise value.wrong('"sites"', "sites with their goals, such as 123: {goals: []}")
     return [
         FileSite(one.key.place, _site(one.key), _goals_of_site(one.value)) for one in value.entries
     ]
@@ -105,7 +105,7 @@ def _site(value: Value) -> str:
 
 
 def _goals_of_site(value: Value) -> tuple[FileGoal, ...]:
-    fields = value.fields("a site", ("goals",))
+    fields = value.fields("a site", ("goals",), KEYS)
     if "goals" not in fields:
         raise value.error('a site must have "goals"')
     return _goals(fields["goals"])
@@ -113,7 +113,7 @@ def _goals_of_site(value: Value) -> tuple[FileGoal, ...]:
 
 def _goals(value: Value) -> tuple[FileGoal, ...]:
     if value.kind != "list":
-        raise value.wrong('"goals"', "a list, or [] for no goals at all")
+        raise value.wrong('"goals"', "a list with a - before each goal, or [] for no goals")
     return tuple(map(read_goal, value.items))
 
 
