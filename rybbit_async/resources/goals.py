@@ -75,7 +75,11 @@ class NotGiven:
 
 
 _NOT_GIVEN: Final = NotGiven()
-_ALL_OF_TIME: Final[CommonParameters] = {}
+# Where the conversions do not matter. No site has events on this day, so that the server has next to
+# nothing to count, and no values of events to fail over. It lists every goal all the same.
+_NO_EVENTS: Final = CommonParameters(
+    start_date="1970-01-01", end_date="1970-01-01", time_zone="UTC"
+)
 # One for each client: all views of a client share its router.
 _ensuring: Final = WeakKeyDictionary[Router, asyncio.Lock]()
 
@@ -207,7 +211,7 @@ class Goals(ManySitesResource):
         return found
 
     async def _read(
-        self, site: int | str, wanted: int, common: CommonParameters = _ALL_OF_TIME
+        self, site: int | str, wanted: int, common: CommonParameters = _NO_EVENTS
     ) -> Goal | ServerError:
         """One goal of a site, or the error for one that the server cannot list.
 
@@ -239,7 +243,7 @@ class Goals(ManySitesResource):
         self,
         site: int | str,
         matches: Callable[[Goal], bool],
-        common: CommonParameters = _ALL_OF_TIME,
+        common: CommonParameters = _NO_EVENTS,
     ) -> Goal | None:
         """The first goal that matches, or ``None`` if it is certain that there is none.
 

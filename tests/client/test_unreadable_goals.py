@@ -354,6 +354,23 @@ async def test_ensure_makes_no_second_goal(
     assert not writes(server)
 
 
+async def test_writes_look_where_the_server_cannot_fail(
+    serve: Serve, connect: Connect, store: Store
+) -> None:
+    """2.8 fails over events with values of mixed types, so writes ask for a day without events."""
+    made = native_store(store, {4})
+    server = await serve("2.8", store)
+    goals = connect(server).goals
+    with pytest.raises(ServerError, match=f"goal {made[4]} of site 2"):
+        await goals.get(2, made[4])
+    assert (await goals.ensure(2, EventGoal("purchase", "quantity", 5))).goal_id == made[4]
+    assert (await goals.ensure(2, PathGoal("/new"))).created
+    await goals.update(2, made[4], name="still bad")
+    body = {"goalId": made[4], "siteId": 2, "name": "still bad", "goalType": "event", "config": BAD}
+    assert body_of(writes(server)[-1]) == body
+    assert (await goals.delete(2, made[4])).success
+
+
 # --- update, delete -------------------------------------------------------------------------------
 
 
