@@ -75,8 +75,8 @@ class NotGiven:
 
 
 _NOT_GIVEN: Final = NotGiven()
-# Where the conversions do not matter. No site has events on this day, so that the server has next to
-# nothing to count, and no values of events to fail over. It lists every goal all the same.
+# Where the conversions do not matter. No site has events on this day, so that the server has little
+# to count, and no values of events to fail over. It lists every goal all the same.
 _NO_EVENTS: Final = CommonParameters(
     start_date="1970-01-01", end_date="1970-01-01", time_zone="UTC"
 )

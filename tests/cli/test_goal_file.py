@@ -207,11 +207,11 @@ def test_a_goal_that_is_wrong(goal: str, said: str) -> None:
         ("sites: {1: {goals: []}, '1': {goals: []}}", "'1' must stand here once"),
         (
             "sites: {1: {goals: &a [{id: 7, name: a, copy: x}]},\n2: {goals: *a}}",
-            "line 1: id 7 must stand once in the file; the other one is in line 1",
+            "line 1: id 7 must stand once in the file, and is in line 1, too",
         ),
         (
             "site: 1\ngoals:\n- {name: a, path: /x}\n- {name: a, path: /x, id: 7}",
-            "line 4: two goals of a site with one name that count the same must both have an id",
+            "line 4: this goal has the name of the one in line 3 and counts the same: remove one",
         ),
         ("%YAML 1.1\n---\nsite: 1\ngoals: [{name: no, path: /x}]", "put text in quotes, \"no\""),
     ],

@@ -253,7 +253,7 @@ def test_doubles_are_named_and_pruned(
     planned = run("plan", path)
     assert planned.code == Exit.ERROR
     assert f"! goals {ids[0]} and {ids[1]} and {ids[2]} of site {site.site_id}" in planned.out
-    assert f"goals delete {site.site_id} {ids[1]} and goals delete" in planned.out
+    assert f"goals delete {site.site_id} {ids[1]} and rybbit-async goals delete" in planned.out
     refused = run("apply", path)
     assert refused.code == Exit.ERROR
     assert "nothing was applied: goals" in refused.err
@@ -273,8 +273,8 @@ def test_what_is_ambiguous_is_refused(
     path = file("{name: A, path: /c}", "{name: New, path: /new}")
     refused = run("apply", path)
     assert refused.code == Exit.ERROR
-    assert "goals.yaml, line 2: it must be told which goal of the site this is" in refused.err
-    assert f"(id {ids[0]}, {ids[1]})" in refused.err
+    have = f"goals.yaml, line 2: the site has 2 goals named 'A' (id {ids[0]}, {ids[1]}): "
+    assert f"{have}write the id of the one that is meant into the file" in refused.err
     assert not writes(newest)
     assert run("apply", file(f"{{id: {ids[1]}, name: A, path: /c}}")).code == Exit.OK
     assert now(newest, site)[1] == ("A", "path", {"pathPattern": "/c"})
@@ -423,8 +423,10 @@ def test_goals_that_somebody_else_makes_meanwhile_are_told(
     newest.inject(faults.Before(create), when=lambda one: one.method == "POST")
     applied = run("apply", path)
     assert applied.code == Exit.PARTIAL
-    assert f"goals of site {site.site_id} are ambiguous now" in applied.err.splitlines()[-1]
-    assert "are the same goal, made more than once" in run("plan", path).out
+    assert (
+        f"which goals of site {site.site_id} are those of the file" in applied.err.splitlines()[-1]
+    )
+    assert "have the same name and count the same" in run("plan", path).out
 
 
 def test_a_refused_key_stops_at_once(run: Run, newest: RybbitServer, site: Site, file: Any) -> None:

@@ -209,7 +209,8 @@ class _Done:
         for site in plan.sites:
             if site.refusals:
                 why = "since somebody else has written some at the same time"
-                self.failed.append(f"goals of site {site.site} are ambiguous now, {why}")
+                which = f"which goals of site {site.site} are those of the file"
+                self.failed.append(f"it is not clear any more {which}, {why}")
         for write in () if plan.refusals else _writes(self.job.client, plan):
             what = f"{named(write.goal)} of site {write.site} is not as the file says"
             self.failed.append(what)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from attrs import frozen
 
@@ -129,15 +129,18 @@ def _check_ids(sites: Sequence[FileSite]) -> None:
             if goal.goal_id is not None:
                 first = by_id.setdefault(goal.goal_id, goal)
                 if first is not goal:
-                    _refuse(goal, f"id {goal.goal_id} must stand once in the file", first)
+                    raise CommandError(
+                        f"{goal.place}: id {goal.goal_id} must stand once in the file, and is in "
+                        f"{_line(first)}, too",
+                        Exit.USAGE,
+                    )
             other = equal.setdefault((goal.name, goal.content.key), goal)
             if other is not goal and None in (goal.goal_id, other.goal_id):
-                must = "two goals of a site with one name that count the same must both have an id"
-                _refuse(goal, must, other)
-
-
-def _refuse(goal: FileGoal, must: str, first: FileGoal) -> NoReturn:
-    raise CommandError(f"{goal.place}: {must}; the other one is in {_line(first)}", Exit.USAGE)
+                raise CommandError(
+                    f"{goal.place}: this goal has the name of the one in {_line(other)} and counts "
+                    "the same: remove one of them, or give both the id that the server has",
+                    Exit.USAGE,
+                )
 
 
 def _line(goal: FileGoal) -> str:

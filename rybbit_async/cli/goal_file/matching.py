@@ -97,7 +97,7 @@ class _Matcher:
     def _match_equal(self) -> None:
         for goals, stored in self._groups(lambda goal: (goal.name, goal.content.key)):
             if len(goals) > 1:  # they have ids, and the server has not
-                self._refuse(goals, stored, "with this name that count the same")
+                self._refuse(goals, stored, f"named {goals[0].name!r} that count the same")
                 continue
             self._pair(goals[0], stored[0])
             if len(stored) > 1:
@@ -130,14 +130,19 @@ class _Matcher:
 
     def _refuse(self, goals: list[FileGoal], stored: list[StoredGoal], words: str) -> None:
         ids = ", ".join(str(one.goal_id) for one in stored)
-        have = f"the site has {len(stored)} {words} (id {ids})"
+        example = f"id: {stored[0].goal_id}"
+        have = f"the site has {_counted(stored)} {words} (id {ids})"
         if len(goals) > 1:
-            have = f"the file has {len(goals)} {words}, and {have}"
+            have = f"the file has {_counted(goals)} {words}, and {have}"
         for goal in goals:
-            text = f"it must be told which goal of the site this is, since {have}: give its id"
+            text = f"{have}: write the id of the one that is meant into the file, as in {example}"
             self.found.problems.append(Problem(goal, text))
         self.wanted = [one for one in self.wanted if not any(one is goal for goal in goals)]
         self._drop(stored)
+
+
+def _counted(goals: Sequence[object]) -> str:
+    return "1 goal" if len(goals) == 1 else f"{len(goals)} goals"
 
 
 def _grouped(many: Iterable[T], key: Callable[[T], Hashable]) -> dict[Hashable, list[T]]:

@@ -199,11 +199,13 @@ def _settle_left(plan: SitePlan, matching: Matching, *, prune: bool) -> None:
     plan.left = matching.left
     for double in matching.doubles:
         ids = " and ".join(str(one.goal_id) for one in (double.kept, *double.surplus))
-        others = " and ".join(f"goals delete {plan.site} {one.goal_id}" for one in double.surplus)
+        others = " and ".join(
+            f"rybbit-async goals delete {plan.site} {one.goal_id}" for one in double.surplus
+        )
         plan.refusals.append(
-            f"goals {ids} of site {plan.site} are the same goal, made more than once: delete what "
-            f"is too much with --prune, or with rybbit-async {others}; to keep all of them, "
-            "write each into the file with its id"
+            f"goals {ids} of site {plan.site} have the same name and count the same: to keep only "
+            f"the first, give --prune, or run {others}; to keep all of them, write each into the "
+            "file with its id"
         )
 
 
