@@ -152,7 +152,10 @@ def test_the_state_is_kept_after_each_poll(
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(b"\xff", "must be a file that watch wrote"), (b"[]", "--state must name a file that was written")],
+    [
+        (b"\xff", "must be a file that watch wrote"),
+        (b"[]", "--state must name a file that was written"),
+    ],
 )
 def test_a_file_that_is_no_state(watch: Cli, tmp_path: Path, text: bytes, message: str) -> None:
     state = tmp_path / "state.json"
