@@ -13,7 +13,7 @@ from .charts import check_chart, series_chart
 from .exits import CommandError, Exit
 from .failures import explain
 from .goals import by
-from .named_goals import several_goals
+from .names import find_sites, several_goals
 from .options.arguments import site_of
 from .options.filters import FilterOptions
 from .options.output import ChartOptions, OutputOptions
@@ -28,6 +28,7 @@ from .output.views import (
     goal_name,
     goals_view,
 )
+from .refusals import REFUSED, explained
 from .run import Job
 
 __all__ = ["compare_goals", "show_series", "summarize"]
@@ -120,9 +121,9 @@ async def compare_goals(
     windows: tuple[Any, Any] = {**chosen, **when.common()}, {**chosen, **other.common()}
     is_one = len(sites) == 1
     known: Mapping[int, Site] = {} if is_one else await _sites(job, required=not sites)
-    wanted: Sequence[int | str] = [site_of(site) for site in sites] or [*known]
+    wanted: Sequence[int | str] = await find_sites(job, sites) or [*known]
     turns = asyncio.Semaphore(_SITES_AT_ONCE)
-    failures: list[RybbitError] = []
+    failures: list[Exception] = []
 
     async def compare(site: int | str) -> list[GoalComparison]:
         async with turns:
@@ -131,8 +132,9 @@ async def compare_goals(
             except RybbitError as error:
                 if is_one:
                     raise
-                failures.append(error)
-                job.terminal.warn(f"site {site}: {explain(error)[0]}")
+                cause = await explained(job.client, error) if isinstance(error, REFUSED) else error
+                failures.append(cause)
+                job.terminal.warn(f"site {site}: {explain(cause)[0]}")
                 return []
 
     async with asyncio.TaskGroup() as group:

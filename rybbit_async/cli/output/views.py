@@ -17,6 +17,7 @@ from ...models import (
     GoalComparison,
     GoalOfSite,
     GoalSession,
+    MetricRow,
     PathGoal,
     Session,
     SessionOfSite,
@@ -34,6 +35,7 @@ __all__ = [
     "GOALS",
     "GOALS_OF_SITES",
     "GOAL_SESSIONS",
+    "METRICS",
     "SESSIONS",
     "SESSIONS_OF_SITES",
     "SITES",
@@ -332,3 +334,21 @@ GOAL_SESSIONS: Final[View[GoalSession]] = within(
 WATCHED: Final[View[WatchedSession]] = within(
     WatchedSession, lambda row: row.session, SESSIONS, Column("Goal", _goal, least=14)
 )
+
+
+METRICS: Final[View[MetricRow]] = View(
+    "values",
+    MetricRow,
+    (
+        Column("Value", lambda row: row.value, least=20),
+        Column("Count", lambda row: row.count, "count"),
+        Column("", lambda row: row.count, "bar", 2),
+        Column("Share", lambda row: _ratio(row.percentage), "percent", 1),
+        Column("Bounces", lambda row: _ratio(row.bounce_rate), "percent", 3),
+    ),
+    MOST,
+)
+
+
+def _ratio(percentage: float | None) -> float | None:
+    return None if percentage is None else percentage / 100
