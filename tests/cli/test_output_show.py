@@ -79,6 +79,22 @@ async def test_csv_has_the_columns_of_tables() -> None:
     assert await shown([], OutputOptions(csv=True, columns="lat")) == '"lat"\n'
 
 
+@pytest.mark.parametrize(
+    ("there", "raw", "begin"), [("", False, "\ufeff"), ("", True, ""), ("old\n", False, "old\n")]
+)
+async def test_a_csv_file_says_that_it_is_utf8(
+    tmp_path: Path, there: str, raw: bool, begin: str
+) -> None:
+    path = tmp_path / "cities.csv"
+    path.write_text(there)
+    with path.open("a", encoding="utf-8") as out:
+        output = OutputOptions(csv=True, columns="city", raw=raw)
+        await show(Job(Terminal(out, Stream())), [session(1, city="मुंबई")], SITE_SESSIONS, output)
+    assert path.read_text("utf-8") == f'{begin}"city"\n"मुंबई"\n'
+    for tty in (True, False):  # a terminal, or what stands for a pipe
+        assert (await shown([], OutputOptions(csv=True), tty=tty)).startswith('"session_id"')
+
+
 @pytest.mark.parametrize("output", [OutputOptions(csv=True), OutputOptions(jsonl=True)])
 async def test_nothing_for_programs_controls_a_terminal(output: OutputOptions) -> None:
     text = await shown(ROWS, output, tty=True)

@@ -24,7 +24,7 @@ from ..terminal import Terminal
 from .columns import Column, View
 from .files import check_file, whole_file
 from .progress import Progress, may_draw
-from .stream import Outlet
+from .stream import Outlet, is_new_file
 from .table import Look, pairs_of, render, render_pairs
 from .text import visible_json
 from .writers import CsvText, JsonLinesText, JsonText, ParquetRows, Rows, chosen, json_text
@@ -103,7 +103,7 @@ async def show(
                 await _write_text(
                     Outlet(terminal.out, is_terminal=terminal.out_is_terminal),
                     _first(pages, most),
-                    _text(kind, view, names, output.raw, terminal.out_is_terminal),
+                    _text(kind, view, names, output.raw, terminal),
                 )
     if isinstance(rows, Paginator) and rows.report.doubtful:
         return Exit.PARTIAL
@@ -220,10 +220,12 @@ async def _collected(
 
 
 def _text(
-    format: Format, view: View[Any], names: Sequence[str] | None, raw: bool, is_terminal: bool
+    format: Format, view: View[Any], names: Sequence[str] | None, raw: bool, terminal: Terminal
 ) -> Rows:
+    is_terminal = terminal.out_is_terminal
     if format == "csv":
-        return CsvText(view.model, names, is_terminal=is_terminal, raw=raw)
+        mark = not raw and is_new_file(terminal.out)
+        return CsvText(view.model, names, is_terminal=is_terminal, raw=raw, mark=mark)
     kind = JsonText if format == "json" else JsonLinesText
     return kind(view.model, names, is_terminal=is_terminal)
 
