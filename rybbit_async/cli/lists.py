@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from .. import Paginator
 from .exits import CommandError, Exit
 from .named_goals import one_goal
 from .options.arguments import site_of
 from .options.filters import FilterOptions
 from .options.output import OutputOptions
 from .options.window import Window, WindowOptions, zone_of
+from .output.columns import View
 from .output.show import show
 from .output.views import EVENTS, SESSIONS, SITE_SESSIONS, SITES, USERS
 from .run import Job
 
 __all__ = ["list_events", "list_sessions", "list_sites", "list_users"]
 
+T = TypeVar("T")
+
 
 async def list_sites(job: Job, output: OutputOptions) -> int | None:
     """The sites that the key can read."""
-    return await show(job, (await job.client.sites.list()).items, SITES, output)
+    sites = sorted((await job.client.sites.list()).items, key=lambda site: site.site_id)
+    return await show(job, sites, SITES, output)
 
 
 async def list_sessions(
@@ -41,9 +46,7 @@ async def list_sessions(
     when, query = _query(job, window, filters, output)
     if goal is None:
         walk: Any = job.client.sessions.iter(site_of(site), **options, **query)
-        return await show(
-            job, walk, SITE_SESSIONS, output, caption=str(when), zone=zone_of(when.zone)
-        )
+        return await _show(job, walk, SITE_SESSIONS, output, when, query)
     if options:
         flag = f"--{next(iter(options)).removesuffix('_id').removesuffix('_only')}"
         raise CommandError(
@@ -54,7 +57,7 @@ async def list_sessions(
     number = await one_goal(job, site_of(site), goal, "--goal")
     walk = job.client.goals.sessions.iter(site_of(site), number, **query)
     caption = f"goal {goal}, {when}"
-    return await show(job, walk, SESSIONS, output, caption=caption, zone=zone_of(when.zone))
+    return await _show(job, walk, SESSIONS, output, when, query, caption)
 
 
 async def list_users(
@@ -69,7 +72,7 @@ async def list_users(
     """The users of a site."""
     when, query = _query(job, window, filters, output)
     walk = job.client.users.iter(site_of(site), search=search, identified_only=identified, **query)
-    return await show(job, walk, USERS, output, caption=str(when), zone=zone_of(when.zone))
+    return await _show(job, walk, USERS, output, when, query)
 
 
 async def list_events(
@@ -78,7 +81,27 @@ async def list_events(
     """The events of a site."""
     when, query = _query(job, window, filters, output)
     walk = job.client.events.iter(site_of(site), **query)
-    return await show(job, walk, EVENTS, output, caption=str(when), zone=zone_of(when.zone))
+    return await _show(job, walk, EVENTS, output, when, query)
+
+
+async def _show(
+    job: Job,
+    walk: Paginator[T],
+    view: View[T],
+    output: OutputOptions,
+    when: Window,
+    query: Mapping[str, Any],
+    caption: str = "",
+) -> int | None:
+    return await show(
+        job,
+        walk,
+        view,
+        output,
+        caption=caption or str(when),
+        zone=zone_of(when.zone),
+        filtered=query["filters"],
+    )
 
 
 def _query(

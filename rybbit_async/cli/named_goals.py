@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .. import Goal
 from .exits import CommandError, Exit
-from .output.views import goal_name
+from .output.values import goal_name
 from .run import Job
 
 __all__ = ["one_goal", "several_goals"]

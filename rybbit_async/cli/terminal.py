@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from attrs import define, field
 
-from .output.text import visible
+from .output.text import visible, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,11 +80,14 @@ class Terminal:
         self.out.write(text)
 
     def message(self, text: str) -> None:
-        """Tell something, in one line."""
+        """Tell something, in one line; on a terminal in lines that end at words."""
+        text = visible(text)
+        if self.err_is_terminal:
+            text = "\n".join(wrapped(text, self.width - 1))
         if "err_console" in self.__dict__:  # if progress is drawn, the line comes above it
-            self.err_console.print(visible(text), soft_wrap=True)
+            self.err_console.print(text, soft_wrap=True)
             return
-        self.err.write(f"{visible(text)}\n")
+        self.err.write(f"{text}\n")
         self.err.flush()
 
     def warn(self, text: str) -> None:

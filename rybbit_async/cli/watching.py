@@ -29,8 +29,7 @@ from .named_goals import several_goals
 from .options.window import zone_of
 from .output.stream import Outlet
 from .output.text import visible, visible_json
-from .output.values import duration
-from .output.views import goal_name
+from .output.values import duration, goal_name
 from .run import Job
 from .terminal import Terminal
 from .watch_state import WatchState

@@ -139,10 +139,12 @@ def test_compare_with_the_days_before(cli: Cli) -> None:
     changes = rows(cli("goals", "compare", "--last", "7d"))
     assert changes == rows(cli("goals", "compare", 1, "--last", "7d"))
     now = {goal["goal_id"]: goal for goal in rows(cli("goals", "list", 1, "--last", "7d"))}
+    assert [*now] == [row["goal_id"] for row in changes]
     for row in changes:
-        assert row["goal"] == now[row["goal"]["goal_id"]]
-        difference = row["goal"]["total_conversions"] - row["other"]["total_conversions"]
-        assert row["conversions"]["absolute"] == difference
+        goal = now[row["goal_id"]]
+        assert row["goal"] == goal["name"]
+        assert row["conversions"] == goal["total_conversions"]
+        assert row["conversions_change"] == row["conversions"] - row["conversions_before"]
     same = cli("goals", "compare", 1, "--last", "7d", "--against", "year", tty=True, width=100)
     assert ", against " in same.out
 

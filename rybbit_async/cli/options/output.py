@@ -94,7 +94,11 @@ class OutputOptions:
     ] = None
     raw: Annotated[
         bool,
-        Parameter(negative="", group=OUTPUT, help="Leave the text in CSV exactly as it is, and add no mark."),
+        Parameter(
+            negative="",
+            group=OUTPUT,
+            help="Leave the text in CSV exactly as it is, and add no mark.",
+        ),
     ] = False
 
     def __post_init__(self) -> None:
