@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: those of the command line; ``sys.argv[1:]`` if not given.
     """
     arguments = sys.argv[1:] if arguments is None else [*arguments]
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -31,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.OK
     except KeyboardInterrupt:
         return _failed("interrupted", Exit.INTERRUPTED)
-    except SystemExit as error:  # from a library, after it has said why
-        return error.code if isinstance(error.code, int) else Exit.ERROR
+    except SystemExit:  # rich ends so if the reader of the help has ended
+        return Exit.OK
     except Exception as error:
         if "--debug" in arguments:
             import traceback

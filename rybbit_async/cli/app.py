@@ -13,7 +13,7 @@ from .exits import MEANINGS
 
 __all__ = ["COMMANDS", "app_for"]
 
-READ: Final = Group("Look", sort_key=1)
+READ: Final = Group("Read", sort_key=1)
 WRITE: Final = Group("Change", sort_key=2)
 FILES: Final = Group("Goals as a file", sort_key=3)
 OTHER: Final = Group("Other", sort_key=4)
@@ -29,12 +29,13 @@ COMMANDS: Final = (
     ),
     ("", "users", "lists:users", READ, "The users of a site."),
     ("", "events", "lists:events", READ, "The events of a site."),
+    ("", "values", "lists:values", READ, "The values of a parameter, such as countries or pages."),
     ("", "watch", "watch:watch", READ, "Conversions as they come."),
     ("goals", "list", "goals:list_goals", READ, "The goals of a site, with their conversions."),
     ("goals", "get", "goals:get", READ, "One goal."),
     ("goals", "summary", "figures:summary", READ, "One line for each site: its goals in figures."),
     ("goals", "series", "figures:series", READ, "The conversions of goals by day."),
-    ("goals", "compare", "figures:compare", READ, "Each goal in two times, and the change."),
+    ("goals", "compare", "figures:compare", READ, "Compare two times: each goal, and the change."),
     ("goals", "create", "goals:create", WRITE, "Create a goal."),
     ("goals", "update", "goals:update", WRITE, "Change a goal."),
     ("goals", "delete", "goals:delete", WRITE, "Delete a goal."),
@@ -48,7 +49,7 @@ COMMANDS: Final = (
     ("config", "use", "config:use", None, "Choose the default profile."),
     ("config", "remove", "config:remove", None, "Remove a profile."),
     ("config", "path", "config:path", None, "Where the file is."),
-    ("", "doctor", "doctor:doctor", OTHER, "What to know for a bug report."),
+    ("", "doctor", "doctor:doctor", OTHER, "Find out what is wrong, and what a bug report needs."),
     ("", "serve", "serve:serve", OTHER, "A server with made-up traffic, to try things out."),
     ("", "demo", "demo:demo", OTHER, "See the package at work."),
     ("", "completion", "completion:completion", OTHER, "Completion for bash, zsh and fish."),
@@ -95,6 +96,7 @@ def app_for(arguments: Collection[str] | None = None) -> App:
         name="rybbit-async",
         help=_HELP,
         version=__version__,
+        version_flags=("--version", "-V"),
         help_format="markdown",
         help_epilogue=_EXIT_CODES,
         default_parameter=_DEFAULTS,

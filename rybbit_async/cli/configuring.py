@@ -78,6 +78,11 @@ def change(profile: str | None, setting: str, text: str | None) -> int:
         raise CommandError(f"{where} has no {setting}", Exit.NOT_FOUND)
     _write(profiles.path, document)
     terminal.message(f"{setting} of profile {name} was {'set' if text else 'removed'}.")
+    if "base_url" not in settings:
+        terminal.warn(
+            f"profile {name} has no base_url, so it is for Rybbit's cloud: for a server of your "
+            f"own run rybbit-async config set base_url URL --profile {name}"
+        )
     return Exit.OK
 
 
@@ -117,6 +122,7 @@ def choose(profile: str) -> int:
     document = _read(profiles)
     document["default"] = profile
     _write(profiles.path, document)
+    Terminal().message(f"profile {profile} is the default now.")
     return Exit.OK
 
 
@@ -130,6 +136,7 @@ def drop(profile: str) -> int:
     if profiles.default == profile:
         del document["default"]
     _write(profiles.path, document)
+    Terminal().message(f"profile {profile} was removed.")
     return Exit.OK
 
 

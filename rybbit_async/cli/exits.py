@@ -25,11 +25,10 @@ class Exit(IntEnum):
 
 MEANINGS: Final = {
     Exit.OK: "Everything was done; also if the program that reads the output has ended.",
-    Exit.ERROR: "Something else failed, such as writing a file.",
+    Exit.ERROR: "Something else failed, such as writing a file; or you said no.",
     Exit.USAGE: "The command, an option or a file is wrong. Nothing was changed.",
     Exit.AUTHENTICATION: "The key is missing or wrong, or may not do this.",
-    Exit.NOT_FOUND: "There is no such goal or endpoint. Servers answer for an unknown site as for "
-    "a wrong key, so that is 3.",
+    Exit.NOT_FOUND: "There is no such site, goal or endpoint.",
     Exit.RATE_LIMIT: "The rate limit is used up.",
     Exit.NETWORK: "The server cannot be reached, does not answer in time, or fails.",
     Exit.PARTIAL: "A part is missing; messages say which.",

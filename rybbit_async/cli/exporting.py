@@ -26,6 +26,7 @@ from ..export import (
 )
 from ..tables.extra import import_pyarrow
 from .exits import CommandError, Exit
+from .names import find_sites
 from .output.progress import Progress
 from .output.text import visible
 from .output.values import duration, number, size
@@ -54,7 +55,7 @@ async def export(job: Job, options: Mapping[str, Any], *, as_json: bool) -> int:
     if options.get("format") == "parquet":
         import_pyarrow()  # before anything is sent
     progress = _ExportProgress(job.terminal)
-    work = _Stoppable(job.client, options, progress)
+    work = _Stoppable(job.client, await _with_sites(job, options), progress)
     try:
         with progress:
             async for event in work.run():
@@ -82,6 +83,10 @@ async def export(job: Job, options: Mapping[str, Any], *, as_json: bool) -> int:
     return Exit.OK if report.complete else Exit.PARTIAL
 
 
+async def _with_sites(job: Job, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {**options, "sites": await find_sites(job, options["sites"]) or "all"}
+
+
 async def plan(job: Job, options: Mapping[str, Any], *, as_json: bool) -> int:
     """Say what an export would do, and about what that costs.
 
@@ -89,7 +94,7 @@ async def plan(job: Job, options: Mapping[str, Any], *, as_json: bool) -> int:
         CommandError: the folder holds another export.
     """
     try:
-        found = await Export(job.client, **options).plan()
+        found = await Export(job.client, **await _with_sites(job, options)).plan()
     except ExportMismatchError as error:
         raise _other_export(error) from None
     if as_json:

@@ -21,8 +21,9 @@ from .. import (
 )
 from .exits import CommandError, Exit
 from .output.text import visible
+from .usage import describe
 
-__all__ = ["WORDS", "exit_of", "explain"]
+__all__ = ["WORDS", "exit_of", "explain", "in_words"]
 
 WORDS: Final = {
     "(see rate_limit=RateLimit(500, per=600))": "(see --rate-limit 500/10m)",
@@ -32,6 +33,8 @@ WORDS: Final = {
     "proxy='http://user:password@...'": "HTTPS_PROXY=http://user:password@...",
     "allow_http=True allows it": "--allow-http allows it",
     "check base_url": "check --base-url",
+    "pass base_url, or set RYBBIT_BASE_URL": "set RYBBIT_BASE_URL, or run rybbit-async config",
+    "config.path_pattern": "--path",
 }
 """What an error says of the arguments of the client, and what the command line calls them."""
 
@@ -59,15 +62,19 @@ def exit_of(error: BaseException) -> Exit:
 
 def explain(error: Exception) -> tuple[str, Exit]:
     """One line about an error, and the exit code."""
-    text = " ".join(_text(error).split())
+    return visible(in_words(" ".join(_text(error).split()))), exit_of(error)
+
+
+def in_words(text: str) -> str:
+    """A message of the client, with the words of the command line."""
     for python, words in WORDS.items():
         text = text.replace(python, words)
-    return visible(text), exit_of(error)
+    return text
 
 
 def _text(error: Exception) -> str:
     if isinstance(error, CycloptsError):
-        return f"{str(error).rstrip('.')}; see rybbit-async {_command(error)}--help"
+        return describe(error)
     if isinstance(error, OSError) and error.strerror:
         # The name of a file is for the user; the number of the error is not.
         where = "" if error.filename is None else f"{os.fspath(error.filename)}: "
@@ -76,7 +83,3 @@ def _text(error: Exception) -> str:
         return str(error)
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return f"{what} (this is a fault of rybbit-async: run it with --debug, and report what it says)"
-
-
-def _command(error: CycloptsError) -> str:
-    return "".join(f"{name} " for name in error.command_chain or ())

@@ -13,8 +13,7 @@ from .charts import check_chart, series_chart
 from .exits import CommandError, Exit
 from .failures import explain
 from .goals import by
-from .named_goals import several_goals
-from .options.arguments import site_of
+from .names import find_site, find_sites, several_goals
 from .options.filters import FilterOptions
 from .options.output import ChartOptions, OutputOptions
 from .options.window import Window, WindowOptions, days_before, month, parse_day, zone_of
@@ -22,6 +21,7 @@ from .output.rows import GoalAtTime, GoalInTwoTimes, SiteSummary
 from .output.show import show
 from .output.values import counted, goal_name
 from .output.views import BUCKETS, COMPARISONS, SUMMARIES, comparisons_of_sites, trends_view
+from .refusals import REFUSED, explained
 from .run import Job
 from .series import By, filled, of_calendar
 
@@ -40,14 +40,16 @@ async def summarize(
 ) -> int | None:
     """One line for each site."""
     when = window.resolve(job.time_zone)
-    wanted = [site_of(site) for site in sites] or "all"
+    wanted: Sequence[int | str] = await find_sites(job, sites)
     known = await _sites(job, required=not sites)
     chosen = filters.resolve()
-    walk = job.client.goals.iter_all(wanted, on_error="skip", filters=chosen, **when.common())
+    walk = job.client.goals.iter_all(
+        wanted or "all", on_error="skip", filters=chosen, **when.common()
+    )
     found: dict[int | str, list[Any]] = defaultdict(list)
     async for row in walk:
         found[row.site].append(row.goal)
-    named: Sequence[int | str] = [*known] if wanted == "all" else [*map(site_of, sites)]
+    named = wanted or [*known]
     skipped = {skip.site for skip in walk.report.skipped}
     rows = [
         SiteSummary.of(_site(known, site), found.get(site, []))
@@ -76,13 +78,12 @@ async def show_series(
     when = window.resolve(job.time_zone, last=_USUAL)
     filtered = filters.resolve()
     query: dict[str, Any] = {"filters": filtered, "time_zone": when.zone, **when.common()}
-    walk = job.client.goals.iter(site_of(site), **query)
+    key = await find_site(job, site)
+    walk = job.client.goals.iter(key, **query)
     listed = {goal.goal_id: goal for goal in by("conversions", await walk.collect())}
-    numbers = await several_goals(job, site_of(site), goals)
+    numbers = await several_goals(job, key, goals)
     wanted = sorted(numbers) or [*listed]
-    found = await job.client.goals.series(
-        site_of(site), wanted, bucket=bucket, compute=True, **query
-    )
+    found = await job.client.goals.series(key, wanted, bucket=bucket, compute=True, **query)
     rows = filled(found, wanted, bucket, when, job.now())
     names = {number: goal_name(goal) for number, goal in listed.items()}
     caption = f"by {bucket}, {when}"
@@ -125,9 +126,9 @@ async def compare_goals(
         job.terminal.message(line)
     is_one = len(sites) == 1
     known: Mapping[int, Site] = {} if is_one else await _sites(job, required=not sites)
-    wanted: Sequence[int | str] = [site_of(site) for site in sites] or [*known]
+    wanted: Sequence[int | str] = await find_sites(job, sites) or [*known]
     turns = asyncio.Semaphore(_SITES_AT_ONCE)
-    failures: list[RybbitError] = []
+    failures: list[Exception] = []
 
     async def compare(site: int | str) -> list[GoalInTwoTimes]:
         async with turns:
@@ -137,8 +138,9 @@ async def compare_goals(
             except RybbitError as error:
                 if is_one:
                     raise
-                failures.append(error)
-                job.terminal.warn(f"site {site}: {explain(error)[0]}")
+                cause = await explained(job.client, error) if isinstance(error, REFUSED) else error
+                failures.append(cause)
+                job.terminal.warn(f"site {site}: {explain(cause)[0]}")
                 return []
 
     async with asyncio.TaskGroup() as group:

@@ -21,8 +21,7 @@ from .. import (
 from .charts import check_chart, goal_chart
 from .dry_run import dry_run
 from .exits import CommandError, Exit
-from .named_goals import one_goal
-from .options.arguments import site_of
+from .names import find_site, one_goal
 from .options.filters import FilterOptions
 from .options.goal import GoalOptions
 from .options.output import ChartOptions, OneOutput, OutputOptions
@@ -69,7 +68,8 @@ async def list_goals(
         check_chart(chart)
     when = window.resolve(job.time_zone)
     filtered = filters.resolve()
-    walk = job.client.goals.iter(site_of(site), filters=filtered, **when.common())
+    key = await find_site(job, site)
+    walk = job.client.goals.iter(key, filters=filtered, **when.common())
     goals = by(sort, await walk.collect())
     if draws:
         goal_chart(chart, goals, title=f"Goals of site {site}", caption=str(when))
@@ -90,9 +90,9 @@ async def get_goal(
 ) -> None:
     """One goal."""
     when = window.resolve(job.time_zone)
-    number = await one_goal(job, site_of(site), goal)
-    filtered = filters.resolve()
-    found = await job.client.goals.get(site_of(site), number, filters=filtered, **when.common())
+    key, filtered = await find_site(job, site), filters.resolve()
+    number = await one_goal(job, key, goal)
+    found = await job.client.goals.get(key, number, filters=filtered, **when.common())
     if not found.total_sessions:
         tell_unmatched(job.terminal, filtered)
     await show_one(job, found, output, view=GOALS, zone=zone_of(when.zone))
@@ -120,7 +120,7 @@ async def create_goal(
         )
     with dry_run(job, enabled=is_dry):
         make = job.client.goals.create if duplicate else job.client.goals.ensure
-        result = await make(site_of(site), config, name=name)
+        result = await make(await find_site(job, site), config, name=name)
         did = "was created" if result.created else "is there already, and none was created"
         await _tell(job, output, result, f"goal {result.goal_id} of site {site} {did}")
 
@@ -142,10 +142,11 @@ async def update_goal(
         raise CommandError("--name and --no-name must not both be given", Exit.USAGE)
     if name is not None or no_name:
         changes["name"] = name
-    number = await one_goal(job, site_of(site), goal)
+    key = await find_site(job, site)
+    number = await one_goal(job, key, goal)
     old: Goal | None = None
     if counts.property and not _chosen(counts):
-        old = await job.client.goals.get(site_of(site), number)
+        old = await job.client.goals.get(key, number)
     config = _config(counts, old)
     if config is not None:
         changes["config"] = config
@@ -155,7 +156,7 @@ async def update_goal(
             Exit.USAGE,
         )
     with dry_run(job, enabled=is_dry):
-        result = await job.client.goals.update(site_of(site), number, **changes)
+        result = await job.client.goals.update(key, number, **changes)
         await _tell(job, output, result, f"goal {number} of site {site} was changed")
 
 
@@ -163,17 +164,18 @@ async def delete_goal(
     job: Job, site: str, goal: str, output: OneOutput, *, yes: bool, is_dry: bool
 ) -> None:
     """Delete a goal, after a question."""
-    number = await one_goal(job, site_of(site), goal)
+    key = await find_site(job, site)
+    number = await one_goal(job, key, goal)
     if not (yes or is_dry):
         if not job.terminal.in_is_terminal:
             raise CommandError("goals delete must have --yes where nobody can be asked", Exit.USAGE)
-        found = await job.client.goals.get(site_of(site), number)
+        found = await job.client.goals.get(key, number)
         count = found.total_conversions or 0
         what = f"goal {number} ({goal_name(found)}; {counted(count, 'conversions')}) of site {site}"
         if not job.terminal.confirm(f"Delete {what}?"):
             raise CommandError("nothing was deleted")
     with dry_run(job, enabled=is_dry):
-        result = await job.client.goals.delete(site_of(site), number)
+        result = await job.client.goals.delete(key, number)
         await _tell(job, output, result, f"goal {number} of site {site} was deleted")
 
 

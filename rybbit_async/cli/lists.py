@@ -7,17 +7,16 @@ from typing import Any, TypeVar
 
 from .. import Paginator
 from .exits import CommandError, Exit
-from .named_goals import one_goal
-from .options.arguments import site_of
+from .names import find_site, one_goal
 from .options.filters import FilterOptions
 from .options.output import OutputOptions
 from .options.window import Window, WindowOptions, zone_of
 from .output.columns import View
 from .output.show import show
-from .output.views import EVENTS, SESSIONS, SITE_SESSIONS, SITES, USERS
+from .output.views import EVENTS, METRICS, SESSIONS, SITE_SESSIONS, SITES, USERS
 from .run import Job
 
-__all__ = ["list_events", "list_sessions", "list_sites", "list_users"]
+__all__ = ["list_events", "list_sessions", "list_sites", "list_users", "list_values"]
 
 T = TypeVar("T")
 
@@ -45,7 +44,7 @@ async def list_sessions(
     options = {name: value for name, value in choice.items() if value is not None}
     when, query = _query(job, window, filters, output)
     if goal is None:
-        walk: Any = job.client.sessions.iter(site_of(site), **options, **query)
+        walk: Any = job.client.sessions.iter(await find_site(job, site), **options, **query)
         return await _show(job, walk, SITE_SESSIONS, output, when, query)
     if options:
         flag = f"--{next(iter(options)).removesuffix('_id').removesuffix('_only')}"
@@ -54,8 +53,9 @@ async def list_sessions(
             "the list of all sessions",
             Exit.USAGE,
         )
-    number = await one_goal(job, site_of(site), goal, "--goal")
-    walk = job.client.goals.sessions.iter(site_of(site), number, **query)
+    key = await find_site(job, site)
+    number = await one_goal(job, key, goal, "--goal")
+    walk = job.client.goals.sessions.iter(key, number, **query)
     caption = f"goal {goal}, {when}"
     return await _show(job, walk, SESSIONS, output, when, query, caption)
 
@@ -71,7 +71,9 @@ async def list_users(
 ) -> int | None:
     """The users of a site."""
     when, query = _query(job, window, filters, output)
-    walk = job.client.users.iter(site_of(site), search=search, identified_only=identified, **query)
+    walk = job.client.users.iter(
+        await find_site(job, site), search=search, identified_only=identified, **query
+    )
     return await _show(job, walk, USERS, output, when, query)
 
 
@@ -80,8 +82,22 @@ async def list_events(
 ) -> int | None:
     """The events of a site."""
     when, query = _query(job, window, filters, output)
-    walk = job.client.events.iter(site_of(site), **query)
+    walk = job.client.events.iter(await find_site(job, site), **query)
     return await _show(job, walk, EVENTS, output, when, query)
+
+
+async def list_values(
+    job: Job,
+    site: str,
+    name: str,
+    window: WindowOptions,
+    filters: FilterOptions,
+    output: OutputOptions,
+) -> int | None:
+    """The values of a parameter, the most frequent first."""
+    when, query = _query(job, window, filters, output)
+    walk = job.client.metric(await find_site(job, site), name, **query)
+    return await _show(job, walk, METRICS, output, when, query, f"{name}, {when}")
 
 
 async def _show(

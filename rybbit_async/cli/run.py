@@ -13,8 +13,10 @@ from attrs import field, frozen
 
 from .. import Activity, RybbitClient
 from .exits import CommandError, Exit
+from .failures import in_words
 from .options.connection import Connection
 from .options.window import now
+from .refusals import REFUSED, explained
 from .settings import Settings, settle
 from .terminal import Terminal
 
@@ -79,8 +81,6 @@ def run(
         except KeyboardInterrupt:
             how = "" if resume is None else f"; {resume}"
             raise CommandError(f"interrupted{how}", Exit.INTERRUPTED) from None
-        except ExceptionGroup as group:  # of a TaskGroup: its first error is the cause
-            raise group.exceptions[0] from None
 
 
 async def _run(
@@ -93,7 +93,20 @@ async def _run(
             for listener in listeners:
                 listener(activity)
 
-        return await work(Job(client.with_options(on_event=tell), terminal, settings, listeners))
+        job = Job(client.with_options(on_event=tell), terminal, settings, listeners)
+        try:
+            return await _only_error(work(job))
+        except REFUSED as error:
+            refused = error
+        raise await explained(client, refused)
+
+
+async def _only_error(work: Awaitable[int | None]) -> int | None:
+    """Of the errors of a ``TaskGroup`` the first one, which is the cause of the others."""
+    try:
+        return await work
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from None
 
 
 class _Shown:
@@ -104,7 +117,7 @@ class _Shown:
         self._seen = set[str]()
 
     def __call__(self, message: Warning | str, *_: Any, **__: Any) -> None:
-        text = str(message)
+        text = in_words(str(message))
         if text not in self._seen:
             self._seen.add(text)
             self._terminal.warn(text)

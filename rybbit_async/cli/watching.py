@@ -25,7 +25,7 @@ from .. import (
 )
 from ..walks.watch import Watch
 from .exits import CommandError, Exit
-from .named_goals import several_goals
+from .names import find_site, several_goals
 from .options.window import zone_of
 from .output.stream import Outlet
 from .output.text import visible, visible_json
@@ -59,7 +59,7 @@ class Watching:
         interval: how many seconds to wait before asking again.
     """
 
-    site: int | str
+    site: str
     goals: tuple[str, ...] = ()
     filters: Sequence[Filter] | None = None
     jsonl: bool = False
@@ -77,10 +77,11 @@ async def watch(job: Job, watching: Watching) -> int:
     """
     state = None if watching.state is None else WatchState(watching.state, job.terminal)
     start = None if state is None else state.read()
-    wanted = await several_goals(job, watching.site, watching.goals) if watching.goals else None
+    site = await find_site(job, watching.site)
+    wanted = await several_goals(job, site, watching.goals) if watching.goals else None
     try:
         news = job.client.goals.sessions.watch(
-            watching.site,
+            site,
             next(iter(wanted)) if wanted is not None and len(wanted) == 1 else None,
             start=start,
             interval=watching.interval,
@@ -91,10 +92,11 @@ async def watch(job: Job, watching: Watching) -> int:
         if start is None:
             raise
         raise CommandError(
-            f"--state {watching.state} must be of the same site, goals and filters: {error}; "
+            f"--state must name a file that was written for the same site, goals and filters, got "
+            f"{watching.state}: "
             "name another file, or remove it to begin anew",
             Exit.USAGE,
-        ) from None
+        ) from error
     if state is not None:
         state.news = news
     as_json = watching.jsonl or not job.terminal.out_is_terminal

@@ -22,7 +22,7 @@ def test_a_site_of_a_server(cli: Cli) -> None:
     assert "/product/*" in result.out
     assert "All at once was " in result.out
     assert all(len(line) <= 80 for line in result.out.splitlines())
-    assert cli("demo", 999).code == 3
+    assert cli("demo", 999).code == 4
 
 
 def test_an_embedded_server(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,10 +44,10 @@ def test_the_help_has_all_exit_codes(cli: Cli) -> None:
         (["goals", "list"], Exit.USAGE),
         (["goals", "list", "1", "2"], Exit.USAGE),
         (["goals", "get", "1", "x"], Exit.NOT_FOUND),
-        (["goals", "list", "not a site"], Exit.USAGE),
+        (["goals", "list", "not a site"], Exit.NOT_FOUND),
         (["sessions", "1", "--json", "--csv"], Exit.USAGE),
         (["sessions", "1", "--filter", "country"], Exit.USAGE),
-        (["sessions", "99"], Exit.AUTHENTICATION),
+        (["sessions", "99"], Exit.NOT_FOUND),
         (["goals", "get", "1", "9999"], Exit.NOT_FOUND),
         (["sites", "--base-url", "http://127.0.0.1:9"], Exit.NETWORK),
     ],
@@ -70,20 +70,34 @@ def test_a_server_that_fails(cli: Cli, failing: RybbitServer) -> None:
     assert cli("sites").code == Exit.NETWORK
 
 
-def test_a_wrong_key_is_named_with_its_cure(cli: Cli) -> None:
-    result = cli("sites", key="rb_0123456789")
+def test_the_cause_of_a_refusal(cli: Cli) -> None:
+    for command in (["sites"], ["sessions", 1], ["goals", "list", 99]):
+        wrong = cli(*command, key="rb_0123456789")
+        assert wrong.code == Exit.AUTHENTICATION
+        assert "the server does not accept the key: it is wrong, expired or" in wrong.err
+        assert "0123456789" not in wrong.err
+        none = cli(*command, key="")
+        assert none.code == Exit.AUTHENTICATION
+        assert "no key was sent: set RYBBIT_API_KEY, or run rybbit-async config set" in none.err
+    unknown = cli("goals", "get", 99, 103)
+    assert unknown.code == Exit.NOT_FOUND
+    assert "there is no site 99 that the key can read; rybbit-async sites lists" in unknown.err
+
+
+def test_older_servers_do_not_tell_the_cause(cli: Cli) -> None:
+    with RybbitServer(release="2.2") as older:
+        result = cli("goals", "list", 99, url=older.url, key="rb_0123456789")
     assert result.code == Exit.AUTHENTICATION
-    assert "0123456789" not in result.err
+    assert "Possible causes: the site does not exist" in result.err
     assert "--rate-limit 500/10m" in result.err
-    none = cli("sites", key="")
-    assert "set RYBBIT_API_KEY, or run rybbit-async config" in none.err
 
 
 def test_no_error_names_an_argument_of_python() -> None:
     package = Path(rybbit_async.__file__).parent
     sources = " ".join(
         " ".join(path.read_text("utf-8").split()).replace('" "', "").replace('" f"', "")
-        for path in (package / "transport").rglob("*.py")
+        for path in package.rglob("*.py")
+        if "cli" not in path.parts
     )
     for python in failures.WORDS:
         assert python in sources, python

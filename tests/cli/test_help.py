@@ -16,8 +16,8 @@ from cyclopts import App
 
 from rybbit_async import Filter
 from rybbit_async.cli.app import app_for
-from rybbit_async.cli.exits import MEANINGS
-from rybbit_async.cli.options.filters import FORMS, NAMES, parse_filter
+from rybbit_async.cli.exits import MEANINGS, CommandError, Exit
+from rybbit_async.cli.options.filters import FORMS, NAMES, FilterOptions, parse_filter
 from rybbit_async.parameters.filters import FILTER_PARAMETERS, FILTER_TYPES
 from rybbit_async.testing import RybbitServer
 from rybbit_async.version import __version__
@@ -80,7 +80,7 @@ def test_every_operator_has_a_form() -> None:
         ("country=US,CA", Filter.equals("country", "US", "CA")),
         (r"page_title=a\,b,c\\", Filter.equals("page_title", "a,b", "c\\")),
         ("country=", Filter.equals("country", "")),
-        ("country != US", Filter.not_equals("country", " US")),
+        ("country != US", Filter.not_equals("country", "US")),
         ("pathname~blog", Filter.contains("pathname", "blog")),
         ("pathname!~blog", Filter.not_contains("pathname", "blog")),
         ("pathname=~^/a{1,3}$", Filter.regex("pathname", "^/a{1,3}$")),
@@ -98,6 +98,27 @@ def test_every_operator_has_a_form() -> None:
 )
 def test_filters(text: str, expected: Filter) -> None:
     assert parse_filter(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["country"], "must be a name, an operator and values, such as 'country=US,CA', got"),
+        (["contry=US"], "got 'contry=US', did you mean country?"),
+        (["foo=US"], "got 'foo=US': it is one of browser, browser_version,"),
+        (["country==US"], "must have one =, as in 'country=US', got 'country==US'"),
+        (["country=us"], "must have countries as two capital letters, such as 'country=DE'"),
+        (["country!=Germany"], "must have countries as two capital letters"),
+        (["device_type=mobile"], "must have devices that are Desktop, Mobile, Tablet"),
+        (["lat>x"], "Filter.value must be a number for lat, got 'x'"),
+        (["country=US", "country=DE"], "for either of them write --filter 'country=US,DE'"),
+    ],
+)
+def test_filters_that_match_nothing(texts: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(said)) as caught:
+        FilterOptions(tuple(texts)).resolve()
+    assert caught.value.exit is Exit.USAGE
+    assert FilterOptions(("country=US,DE", "country=DE", "country~D")).resolve()
 
 
 def _loaded(*arguments: str, env: dict[str, str] | None = None) -> set[str]:

@@ -73,7 +73,7 @@ async def test_it_prints_lines_to_copy() -> None:
         ("--port=65536", "must be between 0 and 65,535, got 65536"),
         ("--port=-1", "must be between 0 and 65,535, got -1"),
         ("--sites=0", "must be between 1 and 1,000, got 0"),
-        ("--sessions=many", 'unable to convert "many" into int'),
+        ("--sessions=many", "must be a whole number, got 'many'"),
         ("--latency=inf", "must be between 0 and 3,600, got inf"),
         ("--days=nan", "must be between 0.001 and 10,000, got nan"),
         ("--live=-1", "must be between 0 and 1,000, got -1"),

@@ -110,7 +110,7 @@ def test_some_goals(watch: Cli, live: Live) -> None:
     third = live.store.add_goal(1, "path", {"pathPattern": "/third"}, name="Third")
     live.after(2, other, live.visit, lambda: live.visit("/third"))
     assert sessions(watch("--count=2", f"--goal={third}", "--goal=Thanks")) == ["s4", "s5"]
-    result = watch("--goal=Thank")
+    result = watch("--goal=xyz")
     assert (result.code, result.out) == (4, "")
     assert result.err.startswith("rybbit-async: --goal must be the number or the name of a goal")
     assert f"{live.goal} (Thanks), {live.other} (/\\x1b[31mother), " in result.err
@@ -130,7 +130,8 @@ def test_it_goes_on_from_its_state(watch: Cli, live: Live, tmp_path: Path) -> No
     position = state.read_text()
     result = watch(*options, "--goal=Thanks")
     assert result.code == 2
-    assert f"--state {state} must be of the same site, goals and filters: start" in result.err
+    said = "--state must name a file that was written for the same site, goals and filters, got"
+    assert f"{said} {state}" in result.err
     assert state.read_text() == position
 
 
@@ -151,7 +152,10 @@ def test_the_state_is_kept_after_each_poll(
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(b"\xff", "must be a file that watch wrote"), (b"[]", "start must be the position of")],
+    [
+        (b"\xff", "must be a file that watch wrote"),
+        (b"[]", "--state must name a file that was written"),
+    ],
 )
 def test_a_file_that_is_no_state(watch: Cli, tmp_path: Path, text: bytes, message: str) -> None:
     state = tmp_path / "state.json"

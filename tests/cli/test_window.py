@@ -48,7 +48,8 @@ def test_words(options: dict[str, object], words: str) -> None:
     [
         ({"last": "30"}, "--last must be a number of days, weeks, months or years, such as 30d"),
         ({"last": "0d"}, "--last must be"),
-        ({"last": "60m"}, "for the time up to now use --past 60m"),
+        ({"last": "60m"}, "for months use 60mo, and for minutes up to now --past 60m"),
+        ({"last": "24h"}, "for the time up to now use --past 24h"),
         ({"last": "9999y"}, "--last must not go back before the year 1"),
         ({"month": "2024-13"}, "--month must be a month such as 2024-01, got '2024-13'"),
         ({"since": "2024-02-30"}, "--since must be a day such as 2024-01-31, today or yesterday"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -14,13 +14,12 @@ Profile = Annotated[
     Parameter(name="--profile", metavar="NAME", help="The profile; the default one if not given."),
 ]
 Setting = Annotated[
-    str,
-    Parameter(
-        name="SETTING",
-        help="One of base_url, api_key, api_key_command, email, password, password_command, "
-        "time_zone, allow_http, proxy, ca, timeout, rate_limit.",
-    ),
-]
+    Literal[
+        "base_url", "api_key", "api_key_command", "email", "password", "password_command",
+        "time_zone", "allow_http", "proxy", "ca", "timeout", "rate_limit",
+    ],
+    Parameter(name="SETTING", help="What to set."),
+]  # fmt: skip
 
 
 def show(

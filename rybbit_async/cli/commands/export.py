@@ -62,8 +62,7 @@ def plan(
 
 
 def status(
-    to: Annotated[str, Parameter(name="URL", help="The folder or URL of the export.")],
-    /,
+    to: Annotated[str, Parameter(name=("URL", "--to"), help="The folder or URL of the export.")],
     *,
     storage_option: Annotated[
         tuple[str, ...],

@@ -15,7 +15,7 @@ from ..options.window import WindowOptions
 
 __all__ = ["create", "delete", "get", "list_goals", "update"]
 
-_WRITING = Group("Writing", sort_key=6)
+_WRITING = Group("Writing", sort_key=1)
 
 DryRun = Annotated[
     bool, Parameter(group=_WRITING, help="Print the request that would be sent, and send none.")
@@ -145,7 +145,12 @@ def delete(
     /,
     *,
     yes: Annotated[
-        bool, Parameter(group=_WRITING, help="Do not ask; needed where nobody can be asked.")
+        bool,
+        Parameter(
+            name=("--yes", "-y"),
+            group=_WRITING,
+            help="Do not ask; needed where nobody can be asked.",
+        ),
     ] = False,
     dry_run: DryRun = False,
     output: OneOutput = OneOutput(),

@@ -8,11 +8,11 @@ from cyclopts import Parameter
 
 from ..options.arguments import Site
 from ..options.connection import Connection
-from ..options.filters import FilterOptions
+from ..options.filters import FilterOptions, Name
 from ..options.output import OutputOptions
 from ..options.window import WindowOptions
 
-__all__ = ["events", "sessions", "sites", "users"]
+__all__ = ["events", "sessions", "sites", "users", "values"]
 
 Identified = Annotated[bool, Parameter(help="Only of users whom the site named.")]
 
@@ -120,3 +120,31 @@ def events(
     from ..run import run
 
     return run(lambda job: list_events(job, site, window, filters, output), connection)
+
+
+def values(
+    site: Site,
+    name: Annotated[
+        Name,
+        Parameter(name="NAME", help="What to list, such as country, pathname or utm_source."),
+    ],
+    /,
+    *,
+    window: WindowOptions = WindowOptions(),
+    filters: FilterOptions = FilterOptions(),
+    output: OutputOptions = OutputOptions(),
+    connection: Connection = Connection(),
+) -> int:
+    """The values of a parameter and how often they occur, such as countries, pages or browsers.
+
+    These are also the values that filters compare with.
+
+    ```text
+    rybbit-async values 123 country --last 30d
+    rybbit-async values 123 pathname --last 7d --limit 20
+    ```
+    """
+    from ..lists import list_values
+    from ..run import run
+
+    return run(lambda job: list_values(job, site, name, window, filters, output), connection)

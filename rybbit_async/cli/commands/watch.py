@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ..options.arguments import Site, site_of
+from ..options.arguments import Site
 from ..options.connection import Connection
 from ..options.filters import FilterOptions
 
@@ -78,7 +78,7 @@ def watch(
     if count is not None and count < 1:
         raise CommandError(f"--count must be at least 1, got {count}", Exit.USAGE)
     watching = Watching(
-        site=site_of(site),
+        site=site,
         goals=goal,
         filters=filters.resolve(),
         jsonl=jsonl,

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 __all__ = ["AnySites", "GoalOf", "Site", "site_of"]
 
-_SITE = "Its number, or its identifier of 12 hexadecimal characters."
+_SITE = "Its number, its domain, or its identifier of 12 hexadecimal characters."
 
 Site = Annotated[str, Parameter(help=f"The site. {_SITE}")]
 AnySites = Annotated[

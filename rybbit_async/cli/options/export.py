@@ -12,7 +12,6 @@ from cyclopts import Group, Parameter
 
 from ..durations import seconds_of
 from ..exits import CommandError, Exit
-from .arguments import site_of
 from .filters import FilterOptions
 from .groups import TIME
 from .window import WindowOptions, now, zone_of
@@ -183,7 +182,7 @@ class ExportOptions:
             "to": self.to,
             "since": first,
             "until": last,
-            "sites": [site_of(site) for site in self.site] or "all",
+            "sites": self.site,
             "format": self.format,
             "partition": self.partition,
             "time_zone": zone,

@@ -223,6 +223,8 @@ def _first(last: str, today: date) -> date:
         hint = ""
         if re.fullmatch(r"\d+[smh]", last):
             hint = f"; for the time up to now use --past {last}"
+        if re.fullmatch(r"\d+m", last):
+            hint = f"; for months use {last}o, and for minutes up to now --past {last}"
         raise CommandError(
             "--last must be a number of days, weeks, months or years, such as 30d, 4w, 6mo or 1y, "
             f"got {last!r}{hint}",

@@ -204,7 +204,9 @@ def print_table(
     """
     look = _look(terminal, zone)
     table = render(view, rows, terminal.width, look) if rows else Table([], [])
-    below = wrapped(look.text(caption), terminal.width - 1) if caption else []
+    below = [look.text(caption)] if caption else []
+    if terminal.out_is_terminal:
+        below = [line for text in below for line in wrapped(text, terminal.width - 1)]
     _print(terminal, [*table.lines, *(Text(line, "dim") for line in below)])
     return table.left_out
 
