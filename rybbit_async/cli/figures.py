@@ -163,7 +163,7 @@ def _unequal(when: Window, other: Window, now: datetime) -> Iterator[str]:
     for one in (when, other):
         today = now.astimezone(zone_of(one.zone)).date()
         if one.last is not None and one.last > today:
-            yield f"{one} is not over: today is {today} there"
+            yield f"{one}, is not over: today is {today}"
     if when.days() and other.days() and when.days() != other.days():
         yield f"the two times have {when.days():,} and {counted(other.days(), 'days')}"
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from ...models import PathGoal
 from ...resources.goal_warnings import pattern_warning
 from ..output.text import visible, visible_json
+from ..output.values import counted
 from ..output.writers import json_text
 from ..terminal import Terminal
 from .content import Content, to_file
@@ -18,7 +19,7 @@ from .entry import FileGoal
 from .matching import StoredGoal
 from .plan import Change, Plan, SitePlan
 
-__all__ = ["counted", "named", "plan_as_json", "show_line", "show_plan", "summary", "warn_of"]
+__all__ = ["named", "plan_as_json", "show_line", "show_plan", "summary", "warn_of"]
 
 _STYLES: Final = {"+": "green", "~": "yellow", "-": "red", "!": "bold red"}
 _MAX_NAMED: Final = 5
@@ -69,7 +70,7 @@ def summary(plan: Plan) -> str:
     sites = plan.sites
     unchanged = sum(one.unchanged for one in sites)
     if not plan.size and not plan.refusals:
-        return f"No changes: {counted(unchanged)} {_are(unchanged)} as the file says."
+        return f"No changes: {counted(unchanged, 'goals')} {_are(unchanged)} as the file says."
     parts = {
         "to create": sum(len(one.creates) for one in sites),
         "to change": sum(len(one.changes) for one in sites),
@@ -78,11 +79,6 @@ def summary(plan: Plan) -> str:
         "refused": len(plan.refusals),
     }
     return f"Plan: {', '.join(f'{n} {what}' for what, n in parts.items() if n)}."
-
-
-def counted(number: int) -> str:
-    """So many goals."""
-    return f"{number} goal" if number == 1 else f"{number} goals"
 
 
 def _are(number: int) -> str:
@@ -126,11 +122,8 @@ def _left(site: SitePlan) -> str:
     names = [named(one) for one in site.left[:_MAX_NAMED]]
     more = len(site.left) - len(names)
     also = f" and {more} more" if more else ""
-    number = len(site.left)
-    return (
-        f"Not in the file, and so deleted by --prune: {counted(number)} of site {site.site}: "
-        f"{', '.join(names)}{also}"
-    )
+    what = f"{counted(len(site.left), 'goals')} of site {site.site}"
+    return f"Not in the file, and so deleted by --prune: {what}: {', '.join(names)}{also}"
 
 
 # --- JSON ----------------------------------------------------------------------------------------

@@ -175,6 +175,8 @@ class _Drawn:
 
     @property
     def has_values(self) -> bool:
+        if self.column.kind == "bar":
+            return any(self.raw)
         return not self.raw or any(value is not None for value in self.raw)
 
     @property

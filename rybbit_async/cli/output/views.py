@@ -88,7 +88,7 @@ def trends_view(series: Mapping[int, Sequence[float]]) -> View[Goal]:
             Column("Goal", goal_name, least=_NAME),
             Column("Conversions", lambda goal: goal.total_conversions, "count"),
             Column("Rate", lambda goal: goal.conversion_rate, "percent", 1),
-            Column("Trend", lambda goal: series.get(goal.goal_id, ()), "spark"),
+            Column("Trend", lambda goal: series.get(goal.goal_id, ()), "spark", least=15),
         ),
         figure=lambda goal: goal.total_sessions,
     )
@@ -188,7 +188,7 @@ USERS: Final[View[User]] = View(
     "users",
     User,
     (
-        Column("User", lambda user: user.effective_user_id, least=14),
+        Column("User", lambda user: user.effective_user_id, least=_NAME),
         Column("Last seen", lambda user: user.last_seen, "time"),
         Column("Sessions", lambda user: user.sessions, "count", 1),
         Column("Page views", lambda user: user.pageviews, "count", 2),
