@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -66,8 +65,15 @@ class Terminal:
 
     @property
     def width(self) -> int:
-        """How many columns the terminal has."""
-        return shutil.get_terminal_size((_WIDTH, 24)).columns
+        """How many columns the terminal has, also where data goes to a file."""
+        columns = os.environ.get("COLUMNS", "")
+        if columns.isdecimal() and int(columns):
+            return int(columns)
+        for stream in (self.out, self.err):
+            with suppress(AttributeError, OSError, ValueError):  # no terminal, or no file at all
+                if size := os.get_terminal_size(stream.fileno()).columns:
+                    return size
+        return _WIDTH
 
     def colored(self, stream: TextIO) -> bool:
         """Whether what is written to a stream has colors; see https://no-color.org."""
