@@ -80,7 +80,7 @@ def _hours(when: Window, now: datetime) -> Iterator[datetime]:
             datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
             for day in (days.first, min(days.last, today) + timedelta(1))
         )
-        end = min(end, now + _HOUR)
+        end = min(end, now)
     else:
         begin, end = now - timedelta(minutes=when.minutes), now
     at = begin_of("hour", begin.astimezone(zone)).astimezone(UTC)

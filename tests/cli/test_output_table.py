@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from rybbit_async import (
     Goal,
     GoalComparison,
     GoalSession,
+    MetricRow,
     PathGoal,
     Session,
     SiteSession,
@@ -25,11 +27,12 @@ from rybbit_async.cli.output.columns import Column, Kind, View
 from rybbit_async.cli.output.rows import GoalInTwoTimes, SiteSummary
 from rybbit_async.cli.output.sparkline import bar, sparkline
 from rybbit_async.cli.output.table import Look, pairs_of, render, render_pairs
-from rybbit_async.cli.output.values import change, duration, number, percent, points
+from rybbit_async.cli.output.values import change, counted, duration, number, percent, points
 from rybbit_async.cli.output.views import (
     COMPARISONS,
     GOAL_SESSIONS,
     GOALS,
+    METRICS,
     SITE_SESSIONS,
     trends_view,
 )
@@ -101,6 +104,33 @@ def test_less_important_columns_are_left_out_where_it_is_narrow() -> None:
     assert "Length" in titles[60]
     assert "Browser" not in titles[80]
     assert "Session" in titles[200]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_titles_are_whole_and_a_name_has_room_before_there_is_a_bar(width: int) -> None:
+    name = "A goal with quite a long name"
+    goals = [a_goal(name, 1234567), a_goal("b")]
+    sessions = [a_session("/a/long/path/of/a/page/of/a/site")]
+    views = (GOALS, goals), (trends_view({1: [1] * 30}), goals), (SITE_SESSIONS, sessions)
+    for view, rows in views:
+        title, _, first, *_ = lines(view, rows, width)
+        assert {*re.split(r"  +", title.strip())} <= {column.title for column in view.columns}
+        assert view is SITE_SESSIONS or name[:19] in first
+
+
+def test_a_trend_has_a_cell_for_each_day_of_a_month_where_it_fits() -> None:
+    view, name = trends_view({1: [*range(31)]}), "A goal with a long name"
+    for width, cells in ((100, 31), (80, 31), (60, 16)):
+        assert len(lines(view, [a_goal(name)], width)[2].split("%")[1].strip()) == cells
+    assert "Trend" in lines(view, [a_goal(name)], 40)[0]
+
+
+def test_a_column_without_any_value_is_left_out() -> None:
+    row = MetricRow("US", 5, 50.0)
+    assert lines(METRICS, [row], 100)[0].split() == ["Value", "Count", "Share"]
+    page = MetricRow("/", 5, time_on_page_seconds=3.0)
+    assert "Time on page" in lines(METRICS, [row, page], 100)[0]
+    assert "█" not in "".join(lines(GOALS, [a_goal("a", 0)], 100))
 
 
 def test_text_is_shortened_and_figures_are_not() -> None:
@@ -198,6 +228,8 @@ def test_a_sparkline_fits_and_only_zero_is_lowest(
 
 def test_figures_of_other_kinds() -> None:
     assert number(1234.5) == "1,234.5"
+    goals = [counted(count, "goals") for count in (0, 1, 1234)]
+    assert goals == ["0 goals", "1 goal", "1,234 goals"]
     assert percent(1) == "100.0 %"
     assert duration(-1) == "0s"
     assert change(Change(-1234, -0.25)) == "-1,234 (-25.0 %)"

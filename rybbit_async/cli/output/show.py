@@ -236,7 +236,8 @@ def _view_of(view: View[Any], names: Sequence[str]) -> View[Any]:
 
     def column(at: int, name: str) -> Column[Any]:
         def value(row: Any) -> Any:
-            return flat_rows(view.model, [row])[0][name]
+            found = flat_rows(view.model, [row])[0][name]
+            return "-" if found is None else found  # a column that was chosen is there in any case
 
         return Column(name, value, rank=at)  # where it is narrow, the last one goes first
 

@@ -236,6 +236,7 @@ def _fitting(columns: Sequence[_Drawn], width: int) -> list[_Drawn]:
         # The rightmost of these.
         kept.remove(next(one for one in reversed(kept) if one.rank == last))
     bounds: list[Callable[[_Drawn], int]] = [
+        lambda one: one.width if one.column.kind == "spark" else one.least,
         lambda one: one.least,
         # Where nothing else is left: titles stay whole, and figures even then.
         lambda one: min(one.least, cell_len(one.title)) if one.is_soft else one.width,
