@@ -65,8 +65,10 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _failed(message: str, code: Exit) -> int:
+    from .terminal import Terminal
+
     with suppress(BrokenPipeError):
-        sys.stderr.write(f"rybbit-async: {_KEY.sub('rb_...', message)}\n")
+        Terminal().message(f"rybbit-async: {_KEY.sub('rb_...', message)}")
     return code
 
 

@@ -10,8 +10,7 @@ from ..models import Goal, GoalBucket
 from .drawing import THEMES, Colors, check_chart, draw
 from .options.output import ChartOptions
 from .output.text import visible
-from .output.values import number, percent
-from .output.views import goal_name
+from .output.values import goal_name, number, percent
 
 __all__ = ["check_chart", "goal_chart", "series_chart"]
 
@@ -269,7 +268,7 @@ def _clock(time: datetime) -> str:
     return f"{time:%Y-%m-%dT%H:%M:%S}Z"
 
 
-_FIGURES: Final = "Conversions · part of all sessions that they are"
+_FIGURES: Final = "Conversions, and their share of all sessions"
 
 _TOOLTIP: Final = [
     {"field": name, "type": "nominal"} for name in ("Goal", "Time", "Conversions", "Rate")
@@ -280,7 +279,7 @@ def _others(names: Sequence[str]) -> str:
     """Names the goals that have no panel."""
     named = ", ".join(map(_short, names[:_NAMED]))
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"Not shown, since others have more conversions: {named}{more}"
+    return f"Not shown (fewer conversions): {named}{more}"
 
 
 def _short(name: str) -> str:

@@ -30,7 +30,7 @@ from .demo_tables import Tally, answer_table, expected, goals_table, summary_tab
 from .exits import CommandError, Exit
 from .options.connection import Connection
 from .output.text import visible
-from .output.views import goal_name
+from .output.values import goal_name
 from .run import Job, run
 from .terminal import Terminal
 

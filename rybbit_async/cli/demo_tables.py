@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .. import Goal, Report
 from .output.text import visible
-from .output.views import goal_counts
+from .output.values import goal_counts
 
 __all__ = ["Tally", "answer_table", "expected", "goals_table", "summary_table"]
 

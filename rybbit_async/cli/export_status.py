@@ -17,7 +17,7 @@ from .exits import Exit
 from .output.columns import Column, View
 from .output.show import print_table
 from .output.text import visible
-from .output.values import size
+from .output.values import counted, size
 from .terminal import Terminal
 
 __all__ = ["ListStatus", "status"]
@@ -142,12 +142,12 @@ def _lines(
         days = f"{run.series.first} to {run.series.last}"
         lines.append(f"The latest run ended at {run.ended:%Y-%m-%d %H:%M} UTC, for {days}.")
         if run.left:
-            lines.append(f"It left {run.left:,} units; the next one goes on.")
+            lines.append(f"It left {counted(run.left, 'units')}; the next one goes on.")
         lines += [f"missing: {failure.get('error')}" for failure in run.failures]
         lines += [f"in doubt: {doubt}" for doubt in run.doubts]
     for record in unfinished[:_SHOWN]:
         error = f": {record.error}" if record.error else ""
-        lines.append(f"unfinished: {record.unit}, {record.rows:,} rows so far{error}")
+        lines.append(f"unfinished: {record.unit}, {counted(record.rows, 'rows')} so far{error}")
     if len(unfinished) > _SHOWN:
         lines.append(f"... and {len(unfinished) - _SHOWN:,} more")
     return [visible(line) for line in lines]

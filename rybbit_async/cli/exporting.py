@@ -29,7 +29,7 @@ from .exits import CommandError, Exit
 from .names import find_sites
 from .output.progress import Progress
 from .output.text import visible
-from .output.values import duration, number, size
+from .output.values import counted, duration, number, size
 from .run import Job
 from .terminal import Terminal
 
@@ -74,10 +74,10 @@ async def export(job: Job, options: Mapping[str, Any], *, as_json: bool) -> int:
         job.terminal.message(f"in doubt: {doubt}")
     if work.stopped and report.interrupted:
         raise CommandError(
-            f"interrupted, {number(report.left)} units are left; {_AGAIN}", Exit.INTERRUPTED
+            f"interrupted, with {counted(report.left, 'units')} left; {_AGAIN}", Exit.INTERRUPTED
         )
     if report.interrupted:
-        job.terminal.message(f"{report.interrupted}; {number(report.left)} units are left")
+        job.terminal.message(f"{report.interrupted}, with {counted(report.left, 'units')} left")
     elif not report.complete:
         job.terminal.message("some of it is missing; the same command tries that again")
     return Exit.OK if report.complete else Exit.PARTIAL
@@ -113,10 +113,11 @@ def _other_export(error: ExportMismatchError) -> CommandError:
 
 
 def _summary(report: ExportReport) -> str:
-    kept = f" ({number(report.kept)} were there)" if report.kept else ""
+    kept = f" ({number(report.kept)} from before)" if report.kept else ""
     return (
-        f"{report.to}: {number(report.done)} units{kept}, {number(report.rows)} rows, "
-        f"{size(report.bytes)}, {number(report.requests)} requests in {duration(report.seconds)}"
+        f"{report.to}: {counted(report.done, 'units')}{kept}, {counted(report.rows, 'rows')}, "
+        f"{size(report.bytes)}, {counted(report.requests, 'requests')} "
+        f"in {duration(report.seconds)}"
     )
 
 

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Any, Final, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final
 
-from .. import AuthenticationError, GoalComparison, PermissionDeniedError, RybbitError, Site
+from .. import AuthenticationError, PermissionDeniedError, RybbitError, Site
 from .charts import check_chart, series_chart
 from .exits import CommandError, Exit
 from .failures import explain
 from .goals import by
-from .names import find_sites, several_goals
-from .options.arguments import site_of
+from .names import find_site, find_sites, several_goals
 from .options.filters import FilterOptions
 from .options.output import ChartOptions, OutputOptions
 from .options.window import Window, WindowOptions, days_before, month, parse_day, zone_of
-from .output.show import print_table, show
-from .output.views import (
-    COMPARISONS,
-    SUMMARIES,
-    SiteSummary,
-    buckets_view,
-    comparisons_of_sites,
-    goal_name,
-    goals_view,
-)
+from .output.rows import GoalAtTime, GoalInTwoTimes, SiteSummary
+from .output.show import show
+from .output.values import counted, goal_name
+from .output.views import BUCKETS, COMPARISONS, SUMMARIES, comparisons_of_sites, trends_view
 from .refusals import REFUSED, explained
 from .run import Job
+from .series import By, filled, of_calendar
 
 __all__ = ["compare_goals", "show_series", "summarize"]
 
@@ -46,15 +40,16 @@ async def summarize(
 ) -> int | None:
     """One line for each site."""
     when = window.resolve(job.time_zone)
-    wanted = [site_of(site) for site in sites] or "all"
+    wanted: Sequence[int | str] = await find_sites(job, sites)
     known = await _sites(job, required=not sites)
+    chosen = filters.resolve()
     walk = job.client.goals.iter_all(
-        wanted, on_error="skip", filters=filters.resolve(), **when.common()
+        wanted or "all", on_error="skip", filters=chosen, **when.common()
     )
     found: dict[int | str, list[Any]] = defaultdict(list)
     async for row in walk:
         found[row.site].append(row.goal)
-    named: Sequence[int | str] = [*known] if wanted == "all" else [*map(site_of, sites)]
+    named = wanted or [*known]
     skipped = {skip.site for skip in walk.report.skipped}
     rows = [
         SiteSummary.of(_site(known, site), found.get(site, []))
@@ -62,7 +57,7 @@ async def summarize(
         if site not in skipped or site in found
     ]
     rows.sort(key=lambda row: -row.conversions)
-    await show(job, rows, SUMMARIES, output, caption=str(when))
+    await show(job, rows, SUMMARIES, output, caption=str(when), filtered=chosen)
     return Exit.PARTIAL if walk.report.doubtful else None
 
 
@@ -70,7 +65,7 @@ async def show_series(
     job: Job,
     site: str,
     goals: Sequence[str],
-    bucket: Literal["hour", "day", "week", "month"],
+    bucket: By,
     window: WindowOptions,
     filters: FilterOptions,
     output: OutputOptions,
@@ -81,28 +76,33 @@ async def show_series(
     if draws:
         check_chart(chart)
     when = window.resolve(job.time_zone, last=_USUAL)
-    query: dict[str, Any] = {"filters": filters.resolve(), **when.common()}
-    walk = job.client.goals.iter(site_of(site), **query)
+    filtered = filters.resolve()
+    query: dict[str, Any] = {"filters": filtered, "time_zone": when.zone, **when.common()}
+    key = await find_site(job, site)
+    walk = job.client.goals.iter(key, **query)
     listed = {goal.goal_id: goal for goal in by("conversions", await walk.collect())}
-    numbers = await several_goals(job, site_of(site), goals)
+    numbers = await several_goals(job, key, goals)
     wanted = sorted(numbers) or [*listed]
-    rows = await job.client.goals.series(
-        site_of(site), wanted, bucket=bucket, compute=True, **query
-    )
+    found = await job.client.goals.series(key, wanted, bucket=bucket, compute=True, **query)
+    rows = filled(found, wanted, bucket, when, job.now())
     names = {number: goal_name(goal) for number, goal in listed.items()}
-    chosen = [listed[number] for number in listed if number in {*wanted}]
     caption = f"by {bucket}, {when}"
+    if words := of_calendar(bucket, when, job.now()):
+        caption = f"{caption}; {words}"
     if draws:
         series_chart(chart, rows, names, title=f"Conversions, site {site}", caption=caption)
-        job.terminal.message(f"{chart.chart}: {len(wanted)} goals")
-    if output.format(job.terminal.out_is_terminal) == "table":
+        job.terminal.message(f"{chart.chart}: {counted(len(wanted), 'goals')}")
+    is_table = output.format(job.terminal.out_is_terminal) == "table" and output.columns is None
+    if is_table:
         lines: dict[int, list[float]] = defaultdict(list)
         for row in rows:
             lines[row.goal_id].append(row.conversions)
-        print_table(job.terminal, goals_view(lines), chosen, caption=caption)
+        chosen = [listed[number] for number in listed if number in {*wanted}]
+        await show(job, chosen, trends_view(lines), output, caption=caption, filtered=filtered)
     elif not draws or output.is_chosen or job.terminal.out_is_terminal:
-        view = buckets_view(names, days=bucket != "hour")
-        await show(job, rows, view, output, zone=zone_of(when.zone))
+        named = GoalAtTime.all_of(rows, names)
+        zone = zone_of(when.zone)
+        await show(job, named, BUCKETS, output, caption=caption, zone=zone, filtered=filtered)
     return Exit.PARTIAL if walk.report.doubtful else None
 
 
@@ -117,18 +117,24 @@ async def compare_goals(
     """Each goal in two windows. A site that fails does not stop the others."""
     when = window.resolve(job.time_zone, last=_USUAL)
     other = _other(against, when)
-    chosen = {"filters": filters.resolve()}
-    windows: tuple[Any, Any] = {**chosen, **when.common()}, {**chosen, **other.common()}
+    filtered = filters.resolve()
+    windows: tuple[Any, Any] = (
+        {"filters": filtered, **when.common()},
+        {"filters": filtered, **other.common()},
+    )
+    for line in _unequal(when, other, job.now()):
+        job.terminal.message(line)
     is_one = len(sites) == 1
     known: Mapping[int, Site] = {} if is_one else await _sites(job, required=not sites)
     wanted: Sequence[int | str] = await find_sites(job, sites) or [*known]
     turns = asyncio.Semaphore(_SITES_AT_ONCE)
     failures: list[Exception] = []
 
-    async def compare(site: int | str) -> list[GoalComparison]:
+    async def compare(site: int | str) -> list[GoalInTwoTimes]:
         async with turns:
             try:
-                return await job.client.goals.compare(site, *windows)
+                found = await job.client.goals.compare(site, *windows)
+                return [*map(GoalInTwoTimes.of, found)]
             except RybbitError as error:
                 if is_one:
                     raise
@@ -139,17 +145,27 @@ async def compare_goals(
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(compare(site)) for site in wanted]
-    rows = [
-        row
-        for task in tasks
-        for row in sorted(task.result(), key=lambda row: -(row.goal.total_conversions or 0))
-    ]
+    rows = sorted(
+        (row for task in tasks for row in task.result()),
+        key=lambda row: (row.site_id or 0, -(row.conversions or 0), row.goal_id),
+    )
     if failures and len(failures) == len(wanted):
         raise failures[0]
     names = {number: site.domain or site.name or str(number) for number, site in known.items()}
     view = COMPARISONS if is_one else comparisons_of_sites(names)
-    await show(job, rows, view, output, caption=f"{when}, against {other}")
+    caption = f"{when}, against {other}"
+    await show(job, rows, view, output, caption=caption, filtered=filtered)
     return Exit.PARTIAL if failures else None
+
+
+def _unequal(when: Window, other: Window, now: datetime) -> Iterator[str]:
+    """What makes two times hard to compare."""
+    for one in (when, other):
+        today = now.astimezone(zone_of(one.zone)).date()
+        if one.last is not None and one.last > today:
+            yield f"{one}, is not over: today is {today}"
+    if when.days() and other.days() and when.days() != other.days():
+        yield f"the two times have {when.days():,} and {counted(other.days(), 'days')}"
 
 
 def _other(against: str, when: Window) -> Window:

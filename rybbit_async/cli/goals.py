@@ -26,8 +26,9 @@ from .options.filters import FilterOptions
 from .options.goal import GoalOptions
 from .options.output import ChartOptions, OneOutput, OutputOptions
 from .options.window import WindowOptions, zone_of
-from .output.show import show, show_one
-from .output.views import GOALS, goal_name
+from .output.show import show, show_one, tell_unmatched
+from .output.values import counted, goal_name
+from .output.views import GOALS
 from .run import Job
 
 __all__ = ["by", "create_goal", "delete_goal", "get_goal", "list_goals", "update_goal"]
@@ -66,15 +67,16 @@ async def list_goals(
     if draws:
         check_chart(chart)
     when = window.resolve(job.time_zone)
-    walk = job.client.goals.iter(
-        await find_site(job, site), filters=filters.resolve(), **when.common()
-    )
+    filtered = filters.resolve()
+    key = await find_site(job, site)
+    walk = job.client.goals.iter(key, filters=filtered, **when.common())
     goals = by(sort, await walk.collect())
     if draws:
         goal_chart(chart, goals, title=f"Goals of site {site}", caption=str(when))
-        job.terminal.message(f"{chart.chart}: {len(goals)} goals")
+        job.terminal.message(f"{chart.chart}: {counted(len(goals), 'goals')}")
     if not draws or output.is_chosen or job.terminal.out_is_terminal:
-        await show(job, goals, GOALS, output, caption=str(when), zone=zone_of(when.zone))
+        zone = zone_of(when.zone)
+        await show(job, goals, GOALS, output, caption=str(when), zone=zone, filtered=filtered)
     return Exit.PARTIAL if walk.report.doubtful else None
 
 
@@ -88,9 +90,11 @@ async def get_goal(
 ) -> None:
     """One goal."""
     when = window.resolve(job.time_zone)
-    key = await find_site(job, site)
+    key, filtered = await find_site(job, site), filters.resolve()
     number = await one_goal(job, key, goal)
-    found = await job.client.goals.get(key, number, filters=filters.resolve(), **when.common())
+    found = await job.client.goals.get(key, number, filters=filtered, **when.common())
+    if not found.total_sessions:
+        tell_unmatched(job.terminal, filtered)
     await show_one(job, found, output, view=GOALS, zone=zone_of(when.zone))
 
 
@@ -167,7 +171,7 @@ async def delete_goal(
             raise CommandError("goals delete must have --yes where nobody can be asked", Exit.USAGE)
         found = await job.client.goals.get(key, number)
         count = found.total_conversions or 0
-        what = f"goal {number} ({goal_name(found)}; {count:,} conversions) of site {site}"
+        what = f"goal {number} ({goal_name(found)}; {counted(count, 'conversions')}) of site {site}"
         if not job.terminal.confirm(f"Delete {what}?"):
             raise CommandError("nothing was deleted")
     with dry_run(job, enabled=is_dry):

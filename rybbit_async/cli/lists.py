@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from .. import Paginator
 from .exits import CommandError, Exit
 from .names import find_site, one_goal
 from .options.filters import FilterOptions
 from .options.output import OutputOptions
 from .options.window import Window, WindowOptions, zone_of
+from .output.columns import View
 from .output.show import show
 from .output.views import EVENTS, METRICS, SESSIONS, SITE_SESSIONS, SITES, USERS
 from .run import Job
 
 __all__ = ["list_events", "list_sessions", "list_sites", "list_users", "list_values"]
 
+T = TypeVar("T")
+
 
 async def list_sites(job: Job, output: OutputOptions) -> int | None:
     """The sites that the key can read."""
-    return await show(job, (await job.client.sites.list()).items, SITES, output)
+    sites = sorted((await job.client.sites.list()).items, key=lambda site: site.site_id)
+    return await show(job, sites, SITES, output)
 
 
 async def list_sessions(
@@ -40,9 +45,7 @@ async def list_sessions(
     when, query = _query(job, window, filters, output)
     if goal is None:
         walk: Any = job.client.sessions.iter(await find_site(job, site), **options, **query)
-        return await show(
-            job, walk, SITE_SESSIONS, output, caption=str(when), zone=zone_of(when.zone)
-        )
+        return await _show(job, walk, SITE_SESSIONS, output, when, query)
     if options:
         flag = f"--{next(iter(options)).removesuffix('_id').removesuffix('_only')}"
         raise CommandError(
@@ -54,7 +57,7 @@ async def list_sessions(
     number = await one_goal(job, key, goal, "--goal")
     walk = job.client.goals.sessions.iter(key, number, **query)
     caption = f"goal {goal}, {when}"
-    return await show(job, walk, SESSIONS, output, caption=caption, zone=zone_of(when.zone))
+    return await _show(job, walk, SESSIONS, output, when, query, caption)
 
 
 async def list_users(
@@ -71,7 +74,7 @@ async def list_users(
     walk = job.client.users.iter(
         await find_site(job, site), search=search, identified_only=identified, **query
     )
-    return await show(job, walk, USERS, output, caption=str(when), zone=zone_of(when.zone))
+    return await _show(job, walk, USERS, output, when, query)
 
 
 async def list_events(
@@ -80,7 +83,7 @@ async def list_events(
     """The events of a site."""
     when, query = _query(job, window, filters, output)
     walk = job.client.events.iter(await find_site(job, site), **query)
-    return await show(job, walk, EVENTS, output, caption=str(when), zone=zone_of(when.zone))
+    return await _show(job, walk, EVENTS, output, when, query)
 
 
 async def list_values(
@@ -94,7 +97,27 @@ async def list_values(
     """The values of a parameter, the most frequent first."""
     when, query = _query(job, window, filters, output)
     walk = job.client.metric(await find_site(job, site), name, **query)
-    return await show(job, walk, METRICS, output, caption=f"{name}, {when}")
+    return await _show(job, walk, METRICS, output, when, query, f"{name}, {when}")
+
+
+async def _show(
+    job: Job,
+    walk: Paginator[T],
+    view: View[T],
+    output: OutputOptions,
+    when: Window,
+    query: Mapping[str, Any],
+    caption: str = "",
+) -> int | None:
+    return await show(
+        job,
+        walk,
+        view,
+        output,
+        caption=caption or str(when),
+        zone=zone_of(when.zone),
+        filtered=query["filters"],
+    )
 
 
 def _query(

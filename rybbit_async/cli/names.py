@@ -9,7 +9,7 @@ from typing import Final
 
 from .. import Goal
 from .exits import CommandError, Exit
-from .output.views import goal_name
+from .output.values import goal_name
 from .run import Job
 
 __all__ = ["find_site", "find_sites", "one_goal", "several_goals"]

@@ -123,9 +123,22 @@ class _Shown:
             self._terminal.warn(text)
 
 
+class _LogLines(logging.Handler):
+    """Writes records above the progress, if any is drawn."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        for line in self.format(record).splitlines():
+            self._terminal.message(line)
+
+
 def _log_to(terminal: Terminal) -> None:
     logger = logging.getLogger("rybbit_async")
-    handler = logging.StreamHandler(terminal.err)
+    handler = _LogLines(terminal)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.handlers = [handler]
     logger.setLevel(logging.DEBUG)

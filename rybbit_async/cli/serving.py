@@ -18,6 +18,7 @@ from ..testing.credentials import check_credential
 from ..testing.database import DatabaseError
 from ..testing.live import Visits
 from .exits import CommandError, Exit
+from .output.values import counted
 from .terminal import Terminal
 
 __all__ = ["Serving", "serve"]
@@ -212,10 +213,11 @@ def _for_people(told: Mapping[str, Any], server: RybbitServer, serving: Serving)
     sites = server.store.sites()
     for site in sites[:_SHOWN]:
         goals, events = len(server.store.goals(site)), server.store.count_events(site)
-        what = f"{site.site_id} or {site.string_id}: {goals:,} goals, {events:,} events"
+        what = f"{counted(goals, 'goals')}, {counted(events, 'events')}"
+        what = f"{site.site_id} or {site.string_id}: {what}"
         lines.append(f"  {'site':<14} {what}")
     if len(sites) > _SHOWN:
-        lines.append(f"  {'':<14} and {len(sites) - _SHOWN:,} more sites")
+        lines.append(f"  {'':<14} and {counted(len(sites) - _SHOWN, 'more sites')}")
     if serving.live:
         lines.append(f"  {'live':<14} about {serving.live:g} conversions a second")
     number = sites[0].site_id if sites else 1

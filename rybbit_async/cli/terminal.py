@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TextIO
 
 from attrs import define, field
 
-from .output.text import visible
+from .output.text import visible, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,8 +65,15 @@ class Terminal:
 
     @property
     def width(self) -> int:
-        """How many columns the terminal has."""
-        return shutil.get_terminal_size((_WIDTH, 24)).columns
+        """How many columns the terminal has, also where data goes to a file."""
+        columns = os.environ.get("COLUMNS", "")
+        if columns.isdecimal() and int(columns):
+            return int(columns)
+        for stream in (self.out, self.err):
+            with suppress(AttributeError, OSError, ValueError):  # no terminal, or no file at all
+                if size := os.get_terminal_size(stream.fileno()).columns:
+                    return size
+        return _WIDTH
 
     def colored(self, stream: TextIO) -> bool:
         """Whether what is written to a stream has colors; see https://no-color.org."""
@@ -80,11 +86,14 @@ class Terminal:
         self.out.write(text)
 
     def message(self, text: str) -> None:
-        """Tell something, in one line."""
+        """Tell something, in one line; on a terminal in lines that end at words."""
+        text = visible(text)
+        if self.err_is_terminal:
+            text = "\n".join(wrapped(text, self.width - 1))
         if "err_console" in self.__dict__:  # if progress is drawn, the line comes above it
-            self.err_console.print(visible(text), soft_wrap=True)
+            self.err_console.print(text, soft_wrap=True)
             return
-        self.err.write(f"{visible(text)}\n")
+        self.err.write(f"{text}\n")
         self.err.flush()
 
     def warn(self, text: str) -> None:

@@ -29,8 +29,7 @@ from .names import find_site, several_goals
 from .options.window import zone_of
 from .output.stream import Outlet
 from .output.text import visible, visible_json
-from .output.values import duration
-from .output.views import goal_name
+from .output.values import counted, duration, goal_name
 from .run import Job
 from .terminal import Terminal
 from .watch_state import WatchState
@@ -221,8 +220,7 @@ class _Lines:
     def sum_up(self, seconds: float) -> None:
         """Tell how many there were, by goal, most first."""
         total = self._counts.total()
-        word = "conversion" if total == 1 else "conversions"
-        self._terminal.message(f"{total:,} {word} in {duration(seconds)}")
+        self._terminal.message(f"{counted(total, 'conversions')} in {duration(seconds)}")
         for goal, number in self._counts.most_common():
             self._terminal.message(f"{number:>8,}  {self._titles[goal]}")
 

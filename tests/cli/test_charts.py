@@ -78,9 +78,7 @@ def test_many_goals_have_panels_and_the_rest_is_named(tmp_path: Path) -> None:
     series_chart(ChartOptions(chart=path), buckets(100, 3), names, title="T")
     found = texts(path)
     assert len([text for text in found if re.fullmatch(r"Goal \d+", text)]) == 12
-    rest = (
-        "Not shown, since others have more conversions: Goal 87, Goal 86, Goal 85, Goal 84 and 84"
-    )
+    rest = "Not shown (fewer conversions): Goal 87, Goal 86, Goal 85, Goal 84 and 84"
     assert any(rest in text for text in found)
 
 

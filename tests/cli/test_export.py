@@ -96,7 +96,7 @@ def test_ctrl_c(cli: Cli, clean: RybbitServer, tmp_path: Path) -> None:
     stopping, interrupted = result.err.splitlines()
     assert stopping == "stopping after this page; Ctrl-C again stops at once"
     assert interrupted.startswith("rybbit-async: interrupted, ")
-    assert interrupted.endswith(" units are left; run the same command again to go on")
+    assert interrupted.endswith(" left; run the same command again to go on")
     assert "; the next one goes on.\n" in cli("export", "status", to).out
     assert cli("export", "--to", to, "--last=30d", "--what", "goals", "sessions", "users").code == 0
 

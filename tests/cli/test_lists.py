@@ -149,21 +149,43 @@ def test_series_has_a_line_for_each_goal_and_a_row_for_each_day(cli: Cli) -> Non
     assert "Signed up" in shown.out
     assert "by day, " in shown.out
     days = rows(cli("goals", "series", 1, "--last", "7d", "--goal", 103, "--goal", 101))
-    assert {row["goal_id"] for row in days} == {101, 103}
-    weeks = rows(cli("goals", "series", 1, "--last", "7d", "--goal", 103, "--by", "week"))
-    assert 1 <= len(weeks) <= 2
+    assert [(row["goal_id"], row["goal"]) for row in days] == [
+        (101, "Pricing seen"),
+        (103, "Signed up"),
+    ] * 7
+    assert list(days[0]) == [
+        *("time", "goal_id", "goal", "conversions", "total_sessions", "conversion_rate")
+    ]
+    month = ("--month", "2024-01", "--by", "week")
+    weeks = cli("goals", "series", 1, *month, "--goal", 103, "--csv")
+    assert weeks.out.splitlines()[1:] == [
+        f'"{day}T00:00:00Z",103,"Signed up",0,0,0.0'
+        for day in ("2023-12-31", "2024-01-07", "2024-01-14", "2024-01-21", "2024-01-28")
+    ]
+    shown = cli("goals", "series", 1, *month, "--table")
+    assert "2024-01-31, UTC; weeks begin on Sunday, and the first and the last are sh" in shown.out
 
 
 def test_compare_with_the_days_before(cli: Cli) -> None:
     changes = rows(cli("goals", "compare", "--last", "7d"))
     assert changes == rows(cli("goals", "compare", 1, "--last", "7d"))
     now = {goal["goal_id"]: goal for goal in rows(cli("goals", "list", 1, "--last", "7d"))}
+    assert [*now] == [row["goal_id"] for row in changes]
     for row in changes:
-        assert row["goal"] == now[row["goal"]["goal_id"]]
-        difference = row["goal"]["total_conversions"] - row["other"]["total_conversions"]
-        assert row["conversions"]["absolute"] == difference
+        goal = now[row["goal_id"]]
+        assert row["goal"] == goal["name"] or goal["name"] is None
+        assert row["conversions"] == goal["total_conversions"]
+        assert row["conversions_change"] == row["conversions"] - row["conversions_before"]
     same = cli("goals", "compare", 1, "--last", "7d", "--against", "year", tty=True, width=100)
     assert ", against " in same.out
+
+
+def test_times_that_are_hard_to_compare(cli: Cli) -> None:
+    future = ("--since", "2024-02-01", "--until", "2999-03-01")
+    said = cli("goals", "compare", 1, *future, "--against", "2024-01").err.splitlines()
+    assert said[0].startswith("2024-02-01 to 2999-03-01, UTC, is not over: today is ")
+    assert said[1] == "the two times have 356,141 and 31 days"
+    assert not cli("goals", "compare", 1, "--last", "7d", "--csv").err
 
 
 @pytest.mark.parametrize(

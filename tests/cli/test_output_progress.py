@@ -127,6 +127,18 @@ async def test_it_is_drawn_when_it_takes_long_and_cleared_at_the_end() -> None:
     assert told(of) == before
 
 
+async def test_a_message_comes_above_the_line_and_leaves_none_of_it() -> None:
+    of = job(tty=True)
+    with Progress(of.terminal, "sessions", draw=True) as progress:
+        progress.pause("daily", 42.0)  # which draws at once
+        progress.rows(7)
+        of.terminal.warn("look at this")
+        # A line that is drawn again is erased first.
+        screen = [line.rpartition("\x1b[2K")[2] for line in told(of).split("\n")]
+    assert screen[0] == "warning: look at this"
+    assert ["sessions" in line for line in screen] == [False, True]
+
+
 async def test_what_is_quick_draws_nothing() -> None:
     of = job(tty=True)
     with Progress(of.terminal, "sessions") as progress:

@@ -18,8 +18,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from attrs import evolve
 
-from rybbit_async import Goal, PathGoal, RybbitClient, SiteSession, to_dict
+from rybbit_async import Filter, Goal, PathGoal, RybbitClient, SiteSession, to_dict
 from rybbit_async.cli.exits import CommandError, Exit
 from rybbit_async.cli.options.output import OneOutput, OutputOptions
 from rybbit_async.cli.output.files import check_file, whole_file
@@ -77,6 +78,22 @@ async def test_csv_has_the_columns_of_tables() -> None:
     raw = list(csv.DictReader(io.StringIO(await shown(ROWS, OutputOptions(csv=True, raw=True)))))
     assert raw[2]["page_title"] == "-1"
     assert await shown([], OutputOptions(csv=True, columns="lat")) == '"lat"\n'
+
+
+@pytest.mark.parametrize(
+    ("there", "raw", "begin"), [("", False, "\ufeff"), ("", True, ""), ("old\n", False, "old\n")]
+)
+async def test_a_csv_file_says_that_it_is_utf8(
+    tmp_path: Path, there: str, raw: bool, begin: str
+) -> None:
+    path = tmp_path / "cities.csv"
+    path.write_text(there)
+    with path.open("a", encoding="utf-8") as out:
+        output = OutputOptions(csv=True, columns="city", raw=raw)
+        await show(Job(Terminal(out, Stream())), [session(1, city="मुंबई")], SITE_SESSIONS, output)
+    assert path.read_text("utf-8") == f'{begin}"city"\n"मुंबई"\n'
+    for tty in (True, False):  # a terminal, or what stands for a pipe
+        assert (await shown([], OutputOptions(csv=True), tty=tty)).startswith('"session_id"')
 
 
 @pytest.mark.parametrize("output", [OutputOptions(csv=True), OutputOptions(jsonl=True)])
@@ -140,12 +157,13 @@ async def test_a_long_list_is_cut_on_a_terminal_alone() -> None:
     await show(of, rows, SITE_SESSIONS, OutputOptions(), caption="all of time, UTC")
     lines = written(of).splitlines()
     assert len(lines) == 53
-    assert "50 sessions, all of time, UTC" in lines[-1]
+    assert "the first 50 sessions, all of time, UTC" in lines[-1]
     assert "these are the first 50 sessions; --limit 0 shows all" in told(of)
     for output, count in ((OutputOptions(limit=0), 120), (OutputOptions(limit=7), 7)):
         of = job(tty=True)
         await show(of, rows, SITE_SESSIONS, output)
         assert len(written(of).splitlines()) == count + 3
+        assert (f"the first {count} sessions" in written(of)) is (count < len(rows))
         assert not told(of)
     assert len((await shown(rows, OutputOptions())).splitlines()) == 120
     assert len((await shown(rows, OutputOptions(limit=7))).splitlines()) == 7
@@ -176,6 +194,36 @@ async def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     of = job()
     await show(of, goals, GOALS, OutputOptions(table=True))
     assert "\x1b" not in written(of)
+
+
+async def test_chosen_columns_for_which_there_is_no_room_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    of = job(tty=True)
+    names = "session_id,session_start,session_end,entry_page,exit_page,country"
+    await show(of, ROWS, SITE_SESSIONS, OutputOptions(columns=names))
+    left = told(of).removeprefix("there is no room for ").strip().split(", ")
+    assert left == names.split(",")[-len(left) :]
+    title = written(of).splitlines()[0].replace("\x1b[1m", "").replace("\x1b[0m", "")
+    assert title.split() == names.split(",")[: -len(left)]
+
+
+@pytest.mark.parametrize("output", [OutputOptions(), OutputOptions(csv=True)])
+async def test_filters_that_nothing_matches_are_told(output: OutputOptions) -> None:
+    filters = [Filter("city", "equals", ["berlin"])]
+    nothing = Goal(1, 1, "a", "path", PathGoal("/"), None, 0, 0, 0.0)
+    something = evolve(nothing, total_sessions=5)
+    for rows, filtered, is_told in (
+        ([], filters, True),
+        ([nothing, nothing], filters, True),
+        ([nothing, something], filters, False),
+        ([], None, False),
+    ):
+        of = job()
+        await show(of, rows, GOALS, output, filtered=filtered)
+        assert ("nothing matches these filters; " in told(of)) is is_told
+        assert told(of).count("rybbit-async values SITE city shows them") == is_told
 
 
 # --- walks -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,21 +18,23 @@ from rybbit_async import (
     Goal,
     GoalComparison,
     GoalSession,
+    MetricRow,
     PathGoal,
     Session,
     SiteSession,
 )
 from rybbit_async.cli.output.columns import Column, Kind, View
+from rybbit_async.cli.output.rows import GoalInTwoTimes, SiteSummary
 from rybbit_async.cli.output.sparkline import bar, sparkline
 from rybbit_async.cli.output.table import Look, pairs_of, render, render_pairs
-from rybbit_async.cli.output.values import change, duration, number, percent, points
+from rybbit_async.cli.output.values import change, counted, duration, number, percent, points
 from rybbit_async.cli.output.views import (
     COMPARISONS,
     GOAL_SESSIONS,
     GOALS,
+    METRICS,
     SITE_SESSIONS,
-    SiteSummary,
-    goals_view,
+    trends_view,
 )
 
 TEXT = st.one_of(
@@ -62,7 +65,7 @@ def a_session(text: str) -> SiteSession:
 
 
 def lines(view: View[Any], rows: list[Any], width: int, look: Look = WIDE) -> list[str]:
-    return [line.plain for line in render(view, rows, width, look)]
+    return [line.plain for line in render(view, rows, width, look).lines]
 
 
 # --- alignment ---------------------------------------------------------------------------------
@@ -75,7 +78,7 @@ def test_every_line_of_a_table_is_equally_wide_and_fits(
 ) -> None:
     goals = [a_goal(text, at * 7) for at, text in enumerate(texts)]
     sessions = [a_session(text) for text in texts]
-    for view, rows in ((goals_view({1: [1, 2]}), goals), (SITE_SESSIONS, sessions)):
+    for view, rows in ((trends_view({1: [1, 2]}), goals), (SITE_SESSIONS, sessions)):
         found = lines(view, rows, width, look)
         assert len(found) == len(rows) + 2
         assert len({cell_len(line) for line in found}) == 1
@@ -103,6 +106,33 @@ def test_less_important_columns_are_left_out_where_it_is_narrow() -> None:
     assert "Session" in titles[200]
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_titles_are_whole_and_a_name_has_room_before_there_is_a_bar(width: int) -> None:
+    name = "A goal with quite a long name"
+    goals = [a_goal(name, 1234567), a_goal("b")]
+    sessions = [a_session("/a/long/path/of/a/page/of/a/site")]
+    views = (GOALS, goals), (trends_view({1: [1] * 30}), goals), (SITE_SESSIONS, sessions)
+    for view, rows in views:
+        title, _, first, *_ = lines(view, rows, width)
+        assert {*re.split(r"  +", title.strip())} <= {column.title for column in view.columns}
+        assert view is SITE_SESSIONS or name[:19] in first
+
+
+def test_a_trend_has_a_cell_for_each_day_of_a_month_where_it_fits() -> None:
+    view, name = trends_view({1: [*range(31)]}), "A goal with a long name"
+    for width, cells in ((100, 31), (80, 31), (60, 16)):
+        assert len(lines(view, [a_goal(name)], width)[2].split("%")[1].strip()) == cells
+    assert "Trend" in lines(view, [a_goal(name)], 40)[0]
+
+
+def test_a_column_without_any_value_is_left_out() -> None:
+    row = MetricRow("US", 5, 50.0)
+    assert lines(METRICS, [row], 100)[0].split() == ["Value", "Count", "Share"]
+    page = MetricRow("/", 5, time_on_page_seconds=3.0)
+    assert "Time on page" in lines(METRICS, [row, page], 100)[0]
+    assert "█" not in "".join(lines(GOALS, [a_goal("a", 0)], 100))
+
+
 def test_text_is_shortened_and_figures_are_not() -> None:
     found = lines(GOALS, [a_goal("a very long name of a goal", 1234567)], 40)
     assert "…" in found[2]
@@ -113,11 +143,12 @@ def test_text_is_shortened_and_figures_are_not() -> None:
 
 
 def test_a_terminal_without_these_characters_has_others() -> None:
-    found = "\n".join(lines(goals_view({1: [0, 1, 5]}), [a_goal("日本" * 20)], 90, PLAIN))
+    found = "\n".join(lines(trends_view({1: [0, 1, 5]}), [a_goal("日本" * 20)], 90, PLAIN))
+    assert "_.#" in found
+    found += "\n".join(lines(GOALS, [a_goal("日本" * 20)], 90, PLAIN))
     assert found.isascii()
     assert "\\u65e5" in found
     assert "##########" in found
-    assert "_-*" in found or "_" in found
 
 
 # --- values ------------------------------------------------------------------------------------
@@ -167,7 +198,7 @@ def test_a_change_has_its_sign_and_not_only_a_color() -> None:
     up = GoalComparison(
         a_goal("a"), a_goal("a"), Change(2, 0.5), Change(0, 0.0), Change(-0.1, None)
     )
-    (*_, line) = render(COMPARISONS, [up], 120, WIDE)
+    (*_, line) = render(COMPARISONS, [GoalInTwoTimes.of(up)], 120, WIDE).lines
     styles = {line.plain[span.start : span.end].strip(): str(span.style) for span in line.spans}
     assert styles["+2 (+50.0 %)"] == "green"
     assert styles["-10.0 pts"] == "red"
@@ -189,7 +220,7 @@ def test_a_sparkline_fits_and_only_zero_is_lowest(
     values: list[float], width: int, plain: bool
 ) -> None:
     line = sparkline(values, width, plain=plain)
-    assert len(line) == min(len(values), width)
+    assert len(values) / width <= len(values) / (len(line) or 1) < len(values) / width + 1
     if len(values) <= width:
         lowest = "_" if plain else "▁"
         assert [char == lowest for char in line] == [value <= 0 for value in values]
@@ -197,6 +228,8 @@ def test_a_sparkline_fits_and_only_zero_is_lowest(
 
 def test_figures_of_other_kinds() -> None:
     assert number(1234.5) == "1,234.5"
+    goals = [counted(count, "goals") for count in (0, 1, 1234)]
+    assert goals == ["0 goals", "1 goal", "1,234 goals"]
     assert percent(1) == "100.0 %"
     assert duration(-1) == "0s"
     assert change(Change(-1234, -0.25)) == "-1,234 (-25.0 %)"

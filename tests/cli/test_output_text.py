@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import termios
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rybbit_async.cli.output.text import visible, visible_json
+from rybbit_async.cli.output.text import visible, visible_json, wrapped
+from rybbit_async.cli.terminal import Terminal
+
+from .streams import Stream, job, told
 
 ANY = st.text(st.characters(exclude_categories=()))  # halves of characters, too
 
@@ -52,3 +57,38 @@ def test_json_on_a_terminal_says_the_same(text: str) -> None:
     shown = visible_json(written)
     assert json.loads(shown) == {"name": text}
     assert visible(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", [""]),
+        ("one two", ["one two"]),
+        ("one two three", ["one two", "three"]),
+        ("日本 日本", ["日本", "日本"]),
+        ("see https://example.com/a now", ["see", "https://example.com/a", "now"]),
+        ("  7  a b c d", ["  7  a b", "c d"]),
+    ],
+)
+def test_lines_end_at_words_and_long_words_stay_whole(text: str, lines: list[str]) -> None:
+    assert wrapped(text, 8) == lines
+
+
+def test_messages_are_wrapped_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    text = "values must be written as the server has them"
+    for tty, lines in ((True, 3), (False, 1)):
+        of = job(tty=tty)
+        of.terminal.warn(text)
+        found = told(of).splitlines()
+        assert len(found) == lines
+        assert " ".join(found) == f"warning: {text}"
+
+
+def test_the_width_is_that_of_the_terminal_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert job().terminal.width == 80
+    main, second = os.openpty()
+    termios.tcsetwinsize(second, (24, 61))
+    with os.fdopen(main, "wb"), os.fdopen(second, "w") as err:
+        assert Terminal(Stream(), err).width == 61

@@ -31,7 +31,12 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"month": "2024-02"}, "2024-02-01 to 2024-02-29, UTC"),
         ({"since": "2024-01-01"}, "2024-01-01 to 2024-03-31, UTC"),
         ({"since": "2024-01-01", "until": "yesterday"}, "2024-01-01 to 2024-03-30, UTC"),
-        ({"past": "2h"}, "the past 120 minutes"),
+        ({"past": "1m"}, "the past minute"),
+        ({"past": "60m"}, "the past hour"),
+        ({"past": "90m"}, "the past 90 minutes"),
+        ({"past": "3h"}, "the past 3 hours"),
+        ({"past": "1d"}, "the past 24 hours"),
+        ({"past": "48h"}, "the past 2 days"),
     ],
 )
 def test_words(options: dict[str, object], words: str) -> None:

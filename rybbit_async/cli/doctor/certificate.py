@@ -11,6 +11,7 @@ from typing import Any, Final
 from yarl import URL
 
 from ...transport.connection_settings import proxy_in_environment
+from ..output.values import counted
 from ..settings import Settings
 from .check import Check, skipped
 
@@ -33,7 +34,7 @@ async def expires(base_url: str, settings: Settings) -> Check:
     except (OSError, ValueError, KeyError, TimeoutError):  # requests have said whether it is good
         return skipped(name, "cannot be read")
     days = (moment - datetime.now(UTC)).days
-    text = f"until {moment:%Y-%m-%d}, {days:,} days"
+    text = f"until {moment:%Y-%m-%d}, {counted(days, 'days')}"
     if days < _SOON:
         return Check(name, text, "warning", "renew it: when it has expired, nothing works")
     return Check(name, text)

@@ -25,6 +25,7 @@ from ... import (
     ServerError,
 )
 from ..exits import Exit
+from ..output.values import counted
 from ..settings import Settings
 from .certificate import expires
 from .check import Check, failed, skipped
@@ -181,8 +182,7 @@ class _Examination:
         else:
             numbers = [site.site_id for one in organizations for site in one.sites]
             found = bool(numbers)
-            many = "organization" if len(organizations) == 1 else "organizations"
-            of = f"{len(organizations):,} {many}"
+            of = counted(len(organizations), "organizations")
             yield Check("sites", f"the key can read {len(numbers):,}, of {of}")
             if found and named is None:
                 self._site = numbers[0]

@@ -20,6 +20,7 @@ from ... import (
 from ...models import GOAL_CONFIGS
 from ..dry_run import dry_run_all
 from ..exits import CommandError, Exit
+from ..output.values import counted
 from ..run import Job
 from .content import Content, writable
 from .entry import FileGoal
@@ -27,7 +28,7 @@ from .file import FileSite
 from .lock import one_at_a_time
 from .matching import StoredGoal
 from .plan import Change, Plan, SitePlan, make_plan, numbers_of
-from .show import counted, named, show_line, show_plan, warn_of_doubts
+from .show import named, show_line, show_plan, warn_of_doubts
 
 __all__ = ["apply"]
 
@@ -85,12 +86,12 @@ def _agree(job: Job, plan: Plan, *, yes: bool) -> None:
     if yes:
         return
     if job.terminal.in_is_terminal:
-        if job.terminal.confirm(f"Apply this to {counted(plan.size)}?"):
+        if job.terminal.confirm(f"Apply this to {counted(plan.size, 'goals')}?"):
             return
         raise CommandError("nothing was applied")
     if plan.deletes:
         must = "must be given where nobody can be asked, since the plan deletes"
-        raise CommandError(f"--yes {must} {counted(plan.deletes)}", Exit.USAGE)
+        raise CommandError(f"--yes {must} {counted(plan.deletes, 'goals')}", Exit.USAGE)
 
 
 # --- writes --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from rich.text import Text
 from ...models import PathGoal
 from ...resources.goal_warnings import pattern_warning
 from ..output.text import visible, visible_json
+from ..output.values import counted
 from ..output.writers import json_text
 from ..terminal import Terminal
 from .content import Content, to_file
@@ -20,7 +21,6 @@ from .matching import StoredGoal
 from .plan import Change, Plan, SitePlan
 
 __all__ = [
-    "counted",
     "named",
     "plan_as_json",
     "show_line",
@@ -85,7 +85,7 @@ def summary(plan: Plan) -> str:
     sites = plan.sites
     unchanged = sum(one.unchanged for one in sites)
     if not plan.size and not plan.refusals:
-        return f"No changes: {counted(unchanged)} {_are(unchanged)} as the file says."
+        return f"No changes: {counted(unchanged, 'goals')} {_are(unchanged)} as the file says."
     parts = {
         "to create": sum(len(one.creates) for one in sites),
         "to change": sum(len(one.changes) for one in sites),
@@ -94,11 +94,6 @@ def summary(plan: Plan) -> str:
         "refused": len(plan.refusals),
     }
     return f"Plan: {', '.join(f'{n} {what}' for what, n in parts.items() if n)}."
-
-
-def counted(number: int) -> str:
-    """So many goals."""
-    return f"{number} goal" if number == 1 else f"{number} goals"
 
 
 def _are(number: int) -> str:
@@ -142,12 +137,9 @@ def _left(site: SitePlan) -> str:
     names = [named(one) for one in site.left[:_MAX_NAMED]]
     more = len(site.left) - len(names)
     also = f" and {more} more" if more else ""
-    number = len(site.left)
-    them = "it" if number == 1 else "them"
-    return (
-        f"Not in the file, --prune would delete {them}: {counted(number)} of site {site.site}: "
-        f"{', '.join(names)}{also}"
-    )
+    what = f"{counted(len(site.left), 'goals')} of site {site.site}"
+    them = "it" if len(site.left) == 1 else "them"
+    return f"Not in the file, --prune would delete {them}: {what}: {', '.join(names)}{also}"
 
 
 # --- JSON ----------------------------------------------------------------------------------------

@@ -60,8 +60,9 @@ class OutputOptions:
     csv: Annotated[
         bool,
         _flag(
-            "Write CSV. Text that a spreadsheet would run as a formula has a ' before it, "
-            "unless --raw is given."
+            "Write CSV. Text that a spreadsheet would run as a formula has a ' before it, and a "
+            "file (> FILE) begins with a byte order mark, by which spreadsheets know UTF-8; "
+            "neither with --raw."
         ),
     ] = False
     parquet: Annotated[
@@ -93,7 +94,11 @@ class OutputOptions:
     ] = None
     raw: Annotated[
         bool,
-        Parameter(negative="", group=OUTPUT, help="Leave the text in CSV exactly as it is."),
+        Parameter(
+            negative="",
+            group=OUTPUT,
+            help="Leave the text in CSV exactly as it is, and add no mark.",
+        ),
     ] = False
 
     def __post_init__(self) -> None:

@@ -58,7 +58,7 @@ class Window:
 
     def __str__(self) -> str:
         if self.minutes is not None:
-            return f"the past {self.minutes:,} minutes"
+            return f"the past {_words(self.minutes)}"
         if self.first is None:
             return "all time"
         days = f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
@@ -242,6 +242,16 @@ def _first(last: str, today: date) -> date:
         raise CommandError(
             f"--last must not go back before the year 1, got {last!r}", Exit.USAGE
         ) from None
+
+
+def _words(minutes: int) -> str:
+    """``30 minutes``, ``hour``, ``24 hours`` or ``2 days``."""
+    number, unit = minutes, "minute"
+    if not minutes % 60:
+        number, unit = minutes // 60, "hour"
+    if not minutes % 1440 and minutes > 1440:
+        number, unit = minutes // 1440, "day"
+    return unit if number == 1 else f"{number:,} {unit}s"
 
 
 def _minutes(past: str) -> int:

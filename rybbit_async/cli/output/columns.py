@@ -25,13 +25,13 @@ class Column(Generic[T]):
     Attributes:
         title: its heading.
         value: what is shown of a row. ``None`` is a dash.
-        kind: how it is written: ``"text"`` is the only kind that is ever shortened; ``"percent"``
-            takes a ratio of 0 to 1, ``"duration"`` seconds, ``"bar"`` a figure that is compared
-            with the largest one, ``"spark"`` a sequence of figures, ``"change"`` and ``"points"``
-            a ``Change``.
+        kind: how it is written: ``"percent"`` takes a ratio of 0 to 1, ``"duration"`` seconds,
+            ``"bar"`` a figure that is compared with the largest one, ``"spark"`` a sequence of
+            figures, ``"change"`` and ``"points"`` a ``Change``. Where it is narrow, ``"text"`` is
+            shortened and ``"spark"`` drawn smaller; the others are written whole.
         rank: in a narrow terminal the columns with the highest ranks are left out first; those of
-            rank 0 stay.
-        least: to how many cells text may be shortened.
+            rank 0 stay. Others are left out, too, where no row has a value.
+        least: how many cells text and lines have before other columns are left out for them.
     """
 
     title: str
@@ -55,12 +55,15 @@ class View(Generic[T]):
         model: the class of the rows, whose columns CSV and Parquet have.
         columns: of the table, from left to right.
         most: how many rows a table has unless a user asks for more; ``None`` for all.
+        figure: what is 0 or unknown in every row if filters let nothing through; without it a row
+            is something.
     """
 
     name: str
     model: type[T]
     columns: tuple[Column[T], ...]
     most: int | None = None
+    figure: Callable[[T], float | None] | None = None
 
 
 def within(
@@ -80,4 +83,6 @@ def within(
             column.title, lambda row: value(get(row)), column.kind, column.rank, column.least
         )
 
-    return View(view.name, model, (*first, *map(reaching, view.columns)), view.most)
+    inner = view.figure
+    figure = None if inner is None else lambda row: inner(get(row))
+    return View(view.name, model, (*first, *map(reaching, view.columns)), view.most, figure)

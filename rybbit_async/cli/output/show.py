@@ -8,32 +8,34 @@ for programs are written as they come, page by page.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import tzinfo
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
+from attrs import define, evolve
 from rich.text import Text
 
-from ... import Activity, Paginator, to_dict
+from ... import Activity, Filter, Paginator, to_dict
 from ...tables import flat_rows
 from ..exits import Exit
 from ..options.output import Format, OneOutput, OutputOptions
 from ..terminal import Terminal
 from .columns import Column, View
 from .files import check_file, whole_file
+from .paging import AnyRows, collected, first_of, pages_of, watched
 from .progress import Progress, may_draw
-from .stream import Outlet
-from .table import Look, pairs_of, render, render_pairs
-from .text import visible_json
+from .stream import Outlet, is_new_file
+from .table import Look, Table, pairs_of, render, render_pairs
+from .text import visible_json, wrapped
+from .values import counted
 from .writers import CsvText, JsonLinesText, JsonText, ParquetRows, Rows, chosen, json_text
 
-__all__ = ["Job", "print_table", "show", "show_one"]
+__all__ = ["Job", "print_table", "show", "show_one", "tell_unmatched"]
 
 T = TypeVar("T")
-
-AnyRows = AsyncIterable[T] | Sequence[T]
 
 
 class Job(Protocol):
@@ -58,6 +60,7 @@ async def show(
     total: int | None = None,
     caption: str = "",
     zone: tzinfo | None = None,
+    filtered: Sequence[Filter] | None = None,
 ) -> int | None:
     """Write rows in the format that the user wants.
 
@@ -69,6 +72,7 @@ async def show(
         total: how many rows there are, for the progress; else what the server says.
         caption: what the rows are of, such as ``"2024-01-01 to 2024-01-31, UTC"``.
         zone: in which a table shows times; ``None`` for the one that they have.
+        filtered: the filters that the user gave. If nothing matches them, that is told.
 
     Returns:
         ``Exit.PARTIAL`` if rows may be missing against the user's wish; the walk has warned of it.
@@ -83,28 +87,36 @@ async def show(
     most = output.most(terminal.out_is_terminal, view.most)
     if output.parquet is not None:
         check_file("--parquet", output.parquet)
-    with _progress(job, kind, view.name, total) as progress:
-        async with aclosing(_counted(_pages(rows), progress)) as pages:
+    with Progress(terminal, view.name, total, draw=may_draw(terminal, kind)) as progress:
+        job.listen(progress.tell)
+        seen = _Seen(progress, view.figure)
+        async with aclosing(watched(pages_of(rows), seen.add)) as pages:
             if kind == "table":
-                found, has_more = await _collected(pages, most)
+                found, has_more = await collected(pages, most)
                 progress.close()
                 shown = view if names is None else _view_of(view, names)
-                count = f"{len(found):,} {_counted_as(view.name, len(found))}"
-                print_table(terminal, shown, found, caption=_joined(count, caption), zone=zone)
+                count = counted(len(found), view.name)
+                if has_more:
+                    count = f"the first {count.removeprefix('1 ')}"
+                left_out = print_table(
+                    terminal, shown, found, caption=_joined(count, caption), zone=zone
+                )
+                if left_out and names is not None:
+                    terminal.message(f"there is no room for {', '.join(left_out)}")
                 if has_more and output.limit is None:
-                    terminal.message(
-                        f"these are the first {len(found):,} {view.name}; --limit 0 shows all"
-                    )
+                    terminal.message(f"these are {count}; --limit 0 shows all")
             elif output.parquet is not None:
                 await _write_parquet(
-                    output.parquet, _first(pages, most), ParquetRows(view.model, names)
+                    output.parquet, first_of(pages, most), ParquetRows(view.model, names)
                 )
             else:
                 await _write_text(
                     Outlet(terminal.out, is_terminal=terminal.out_is_terminal),
-                    _first(pages, most),
-                    _text(kind, view, names, output.raw, terminal.out_is_terminal),
+                    first_of(pages, most),
+                    _text(kind, view, names, output.raw, terminal),
                 )
+    if filtered and not seen.any:
+        tell_unmatched(terminal, filtered)
     if isinstance(rows, Paginator) and rows.report.doubtful:
         return Exit.PARTIAL
     return None
@@ -152,6 +164,31 @@ async def show_one(
     _print(terminal, render_pairs(pairs, terminal.width, look))
 
 
+def tell_unmatched(terminal: Terminal, filters: Sequence[Filter] | None) -> None:
+    """Tell that nothing matches the filters, if there are any, and what may be the cause."""
+    if filters:
+        terminal.message(
+            "nothing matches these filters; values must be written as the server has them, and "
+            f"case matters: rybbit-async values SITE {filters[0].parameter} shows them"
+        )
+
+
+@define
+class _Seen:
+    """The rows that were read: how many, and whether there is anything in them."""
+
+    progress: Progress
+    figure: Callable[[Any], float | None] | None
+    count: int = 0
+    any: bool = False
+
+    def add(self, page: Sequence[Any]) -> None:
+        """Take some rows, at least one."""
+        self.count += len(page)
+        self.progress.rows(self.count)
+        self.any = self.any or self.figure is None or any(map(self.figure, page))
+
+
 def print_table(
     terminal: Terminal,
     view: View[T],
@@ -159,13 +196,19 @@ def print_table(
     *,
     caption: str = "",
     zone: tzinfo | None = None,
-) -> None:
-    """Print a table for people, with a line below that says what it is."""
+) -> list[str]:
+    """Print a table for people, with a line below that says what it is.
+
+    Returns:
+        The titles of the columns for which there was no room.
+    """
     look = _look(terminal, zone)
-    lines = render(view, rows, terminal.width, look) if rows else []
-    if caption:
-        lines.append(Text(look.text(caption), "dim"))
-    _print(terminal, lines)
+    table = render(view, rows, terminal.width, look) if rows else Table([], [])
+    below = [look.text(caption)] if caption else []
+    if terminal.out_is_terminal:
+        below = [line for text in below for line in wrapped(text, terminal.width - 1)]
+    _print(terminal, [*table.lines, *(Text(line, "dim") for line in below)])
+    return table.left_out
 
 
 # --- tables ------------------------------------------------------------------------------------
@@ -184,10 +227,6 @@ def _print(terminal: Terminal, lines: Sequence[Text]) -> None:
     terminal.out.flush()
 
 
-def _counted_as(plural: str, number: int) -> str:
-    return plural.removesuffix("s") if number == 1 else plural
-
-
 def _joined(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
 
@@ -195,35 +234,26 @@ def _joined(*parts: str) -> str:
 def _view_of(view: View[Any], names: Sequence[str]) -> View[Any]:
     """A view of columns that were chosen by their names."""
 
-    def column(name: str) -> Column[Any]:
+    def column(at: int, name: str) -> Column[Any]:
         def value(row: Any) -> Any:
-            return flat_rows(view.model, [row])[0][name]
+            found = flat_rows(view.model, [row])[0][name]
+            return "-" if found is None else found  # a column that was chosen is there in any case
 
-        return Column(name, value, "text")
+        return Column(name, value, rank=at)  # where it is narrow, the last one goes first
 
-    return View(view.name, view.model, tuple(map(column, names)), view.most)
-
-
-async def _collected(
-    pages: AsyncGenerator[Sequence[T], None], most: int | None
-) -> tuple[list[T], bool]:
-    """The first rows, and whether there are more."""
-    found: list[T] = []
-    async for page in pages:
-        found += page
-        if most is not None and len(found) > most:
-            return found[:most], True
-    return found, False
+    return evolve(view, columns=tuple(starmap(column, enumerate(names))))
 
 
 # --- programs ----------------------------------------------------------------------------------
 
 
 def _text(
-    format: Format, view: View[Any], names: Sequence[str] | None, raw: bool, is_terminal: bool
+    format: Format, view: View[Any], names: Sequence[str] | None, raw: bool, terminal: Terminal
 ) -> Rows:
+    is_terminal = terminal.out_is_terminal
     if format == "csv":
-        return CsvText(view.model, names, is_terminal=is_terminal, raw=raw)
+        mark = not raw and is_new_file(terminal.out)
+        return CsvText(view.model, names, is_terminal=is_terminal, raw=raw, mark=mark)
     kind = JsonText if format == "json" else JsonLinesText
     return kind(view.model, names, is_terminal=is_terminal)
 
@@ -250,51 +280,3 @@ async def _write_parquet(
             await file.close(part)
         finally:
             file.drop()
-
-
-# --- rows --------------------------------------------------------------------------------------
-
-
-async def _pages(rows: AnyRows[T]) -> AsyncGenerator[Sequence[T], None]:
-    """The rows as they come, some at a time and at least one."""
-    if isinstance(rows, Paginator):
-        async with aclosing(rows.pages()) as pages:
-            async for page in pages:
-                yield page
-    elif isinstance(rows, Sequence):
-        if rows:
-            yield rows
-    else:
-        async for row in rows:
-            yield [row]
-
-
-async def _first(
-    pages: AsyncGenerator[Sequence[T], None], most: int | None
-) -> AsyncGenerator[Sequence[T], None]:
-    left = most
-    async for page in pages:
-        if left is None:
-            yield page
-            continue
-        yield page[:left]
-        left -= len(page)
-        if left <= 0:
-            return
-
-
-async def _counted(
-    pages: AsyncGenerator[Sequence[T], None], progress: Progress
-) -> AsyncGenerator[Sequence[T], None]:
-    number = 0
-    async with aclosing(pages):
-        async for page in pages:
-            number += len(page)
-            progress.rows(number)
-            yield page
-
-
-def _progress(job: Job, format: Format, name: str, total: int | None) -> Progress:
-    progress = Progress(job.terminal, name, total, draw=may_draw(job.terminal, format))
-    job.listen(progress.tell)
-    return progress

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final
 
 __all__ = ["bar", "sparkline"]
@@ -16,8 +15,8 @@ _PARTS: Final = "▏▎▍▌▋▊▉█"
 def sparkline(values: Sequence[float], width: int = 24, *, plain: bool = False) -> str:
     """A line whose height follows the values, no wider than ``width``: ``▁▂▅▇▃``.
 
-    Longer series are added up in groups of neighbors. Zero is always the lowest step, and nothing
-    else is, so that a day without conversions shows.
+    Of longer series as many neighbors each are drawn as one, and what is left as the last one. Zero
+    is always the lowest step, and nothing else is, so that a day without conversions shows.
 
     Args:
         plain: draw with ASCII characters.
@@ -32,11 +31,10 @@ def sparkline(values: Sequence[float], width: int = 24, *, plain: bool = False) 
 
 
 def _grouped(values: Sequence[float], width: int) -> list[float]:
-    if len(values) <= width:
-        return [*values]
-    edges = [at * len(values) // width for at in range(width + 1)]
-    # The mean and not the sum, since groups differ by one in length.
-    return [sum(values[first:last]) / (last - first) for first, last in pairwise(edges)]
+    size = -(-len(values) // width) or 1
+    groups = [values[at : at + size] for at in range(0, len(values), size)]
+    # The mean and not the sum, since the last one may be shorter.
+    return [sum(group) / len(group) for group in groups]
 
 
 def bar(share: float, width: int = 10, *, plain: bool = False) -> str:

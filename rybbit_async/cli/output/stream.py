@@ -8,7 +8,7 @@ import select
 import stat
 from typing import Final, TextIO
 
-__all__ = ["Outlet", "kind_of"]
+__all__ = ["Outlet", "is_new_file", "kind_of"]
 
 # So many bytes fit into a pipe that says that it can be written to, so writing them never blocks.
 _AT_ONCE: Final[int] = getattr(select, "PIPE_BUF", 512)
@@ -57,6 +57,11 @@ def kind_of(out: TextIO) -> int | None:
         return stat.S_IFMT(os.fstat(out.fileno()).st_mode)
     except (AttributeError, OSError, ValueError):  # a stream in memory, or none at all
         return None
+
+
+def is_new_file(out: TextIO) -> bool:
+    """Whether a stream writes a file of its own, of which nothing has been written yet."""
+    return kind_of(out) == stat.S_IFREG and not os.fstat(out.fileno()).st_size
 
 
 def _pipe(out: TextIO) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
@@ -17,12 +17,13 @@ from .columns import Column, Kind, View
 from .sparkline import bar, sparkline
 from .text import visible
 
-__all__ = ["Look", "pairs_of", "render", "render_pairs"]
+__all__ = ["Look", "Table", "pairs_of", "render", "render_pairs"]
 
 _GAP: Final = "  "
 _BAR: Final = 10  # cells
-_SPARK: Final = 24
+_SPARK: Final = 31  # cells, at most: the days of a month
 _STYLES: Final[Mapping[Kind, str]] = {"bar": "cyan", "spark": "cyan", "id": "dim", "time": "dim"}
+_SOFT: Final[frozenset[Kind]] = frozenset({"text", "spark"})
 _UP, _DOWN = "green", "red"
 _NARROWEST: Final = 3  # cells, where nothing else helps
 
@@ -66,10 +67,27 @@ class Look:
         return self.text(str(value))
 
 
-def render(view: View[Any], rows: Sequence[Any], width: int, look: Look) -> list[Text]:
-    """The lines of a table, each of them exactly as wide as the others, and at most ``width``."""
+@frozen
+class Table:
+    """A table that was drawn.
+
+    Attributes:
+        lines: each of them exactly as wide as the others.
+        left_out: the titles of the columns for which there was no room.
+    """
+
+    lines: list[Text]
+    left_out: list[str]
+
+
+def render(view: View[Any], rows: Sequence[Any], width: int, look: Look) -> Table:
+    """Draw a table of at most ``width`` cells, if its most important columns have room there."""
     columns = [_Drawn.of(column, rows, look) for column in view.columns]
-    columns = _fitting(columns, width - 1)  # some terminals break a line that ends at their edge
+    wanted = [one for one in columns if one.has_values or not one.rank]
+    # Some terminals break a line that ends at their edge.
+    columns = _fitting(wanted, width - 1)
+    for one in columns:
+        one.draw(look)
     rule = "-" if look.plain else "─"
     lines = [
         _line([(_fit(one.title, one.width, one.is_left, look), "bold") for one in columns]),
@@ -79,7 +97,7 @@ def render(view: View[Any], rows: Sequence[Any], width: int, look: Look) -> list
         cells = [_fit(one.cells[at], one.width, one.is_left, look) for one in columns]
         styles = [one.styles[at] for one in columns]
         lines.append(_line([*zip(cells, styles, strict=True)]))
-    return lines
+    return Table(lines, [one.title for one in wanted if one not in columns])
 
 
 def pairs_of(view: View[Any], row: Any, look: Look) -> list[tuple[str, str]]:
@@ -121,30 +139,54 @@ def _line(cells: Sequence[tuple[str, str]]) -> Text:
 # --- columns -----------------------------------------------------------------------------------
 
 
-@define
+@define(eq=False)
 class _Drawn:
     """A column with the text of its cells."""
 
-    title: str
+    column: Column[Any]
+    raw: list[Any]
     cells: list[str]
-    styles: list[str]
-    is_left: bool
-    rank: int
-    least: int  # cells to which it may be shortened
     width: int  # cells
+    least: int  # cells to which it may be shortened
 
     @classmethod
     def of(cls, column: Column[Any], rows: Sequence[Any], look: Look) -> _Drawn:
         raw = [column.value(row) for row in rows]
         cells = _cells(column.kind, raw, look)
         widest = max(map(cell_len, (*cells, column.title)))
-        least = (
-            min(widest, max(column.least, cell_len(column.title)))
-            if column.kind == "text"
-            else widest
-        )
-        styles = [_style(column.kind, value) for value in raw]
-        return cls(column.title, cells, styles, column.is_left, column.rank, least, widest)
+        least = min(widest, max(column.least, cell_len(column.title)))
+        return cls(column, raw, cells, widest, least if column.kind in _SOFT else widest)
+
+    @property
+    def title(self) -> str:
+        return self.column.title
+
+    @property
+    def is_soft(self) -> bool:
+        return self.column.kind in _SOFT
+
+    @property
+    def is_left(self) -> bool:
+        return self.column.is_left
+
+    @property
+    def rank(self) -> int:
+        return self.column.rank
+
+    @property
+    def has_values(self) -> bool:
+        if self.column.kind == "bar":
+            return any(self.raw)
+        return not self.raw or any(value is not None for value in self.raw)
+
+    @property
+    def styles(self) -> list[str]:
+        return [_style(self.column.kind, value) for value in self.raw]
+
+    def draw(self, look: Look) -> None:
+        """Draw what depends on the width, once that is known."""
+        if self.column.kind == "spark":
+            self.cells = [sparkline(one, self.width, plain=look.plain) for one in self.raw]
 
 
 def _style(kind: Kind, value: Any) -> str:
@@ -182,29 +224,33 @@ def _cell(kind: Kind, value: Any, look: Look) -> str:
             return look.any(value)
 
 
-def _fitting(columns: list[_Drawn], width: int) -> list[_Drawn]:
+def _fitting(columns: Sequence[_Drawn], width: int) -> list[_Drawn]:
     """The columns that fit, with their widths."""
-    kept = columns
+    kept = [*columns]
 
-    def over(widths: list[int]) -> int:
+    def over(widths: Iterable[int]) -> int:
         return sum(widths) + len(_GAP) * (len(kept) - 1) - width
 
-    while over([one.least for one in kept]) > 0 and any(one.rank for one in kept):
+    while over(one.least for one in kept) > 0 and any(one.rank for one in kept):
         last = max(one.rank for one in kept)
         # The rightmost of these.
-        drop = next(one for one in reversed(kept) if one.rank == last)
-        kept = [one for one in kept if one is not drop]
-    while (excess := over([one.width for one in kept])) > 0:
-        # Shorten what is longest, and what must be whole only where nothing else is left.
-        soft = [one for one in kept if one.width > one.least]
-        soft = soft or [one for one in kept if one.width > _NARROWEST]
-        if not soft:
-            break
-        widest = max(soft, key=lambda one: one.width)
-        others = [one.width for one in soft if one.width < widest.width]
-        step = widest.width - max(others) if others else excess
-        bound = widest.least if widest.width > widest.least else _NARROWEST
-        widest.width = max(bound, widest.width - max(1, min(step, excess)))
+        kept.remove(next(one for one in reversed(kept) if one.rank == last))
+    bounds: list[Callable[[_Drawn], int]] = [
+        lambda one: one.width if one.column.kind == "spark" else one.least,
+        lambda one: one.least,
+        # Where nothing else is left: titles stay whole, and figures even then.
+        lambda one: min(one.least, cell_len(one.title)) if one.is_soft else one.width,
+        lambda one: min(one.least, _NARROWEST),
+    ]
+    for bound in bounds:
+        while (excess := over(one.width for one in kept)) > 0:
+            soft = [one for one in kept if one.width > bound(one)]
+            if not soft:
+                break
+            widest = max(soft, key=lambda one: one.width)
+            others = [one.width for one in soft if one.width < widest.width]
+            step = widest.width - max(others) if others else excess
+            widest.width = max(bound(widest), widest.width - max(1, min(step, excess)))
     return kept
 
 

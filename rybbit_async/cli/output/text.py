@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["visible", "visible_json"]
+__all__ = ["visible", "visible_json", "wrapped"]
 
 # Shown as nothing, although they count as printable. Selectors of a variant that emoji have
 # (U+FE0E, U+FE0F) are left as they are.
@@ -31,6 +31,30 @@ def visible(text: str) -> str:
     if text.isprintable() and not _UNSEEN.search(text):
         return text
     return "".join([char if _is_shown(char) else _escape(char) for char in text])
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Text in lines of at most so many cells, broken at spaces.
+
+    A word that is longer, such as a URL, stays whole, so that it can be copied. Blanks at the
+    beginning stay.
+    """
+    lines, line, size = list[str](), "", 0
+    for word in re.findall(r" *[^ ]+", text):
+        cells = sum(map(_cells, word))
+        if size + cells > width and line:
+            lines.append(line)
+            word = word.lstrip(" ")  # the blanks are where the line ends
+            line, size = "", 0
+            cells = sum(map(_cells, word))
+        line, size = line + word, size + cells
+    return [*lines, line]
+
+
+def _cells(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def visible_json(text: str) -> str:

@@ -1,17 +1,40 @@
-"""How values are written for people: figures, shares, times and changes."""
+"""How values are written for people: figures, shares, times, changes, and the names of goals."""
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, tzinfo
 
-from ...models import Change
+from ...models import Change, EventGoal, Goal, PathGoal
 
-__all__ = ["change", "day", "duration", "moment", "number", "percent", "points", "size"]
+__all__ = [
+    "change",
+    "counted",
+    "day",
+    "duration",
+    "goal_counts",
+    "goal_name",
+    "moment",
+    "number",
+    "percent",
+    "points",
+    "size",
+]
 
 
 def number(value: float) -> str:
     """A figure: ``1,234``, or ``1,234.5`` where it is not whole."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def counted(count: float, plural: str) -> str:
+    """So many things: ``1 goal``, ``1,234 goals``.
+
+    Args:
+        count: how many there are.
+        plural: what they are. One of them has no ``s`` at the end of the last word.
+    """
+    return f"{number(count)} {plural.removesuffix('s') if count == 1 else plural}"
 
 
 def percent(ratio: float) -> str:
@@ -67,3 +90,21 @@ def size(number_of_bytes: float) -> str:
         units.pop(0)
     digits = 0 if units[0] == "bytes" or number_of_bytes >= 100 else 1
     return f"{number_of_bytes:,.{digits}f} {units[0]}"
+
+
+def goal_name(goal: Goal) -> str:
+    """The name of a goal, or what it counts if it has none."""
+    return goal.name or goal_counts(goal) or f"goal {goal.goal_id}"
+
+
+def goal_counts(goal: Goal) -> str:
+    """What a goal counts, in short: a path, the name of an event, or a pattern."""
+    config = goal.config
+    if isinstance(config, PathGoal):
+        return config.path_pattern
+    if isinstance(config, EventGoal):
+        if config.property_key is None:
+            return config.event_name
+        value = json.dumps(config.property_value, ensure_ascii=False)
+        return f"{config.event_name} {config.property_key}={value}"
+    return str(getattr(config, "value_pattern", None) or "")

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from attrs import frozen
-
 from ...models import (
+    Change,
     Event,
-    EventGoal,
     EventOfSite,
     Goal,
-    GoalBucket,
-    GoalComparison,
     GoalOfSite,
     GoalSession,
     MetricRow,
-    PathGoal,
     Session,
     SessionOfSite,
     Site,
@@ -27,8 +21,11 @@ from ...models import (
     WatchedSession,
 )
 from .columns import Column, View, within
+from .rows import GoalAtTime, GoalInTwoTimes, SiteSummary
+from .values import goal_counts, goal_name
 
 __all__ = [
+    "BUCKETS",
     "COMPARISONS",
     "EVENTS",
     "EVENTS_OF_SITES",
@@ -43,11 +40,8 @@ __all__ = [
     "SUMMARIES",
     "USERS",
     "WATCHED",
-    "SiteSummary",
-    "buckets_view",
     "comparisons_of_sites",
-    "goal_name",
-    "goals_view",
+    "trends_view",
 ]
 
 T = TypeVar("T")
@@ -59,49 +53,44 @@ MOST: Final = 50
 # --- goals -------------------------------------------------------------------------------------
 
 
-def goal_name(goal: Goal) -> str:
-    """The name of a goal, or what it counts if it has none."""
-    return goal.name or goal_counts(goal) or f"goal {goal.goal_id}"
+_NAME: Final = 20
+"""Cells that the name of a goal or a site has before other columns are left out."""
+
+GOALS: Final[View[Goal]] = View(
+    "goals",
+    Goal,
+    (
+        Column("ID", lambda goal: goal.goal_id, "id", 1),
+        Column("Goal", goal_name, least=_NAME),
+        Column("Type", lambda goal: goal.goal_type, rank=6),
+        Column("Counts", goal_counts, rank=5),
+        Column("Conversions", lambda goal: goal.total_conversions, "count"),
+        Column("", lambda goal: goal.total_conversions, "bar", 3),
+        Column("Rate", lambda goal: goal.conversion_rate, "percent"),
+        Column("Sessions", lambda goal: goal.total_sessions, "count", 7),
+        Column("Created", lambda goal: goal.created_at, "day", 8),
+    ),
+    figure=lambda goal: goal.total_sessions,
+)
 
 
-def goal_counts(goal: Goal) -> str:
-    """What a goal counts, in short: a path, the name of an event, or a pattern."""
-    config = goal.config
-    if isinstance(config, PathGoal):
-        return config.path_pattern
-    if isinstance(config, EventGoal):
-        if config.property_key is None:
-            return config.event_name
-        value = json.dumps(config.property_value, ensure_ascii=False)
-        return f"{config.event_name} {config.property_key}={value}"
-    return str(getattr(config, "value_pattern", None) or "")
-
-
-def goals_view(series: Mapping[int, Sequence[float]] | None = None) -> View[Goal]:
-    """The goals of a site.
+def trends_view(series: Mapping[int, Sequence[float]]) -> View[Goal]:
+    """The goals of a site, with a small line of their conversions over time.
 
     Args:
-        series: the conversions of each goal over time, by its id, for a small line beside it.
+        series: the conversions of each goal, by its number.
     """
-    of = series or {}
-    trend: tuple[Column[Goal], ...] = (
-        Column("Trend", lambda goal: of.get(goal.goal_id, ()), "spark", 2),
-    )
     return View(
         "goals",
         Goal,
         (
-            Column("ID", lambda goal: goal.goal_id, "id", 1),
-            Column("Goal", goal_name, least=14),
-            Column("Type", lambda goal: goal.goal_type, rank=6),
-            Column("Counts", goal_counts, rank=5),
+            Column("ID", lambda goal: goal.goal_id, "id", 2),
+            Column("Goal", goal_name, least=_NAME),
             Column("Conversions", lambda goal: goal.total_conversions, "count"),
-            Column("", lambda goal: goal.total_conversions, "bar", 3),
-            Column("Rate", lambda goal: goal.conversion_rate, "percent"),
-            *(trend if series is not None else ()),
-            Column("Sessions", lambda goal: goal.total_sessions, "count", 7),
-            Column("Created", lambda goal: goal.created_at, "day", 8),
+            Column("Rate", lambda goal: goal.conversion_rate, "percent", 1),
+            Column("Trend", lambda goal: series.get(goal.goal_id, ()), "spark", least=15),
         ),
+        figure=lambda goal: goal.total_sessions,
     )
 
 
@@ -109,116 +98,62 @@ def _site(row: Any) -> Any:
     return row.site
 
 
-GOALS: Final = goals_view()
 GOALS_OF_SITES: Final[View[GoalOfSite]] = within(
     GoalOfSite, lambda row: row.goal, GOALS, Column("Site", _site)
 )
 
-COMPARISONS: Final[View[GoalComparison]] = View(
+
+def _conversions(row: GoalInTwoTimes) -> Change:
+    return Change(row.conversions_change, row.conversions_change_relative)
+
+
+def _sessions(row: GoalInTwoTimes) -> Change:
+    return Change(row.total_sessions_change, row.total_sessions_change_relative)
+
+
+COMPARISONS: Final[View[GoalInTwoTimes]] = View(
     "goals",
-    GoalComparison,
+    GoalInTwoTimes,
     (
-        Column("ID", lambda row: row.goal.goal_id, "id", 4),
-        Column("Goal", lambda row: goal_name(row.goal), least=14),
-        Column("Before", lambda row: row.other.total_conversions, "count", 1),
-        Column("Now", lambda row: row.goal.total_conversions, "count"),
-        Column("Change", lambda row: row.conversions, "change"),
-        Column("Rate before", lambda row: row.other.conversion_rate, "percent", 3),
-        Column("Rate", lambda row: row.goal.conversion_rate, "percent", 2),
-        Column("Change of rate", lambda row: row.rate, "points", 2),
-        Column("Sessions", lambda row: row.goal.total_sessions, "count", 6),
-        Column("Change of sessions", lambda row: row.sessions, "change", 5),
+        Column("ID", lambda row: row.goal_id, "id", 4),
+        Column("Goal", lambda row: row.goal, least=_NAME),
+        Column("Before", lambda row: row.conversions_before, "count", 1),
+        Column("Now", lambda row: row.conversions, "count"),
+        Column("Change", _conversions, "change"),
+        Column("Rate before", lambda row: row.conversion_rate_before, "percent", 3),
+        Column("Rate", lambda row: row.conversion_rate, "percent", 2),
+        Column("Change of rate", lambda row: Change(row.conversion_rate_change, None), "points", 2),
+        Column("Sessions", lambda row: row.total_sessions, "count", 6),
+        Column("Change of sessions", _sessions, "change", 5),
     ),
+    figure=lambda row: (row.total_sessions or 0) + (row.total_sessions_before or 0),
 )
 
 
-def comparisons_of_sites(names: Mapping[int, str] | None = None) -> View[GoalComparison]:
+def comparisons_of_sites(names: Mapping[int, str] | None = None) -> View[GoalInTwoTimes]:
     """The same with the site of each goal, by its name where that is known."""
     known = names or {}
 
-    def site(row: GoalComparison) -> Any:
-        number = row.goal.site_id
-        return number if number is None else known.get(number, number)
+    def site(row: GoalInTwoTimes) -> Any:
+        return None if row.site_id is None else known.get(row.site_id, row.site_id)
 
-    first: Column[GoalComparison] = Column("Site", site, least=18)
-    return within(GoalComparison, lambda row: row, COMPARISONS, first)
-
-
-def buckets_view(names: Mapping[int, str], *, days: bool = True) -> View[GoalBucket]:
-    """The conversions of goals over time.
-
-    Args:
-        names: of the goals, by their ids.
-        days: whether the buckets are days, or longer; else their times are shown, too.
-    """
-    return View(
-        "buckets",
-        GoalBucket,
-        (
-            Column("Day" if days else "Time", lambda row: row.time, "day" if days else "time"),
-            Column("Goal", lambda row: names.get(row.goal_id, f"goal {row.goal_id}"), least=14),
-            Column("Conversions", lambda row: row.conversions, "count"),
-            Column("", lambda row: row.conversions, "bar", 2),
-            Column("Rate", lambda row: row.conversion_rate, "percent", 1),
-            Column("Sessions", lambda row: row.total_sessions, "count", 3),
-        ),
-    )
+    first: Column[GoalInTwoTimes] = Column("Site", site, least=_NAME)
+    return within(GoalInTwoTimes, lambda row: row, COMPARISONS, first)
 
 
-@frozen
-class SiteSummary:
-    """The goals of a site, added up.
-
-    Attributes:
-        site_id: the number of the site.
-        domain: of the site.
-        goals: how many it has.
-        reached: how many of them have conversions in the window.
-        conversions: of all goals. A session that reaches two goals counts twice.
-        sessions: of the site.
-        best_goal: the name of the goal with most conversions; ``None`` without any.
-        best_conversions, best_rate: of that goal.
-    """
-
-    site_id: int
-    domain: str | None
-    goals: int
-    reached: int
-    conversions: int
-    sessions: int | None
-    best_goal: str | None
-    best_conversions: int | None
-    best_rate: float | None
-
-    @classmethod
-    def of(cls, site: Site, goals: Sequence[Goal]) -> SiteSummary:
-        """Add up the goals of a site."""
-        counts = [goal.total_conversions or 0 for goal in goals]
-        best = max(goals, key=lambda goal: goal.total_conversions or 0, default=None)
-        if best is not None and not best.total_conversions:
-            best = None
-        return cls(
-            site_id=site.site_id,
-            domain=site.domain or site.name,
-            goals=len(goals),
-            reached=sum(count > 0 for count in counts),
-            conversions=sum(counts),
-            sessions=max(
-                (goal.total_sessions for goal in goals if goal.total_sessions is not None),
-                default=None,
-            ),
-            best_goal=None if best is None else goal_name(best),
-            best_conversions=None if best is None else best.total_conversions,
-            best_rate=None if best is None else best.conversion_rate,
-        )
-
+BUCKETS: Final[View[GoalAtTime]] = View(
+    "rows",
+    GoalAtTime,
+    (),  # on a terminal they are the lines of `trends_view`
+    figure=lambda row: row.total_sessions,
+)
 
 SUMMARIES: Final[View[SiteSummary]] = View(
     "sites",
     SiteSummary,
     (
         Column("ID", lambda row: row.site_id, "id", 1),
-        Column("Site", lambda row: row.domain, least=14),
+        Column("Site", lambda row: row.domain, least=_NAME),
         Column("Goals", lambda row: row.goals, "count"),
         Column("Reached", lambda row: row.reached, "count", 4),
         Column("Conversions", lambda row: row.conversions, "count"),
@@ -227,6 +162,7 @@ SUMMARIES: Final[View[SiteSummary]] = View(
         Column("Best goal", lambda row: row.best_goal, rank=2),
         Column("Rate", lambda row: row.best_rate, "percent", 3),
     ),
+    figure=lambda row: row.sessions,
 )
 
 
@@ -237,7 +173,7 @@ SITES: Final[View[Site]] = View(
     Site,
     (
         Column("ID", lambda site: site.site_id, "id"),
-        Column("Domain", lambda site: site.domain, least=16),
+        Column("Domain", lambda site: site.domain, least=_NAME),
         Column("Name", lambda site: site.name, rank=2),
         Column("Sessions in 24 h", lambda site: site.sessions_last_24_hours, "count", 1),
         Column("", lambda site: site.sessions_last_24_hours, "bar", 4),
@@ -252,7 +188,7 @@ USERS: Final[View[User]] = View(
     "users",
     User,
     (
-        Column("User", lambda user: user.effective_user_id, least=14),
+        Column("User", lambda user: user.effective_user_id, least=_NAME),
         Column("Last seen", lambda user: user.last_seen, "time"),
         Column("Sessions", lambda user: user.sessions, "count", 1),
         Column("Page views", lambda user: user.pageviews, "count", 2),
@@ -283,6 +219,27 @@ EVENTS: Final[View[Event]] = View(
         Column("Browser", lambda event: event.browser, rank=5, least=7),
         Column("Title", lambda event: event.page_title, rank=8, least=12),
         Column("Referrer", lambda event: event.referrer, rank=7, least=12),
+    ),
+    MOST,
+)
+
+
+def _share(percentage: float | None) -> float | None:
+    return None if percentage is None else percentage / 100
+
+
+METRICS: Final[View[MetricRow]] = View(
+    "values",
+    MetricRow,
+    (
+        Column("Value", lambda row: row.value, least=_NAME),
+        Column("Count", lambda row: row.count, "count"),
+        Column("", lambda row: row.count, "bar", 2),
+        Column("Share", lambda row: _share(row.percentage), "percent", 1),
+        Column("Bounce rate", lambda row: _share(row.bounce_rate), "percent", 3),
+        Column("Time on page", lambda row: row.time_on_page_seconds, "duration", 4),
+        Column("Page", lambda row: row.pathname, rank=5),
+        Column("Host", lambda row: row.hostname, rank=6),
     ),
     MOST,
 )
@@ -329,26 +286,8 @@ def _goal(row: GoalSession | WatchedSession) -> str:
 
 
 GOAL_SESSIONS: Final[View[GoalSession]] = within(
-    GoalSession, lambda row: row.session, SESSIONS, Column("Goal", _goal, least=14)
+    GoalSession, lambda row: row.session, SESSIONS, Column("Goal", _goal, least=_NAME)
 )
 WATCHED: Final[View[WatchedSession]] = within(
-    WatchedSession, lambda row: row.session, SESSIONS, Column("Goal", _goal, least=14)
+    WatchedSession, lambda row: row.session, SESSIONS, Column("Goal", _goal, least=_NAME)
 )
-
-
-METRICS: Final[View[MetricRow]] = View(
-    "values",
-    MetricRow,
-    (
-        Column("Value", lambda row: row.value, least=20),
-        Column("Count", lambda row: row.count, "count"),
-        Column("", lambda row: row.count, "bar", 2),
-        Column("Share", lambda row: _ratio(row.percentage), "percent", 1),
-        Column("Bounces", lambda row: _ratio(row.bounce_rate), "percent", 3),
-    ),
-    MOST,
-)
-
-
-def _ratio(percentage: float | None) -> float | None:
-    return None if percentage is None else percentage / 100

@@ -141,7 +141,13 @@ class JsonText(Rows):
 
 
 class CsvText(Rows):
-    """A line of names, then one line for each row; see ``tables.csv_text``."""
+    """A line of names, then one line for each row; see ``tables.csv_text``.
+
+    Args:
+        raw: leave text as it is, even if a spreadsheet would run it as a formula.
+        mark: begin with a byte order mark, by which spreadsheets know that a file is UTF-8. The
+            programs that read a pipe would take it for a part of the first name.
+    """
 
     def __init__(
         self,
@@ -150,14 +156,16 @@ class CsvText(Rows):
         *,
         is_terminal: bool = False,
         raw: bool = False,
+        mark: bool = False,
     ) -> None:
         super().__init__(model, names, is_terminal=is_terminal)
         self._raw = raw
+        self._mark = "\ufeff" if mark else ""
 
     def head(self) -> str:
         """See ``Rows``."""
         names = self._names or [column.name for column in columns(self._model)]
-        return csv_line(names, raw=True) + "\n"
+        return f"{self._mark}{csv_line(names, raw=True)}\n"
 
     def page(self, rows: Sequence[Any]) -> str:
         """See ``Rows``."""
