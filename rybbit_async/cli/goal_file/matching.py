@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 
 from ...models import Goal
 from ...wire.converter import config_to_wire
+from ..output.values import counted
 from .content import Content
 from .entry import FileGoal
 
@@ -131,18 +132,14 @@ class _Matcher:
     def _refuse(self, goals: list[FileGoal], stored: list[StoredGoal], words: str) -> None:
         ids = ", ".join(str(one.goal_id) for one in stored)
         example = f"id: {stored[0].goal_id}"
-        have = f"the site has {_counted(stored)} {words} (id {ids})"
+        have = f"the site has {counted(len(stored), 'goals')} {words} (id {ids})"
         if len(goals) > 1:
-            have = f"the file has {_counted(goals)} {words}, and {have}"
+            have = f"the file has {counted(len(goals), 'goals')} {words}, and {have}"
         for goal in goals:
             text = f"{have}: write the id of the one that is meant into the file, as in {example}"
             self.found.problems.append(Problem(goal, text))
         self.wanted = [one for one in self.wanted if not any(one is goal for goal in goals)]
         self._drop(stored)
-
-
-def _counted(goals: Sequence[object]) -> str:
-    return "1 goal" if len(goals) == 1 else f"{len(goals)} goals"
 
 
 def _grouped(many: Iterable[T], key: Callable[[T], Hashable]) -> dict[Hashable, list[T]]:
