@@ -84,5 +84,7 @@ def within(
         )
 
     inner = view.figure
-    figure = None if inner is None else lambda row: inner(get(row))
+    figure: Callable[[Outer], float | None] | None = None
+    if inner is not None:
+        figure = lambda row: inner(get(row))  # noqa: E731  # as one of the fields
     return View(view.name, model, (*first, *map(reaching, view.columns)), view.most, figure)
