@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
 from attrs import field, frozen
 
-from .. import Activity, RybbitClient
+from .. import Activity, RybbitClient, RybbitWarning
 from .exits import CommandError, Exit
 from .failures import in_words
 from .options.connection import Connection
@@ -70,10 +71,9 @@ def run(
         CommandError: it was interrupted, or a setting is wrong.
     """
     terminal = Terminal()
-    if connection.debug:
-        _log_to(terminal)
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")
+    log = _logged_to(terminal) if connection.debug else nullcontext()
+    with log, warnings.catch_warnings():
+        warnings.simplefilter("always", RybbitWarning)
         warnings.showwarning = _Shown(terminal)
         settings = settle(connection, terminal)
         try:
@@ -136,10 +136,19 @@ class _LogLines(logging.Handler):
             self._terminal.message(line)
 
 
-def _log_to(terminal: Terminal) -> None:
+@contextmanager
+def _logged_to(terminal: Terminal) -> Generator[None]:
+    """Tell each request."""
     logger = logging.getLogger("rybbit_async")
+    before = logger.level, logger.propagate
     handler = _LogLines(terminal)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.handlers = [handler]
+    logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import subprocess
 import sys
@@ -124,6 +125,8 @@ def test_debug_tells_requests_and_no_key(cli: Cli, server: RybbitServer) -> None
     assert "GET " in result.err
     assert "/api/organizations: 200 in" in result.err
     assert server.api_key not in result.err
+    logger = logging.getLogger("rybbit_async")
+    assert (logger.handlers, logger.level, logger.propagate) == ([], logging.NOTSET, True)
 
 
 def test_ctrl_c_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
