@@ -23,6 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: those of the command line; ``sys.argv[1:]`` if not given.
     """
     arguments = sys.argv[1:] if arguments is None else [*arguments]
+    # A stream that was closed before the start is None.
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # until the end
+    if sys.stdout is None:
+        return _failed("standard output must be open, got a closed one", Exit.ERROR)
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     try:

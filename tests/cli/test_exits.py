@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import rybbit_async
-from rybbit_async.cli import failures, lists
+from rybbit_async.cli import failures, lists, main
 from rybbit_async.cli.exits import MEANINGS, Exit
 from rybbit_async.testing import RybbitServer, faults
 
@@ -164,3 +164,27 @@ def test_without_the_extra() -> None:
         "rybbit-async: rybbit-async needs cyclopts, which is not installed: "
         'pip install "rybbit_async[cli]"\n'
     )
+
+
+@pytest.mark.parametrize(("closed", "code"), [("stdout", Exit.ERROR), ("stderr", Exit.OK)])
+def test_a_stream_that_is_closed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], closed: str, code: Exit
+) -> None:
+    monkeypatch.setattr(sys, closed, None)
+    assert main(["--version"]) == code
+    out, err = capfd.readouterr()
+    assert "standard output must be open" in err if closed == "stdout" else out
+    if closed == "stderr":
+        sys.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_full_disk_is_an_error() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "rybbit_async", "config", "path"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (1, "rybbit-async: No space left on device\n")
