@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+
+from attrs import evolve
 
 from .. import (
     ButtonClickGoal,
+    CommonParameters,
     CopyGoal,
     EventGoal,
     FormSubmitGoal,
@@ -39,6 +42,16 @@ _CAPTURED: Final = {
     "form_submit": FormSubmitGoal,
     "copy": CopyGoal,
 }
+_PATTERNS: Final[Mapping[type[GoalConfig], str]] = {
+    PathGoal: "path_pattern",
+    EventGoal: "event_name",
+    OutboundGoal: "value_pattern",
+    ButtonClickGoal: "value_pattern",
+    FormSubmitGoal: "value_pattern",
+    CopyGoal: "value_pattern",
+}
+# Where figures do not matter: the server has nothing to count on this day.
+NO_EVENTS: Final = CommonParameters(start_date="1970-01-01", end_date="1970-01-01", time_zone="UTC")
 _SORTS: Final[dict[str, Callable[[Goal], Any]]] = {
     "conversions": lambda goal: -(goal.total_conversions or 0),
     "rate": lambda goal: -(goal.conversion_rate or 0),
@@ -113,6 +126,8 @@ async def create_goal(
 ) -> None:
     """Create a goal, unless the site has it."""
     config = _config(counts)
+    if config is None and counts.property:
+        raise CommandError("--property must come with what the goal counts", Exit.USAGE)
     if config is None:
         raise CommandError(
             "what the goal counts must be given, such as --path '/signup/**' or --event purchase",
@@ -144,12 +159,10 @@ async def update_goal(
         changes["name"] = name
     key = await find_site(job, site)
     number = await one_goal(job, key, goal)
-    old: Goal | None = None
-    if counts.property and not _chosen(counts):
-        old = await job.client.goals.get(key, number)
-    config = _config(counts, old)
-    if config is not None:
-        changes["config"] = config
+    if _chosen(counts) or counts.property or counts.no_property:
+        _config(counts)  # what is wrong is told before anything is read
+        old = await job.client.goals.get(key, number, **NO_EVENTS)
+        changes["config"] = _changed(counts, old)
     if not changes:
         raise CommandError(
             "what to change must be given, such as --name 'Signed up' or --path /welcome",
@@ -193,8 +206,8 @@ def _chosen(counts: GoalOptions) -> list[str]:
     return [name for name in names if getattr(counts, name) is not None]
 
 
-def _config(counts: GoalOptions, old: Goal | None = None) -> GoalConfig | None:
-    """What the options say that a goal counts; ``None`` if they say nothing.
+def _config(counts: GoalOptions) -> GoalConfig | None:
+    """What the options say that a goal counts; ``None`` if they do not say it.
 
     Raises:
         CommandError: they contradict each other.
@@ -204,31 +217,65 @@ def _config(counts: GoalOptions, old: Goal | None = None) -> GoalConfig | None:
         flags = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
         raise CommandError(f"a goal must count one kind of thing, got {flags}", Exit.USAGE)
     filters = tuple(map(_property, counts.property))
+    if filters and counts.no_property:
+        raise CommandError("--property and --no-property must not both be given", Exit.USAGE)
     if not chosen:
-        if old is None and counts.property:
-            raise CommandError("--property must come with what the goal counts", Exit.USAGE)
-        if old is None:
-            return None
-        if isinstance(old.config, PathGoal):
-            return PathGoal(old.config.path_pattern, property_filters=filters)
-        if isinstance(old.config, EventGoal):
-            return _event(old.config.event_name, filters)
-        raise CommandError("--property must come with what the goal counts", Exit.USAGE)
+        return None
     (kind,) = chosen
     value: str = getattr(counts, kind)
     if kind == "path":
-        return PathGoal(value, property_filters=filters or None)
+        return _with_properties(PathGoal(value), filters)
     if kind == "event":
-        return _event(value, filters)
-    pattern = None if value in ("", "*") else value
-    return _CAPTURED[kind](pattern, property_filters=filters or None)
+        return _with_properties(EventGoal(value), filters)
+    return _with_properties(_CAPTURED[kind](None if value in ("", "*") else value), filters)
 
 
-def _event(name: str, filters: tuple[PropertyFilter, ...]) -> EventGoal:
-    # The pair is what every release knows.
-    if len(filters) == 1:
-        return EventGoal(name, filters[0].key, filters[0].value)
-    return EventGoal(name, property_filters=filters or None)
+def _with_properties(config: GoalConfig, filters: tuple[PropertyFilter, ...]) -> GoalConfig:
+    """The same with these properties in place of its own."""
+    changes: dict[str, Any] = {"property_filters": filters or None}
+    if isinstance(config, EventGoal):
+        changes |= {"property_key": None, "property_value": None}
+        if len(filters) == 1:  # the pair is what every release knows
+            (one,) = filters
+            changes = {
+                "property_filters": None,
+                "property_key": one.key,
+                "property_value": one.value,
+            }
+    changed: GoalConfig = evolve(config, **changes)
+    return changed
+
+
+def _changed(counts: GoalOptions, old: Goal) -> GoalConfig:
+    """What a goal counts, with what the options say in place of what it is; the rest stays.
+
+    Raises:
+        CommandError: the rest cannot stay.
+    """
+    new, config = _config(counts), old.config
+    if not isinstance(config, GoalConfig):
+        raise CommandError(
+            f"only the name of goal {old.goal_id} can be changed, since its type, "
+            f"{old.goal_type}, is not known here"
+        )
+    properties = tuple(map(_property, counts.property))
+    if new is None or type(new) is type(config):
+        if new is not None:
+            pattern = _PATTERNS[type(new)]
+            config = evolve(config, **{pattern: getattr(new, pattern)})
+        return _with_properties(config, properties) if properties or counts.no_property else config
+    if _has_more(config) and not (properties or counts.no_property):
+        raise CommandError(
+            f"goal {old.goal_id} has properties, and is to count another kind of thing: give them "
+            "again with --property, or remove them with --no-property",
+            Exit.USAGE,
+        )
+    return new
+
+
+def _has_more(config: GoalConfig) -> bool:
+    names = ("property_key", "property_filters", "extra")
+    return any(getattr(config, name, None) for name in names)
 
 
 def _property(text: str) -> PropertyFilter:

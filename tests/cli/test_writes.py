@@ -118,13 +118,39 @@ def test_update_changes_what_is_given(own: Any) -> None:
     assert own("goals", "update", own.site, number, "--property", "n:=5").code == Exit.OK
     pair = {"event_name": "buy", "property_key": "n", "property_value": 5}
     assert goals(own) == [("Y", "event", pair)]
-    assert own("goals", "update", own.site, number, "--no-name", "--path", "/a").code == Exit.OK
+    assert (
+        own("goals", "update", own.site, number, "--no-name", "--path", "/a", "--no-property").code
+        == Exit.OK
+    )
     assert goals(own) == [(None, "path", {"path_pattern": "/a"})]
     nothing = own("goals", "update", own.site, number)
     assert nothing.code == Exit.USAGE
     assert "what to change must be given" in nothing.err
     both = own("goals", "update", own.site, number, "--name", "Z", "--no-name")
     assert both.code == Exit.USAGE
+
+
+def test_update_keeps_what_is_not_given(own: Any) -> None:
+    filters = [{"key": "plan", "value": "pro"}, {"key": "n", "value": 5}]
+    more = {"propertyFilters": filters, "later": True}
+    store = own.server.store
+    path = store.add_goal(own.site, "path", {"pathPattern": "/a", **more})
+    event = store.add_goal(own.site, "event", {"eventName": "buy", **more})
+
+    def configs() -> list[Any]:
+        return [goal.config for goal in store.goals(own.site)]
+
+    assert own("goals", "update", own.site, path, "--path", "/b").code == Exit.OK
+    assert own("goals", "update", own.site, event, "--event", "pay").code == Exit.OK
+    assert configs() == [{"pathPattern": "/b", **more}, {"eventName": "pay", **more}]
+    refused = own("goals", "update", own.site, event, "--outbound", "*")
+    assert refused.code == Exit.USAGE
+    assert "give them again with --property, or remove them with --no-property" in refused.err
+    assert own("goals", "update", own.site, event, "--property", "n:=6").code == Exit.OK
+    pair = {"eventPropertyKey": "n", "eventPropertyValue": 6}
+    assert configs()[1] == {"eventName": "pay", "later": True, **pair}
+    assert own("goals", "update", own.site, path, "--no-property").code == Exit.OK
+    assert configs()[0] == {"pathPattern": "/b", "later": True}
 
 
 def test_delete_asks(own: Any) -> None:

@@ -46,3 +46,6 @@ class GoalOptions:
             "`name:=5` or `name:=true` a number or a boolean.",
         ),
     ] = ()
+    no_property: Annotated[
+        bool, Parameter(help="Without the properties that the goal has had so far.")
+    ] = False
