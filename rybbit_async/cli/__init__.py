@@ -13,7 +13,7 @@ from .exits import Exit
 
 __all__ = ["main"]
 
-NEEDED: Final = ("cyclopts", "platformdirs", "rich", "ruamel", "tomlkit", "filelock")
+NEEDED: Final = ("cyclopts", "filelock", "platformdirs", "rich", "ruamel", "tomlkit")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # until the end
     if sys.stdout is None:
         return _failed("standard output must be open, got a closed one", Exit.ERROR)
+    if os.environ.get("COLUMNS", "80").isdigit() and int(os.environ.get("COLUMNS", "80")) < 20:
+        os.environ["COLUMNS"] = "20"  # rich draws no panel in less
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     try:
@@ -40,25 +42,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed("interrupted", Exit.INTERRUPTED)
     except SystemExit:  # rich ends so if the reader of the help has ended
         return Exit.OK
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in NEEDED:
+            return _explained(error, arguments)
+        missing = f"rybbit-async needs {name}, which is not installed: "
+        return _failed(f'{missing}pip install "rybbit_async[cli]"', Exit.ERROR)
     except Exception as error:
-        if "--debug" in arguments:
-            import traceback
-
-            traceback.print_exc()
-        from .failures import explain
-
-        return _failed(*explain(error))
+        return _explained(error, arguments)
     return code
 
 
+def _explained(error: Exception, arguments: Sequence[str]) -> int:
+    if "--debug" in arguments:
+        import traceback
+
+        traceback.print_exception(error)
+    from .failures import explain
+
+    return _failed(*explain(error))
+
+
 def _run(arguments: Sequence[str]) -> int:
-    try:
-        from .app import app_for
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in NEEDED:
-            raise
-        missing = f"rybbit-async needs {error.name}, which is not installed: "
-        return _failed(f'{missing}pip install "rybbit_async[cli]"', Exit.ERROR)
+    from .app import app_for
+
     code = app_for(arguments)(
         arguments,
         exit_on_error=False,

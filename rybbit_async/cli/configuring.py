@@ -11,18 +11,23 @@ from typing import Any, Final
 
 import tomlkit
 from attrs import asdict
+from filelock import FileLock
 from tomlkit.exceptions import TOMLKitError
 
 from ..parameters.checks import check_text
-from ..transport.settings import check_base_url
+from ..transport.connection_settings import check_proxy
+from ..transport.options import Timeout
+from ..transport.settings import check_base_url, check_timeout
 from .exits import CommandError, Exit
 from .options.window import zone_of
-from .profiles import SECRETS, Profiles, check_setting, load, parse
+from .profiles import SECRETS, Profiles, check_setting, load, parse, path_of_profiles
 from .settings import asked, rate_limit_of
 from .terminal import Terminal
 
 __all__ = ["change", "choose", "drop", "show_profiles"]
 
+# A command may have a secret in it, and the address of a proxy a password.
+_HIDDEN: Final = SECRETS | {"api_key_command", "password_command", "proxy"}
 _FIRST: Final = "default"  # the name of the first profile, if none is given
 
 
@@ -50,7 +55,7 @@ def show_profiles(*, as_json: bool) -> int:
 
 def _shown(settings: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: "(set)" if name in (*SECRETS, "proxy") else value
+        name: "(set)" if name in _HIDDEN else value
         for name, value in settings.items()
         if value is not None
     }
@@ -58,6 +63,11 @@ def _shown(settings: dict[str, Any]) -> dict[str, Any]:
 
 def change(profile: str | None, setting: str, text: str | None) -> int:
     """Set a setting of a profile, or remove it."""
+    with _alone():
+        return _change(profile, setting, text)
+
+
+def _change(profile: str | None, setting: str, text: str | None) -> int:
     terminal, profiles = Terminal(), load()
     name = profile or profiles.default or _FIRST
     where = f"[profiles.{name}] in {profiles.path}"
@@ -96,6 +106,20 @@ def _value(where: str, setting: str, text: str, terminal: Terminal) -> Any:
                 Exit.USAGE,
             )
         return check_text(setting, asked(setting, terminal))
+    if setting == "proxy":
+        if "@" in text:
+            raise CommandError(
+                "proxy must be given as -, and then on standard input, where it has a password, "
+                "since other users of this machine can see the arguments of a command",
+                Exit.USAGE,
+            )
+        text = asked(setting, terminal) if text == "-" else text
+        check_proxy(text)
+    if not text.strip():
+        raise CommandError(
+            f"{setting} must not be empty: rybbit-async config unset {setting} removes it",
+            Exit.USAGE,
+        )
     value: Any = text
     match setting:
         case "base_url":
@@ -109,6 +133,7 @@ def _value(where: str, setting: str, text: str, terminal: Terminal) -> Any:
         case "timeout":
             with suppress(ValueError):
                 value = float(text)
+                check_timeout(value, Timeout())
         case _:
             pass
     check_setting(where, setting, value)
@@ -140,9 +165,16 @@ def drop(profile: str) -> int:
     return Exit.OK
 
 
+def _alone() -> FileLock:
+    """Held while the file is read and written, so that nothing is lost where two change it."""
+    path = path_of_profiles()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return FileLock(path.with_name(f".{path.name}.lock"))
+
+
 def _read(profiles: Profiles) -> tomlkit.TOMLDocument:
     try:
-        return tomlkit.parse(profiles.path.read_text("utf-8"))
+        return tomlkit.parse(profiles.path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return tomlkit.document()
     except TOMLKitError as error:

@@ -16,7 +16,7 @@ from .goals import by
 from .names import find_site, find_sites, several_goals
 from .options.filters import FilterOptions
 from .options.output import ChartOptions, OutputOptions
-from .options.window import Window, WindowOptions, days_before, month, parse_day, zone_of
+from .options.window import Window, WindowOptions, days_before, month, now, parse_day, zone_of
 from .output.rows import GoalAtTime, GoalInTwoTimes, SiteSummary
 from .output.show import show
 from .output.values import counted, goal_name
@@ -49,13 +49,16 @@ async def summarize(
     found: dict[int | str, list[Any]] = defaultdict(list)
     async for row in walk:
         found[row.site].append(row.goal)
-    named = wanted or [*known]
-    skipped = {skip.site for skip in walk.report.skipped}
+    named = dict.fromkeys(_number(known, site) for site in wanted) if wanted else known
+    found = {_number(known, site): goals for site, goals in found.items()}
+    skipped = {_number(known, skip.site) for skip in walk.report.skipped}
     rows = [
         SiteSummary.of(_site(known, site), found.get(site, []))
         for site in named
         if site not in skipped or site in found
     ]
+    if walk.report.skipped and not rows:  # a wrong key, for example
+        raise walk.report.skipped[0].error
     rows.sort(key=lambda row: -row.conversions)
     await show(job, rows, SUMMARIES, output, caption=str(when), filtered=chosen)
     return Exit.PARTIAL if walk.report.doubtful else None
@@ -184,7 +187,7 @@ def _other(against: str, when: Window) -> Window:
         return Window(_year_before(when.first), _year_before(when.last), zone=when.zone)
     first, dots, last = against.partition("..")
     if dots:
-        today = date.max
+        today = now().astimezone(zone_of(when.zone)).date()
         window = Window(
             parse_day("--against", first, today), parse_day("--against", last, today),
             zone=when.zone,
@@ -205,6 +208,8 @@ def _other(against: str, when: Window) -> Window:
 
 
 def _year_before(day: date) -> date:
+    if day.year == 1:
+        raise CommandError(f"there is no year before {day}", Exit.USAGE)
     try:
         return day.replace(year=day.year - 1)
     except ValueError:  # 29 February
@@ -223,6 +228,11 @@ async def _sites(job: Job, *, required: bool) -> Mapping[int, Site]:
         if required:
             raise
         return {}
+
+
+def _number(known: Mapping[int, Site], site: int | str) -> int | str:
+    """The number of a site, where it is known, so that no site comes twice."""
+    return next((number for number, one in known.items() if one.identifier == site), site)
 
 
 def _site(known: Mapping[int, Site], site: int | str) -> Site:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from .. import Paginator
 from .exits import CommandError, Exit
@@ -17,6 +17,11 @@ from .output.views import EVENTS, METRICS, SESSIONS, SITE_SESSIONS, SITES, USERS
 from .run import Job
 
 __all__ = ["list_events", "list_sessions", "list_sites", "list_users", "list_values"]
+
+_IGNORED: Final = (
+    "--filter must come without --goal here, since this server (Rybbit before 2.9) ignores filters "
+    "for the sessions of a goal: leave it out, and filter the rows"
+)
 
 T = TypeVar("T")
 
@@ -55,6 +60,8 @@ async def list_sessions(
         )
     key = await find_site(job, site)
     number = await one_goal(job, key, goal, "--goal")
+    if filters.filter and await job.client.goals.sessions.applies_filters(key, number) is False:
+        raise CommandError(_IGNORED, Exit.USAGE)
     walk = job.client.goals.sessions.iter(key, number, **query)
     caption = f"goal {goal}, {when}"
     return await _show(job, walk, SESSIONS, output, when, query, caption)
@@ -71,9 +78,13 @@ async def list_users(
 ) -> int | None:
     """The users of a site."""
     when, query = _query(job, window, filters, output)
-    walk = job.client.users.iter(
-        await find_site(job, site), search=search, identified_only=identified, **query
-    )
+    key = await find_site(job, site)
+    if search is not None and (await job.client.capabilities(key)).user_search is False:
+        raise CommandError(
+            "--search must not be given here, since this server ignores it: search in the rows",
+            Exit.USAGE,
+        )
+    walk = job.client.users.iter(key, search=search, identified_only=identified, **query)
     return await _show(job, walk, USERS, output, when, query)
 
 

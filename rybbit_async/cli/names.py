@@ -15,6 +15,7 @@ from .run import Job
 __all__ = ["find_site", "find_sites", "one_goal", "several_goals"]
 
 _SHOWN: Final = 20
+_DIGITS: Final = 18  # no number of a server has more
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -33,10 +34,10 @@ async def find_site(job: Job, text: str) -> int | str:
     Raises:
         CommandError: the key can read no such site, or several.
     """
+    if _IDENTIFIER.fullmatch(text):  # also of digits alone
+        return text
     if _is_number(text):
         return int(text)
-    if _IDENTIFIER.fullmatch(text):
-        return text
     sites = await job.client.sites.list()
     wanted = text.casefold()
     found = [one for one in sites if wanted in ((one.domain or "").casefold(), one.name)]
@@ -102,7 +103,7 @@ async def several_goals(
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
 
 
 def _listed(goals: Sequence[Goal], name: str) -> str:

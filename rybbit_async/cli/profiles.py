@@ -6,6 +6,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -42,6 +43,11 @@ class Profile:
     ca: str | None = None
     timeout: float | None = None
     rate_limit: str | None = None
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether it says how to sign in."""
+        return bool(self.api_key or self.api_key_command or self.email)
 
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -96,7 +102,9 @@ def path_of_profiles() -> Path:
     """Where the file is: in the folder for settings of the system, or where RYBBIT_CONFIG says."""
     given = os.environ.get("RYBBIT_CONFIG")
     if given:
-        return Path(given).expanduser()
+        with suppress(RuntimeError):  # ~somebody, who is not known here
+            return Path(given).expanduser()
+        return Path(given)
     from platformdirs import user_config_path
 
     return user_config_path("rybbit-async") / "config.toml"
@@ -110,7 +118,7 @@ def load() -> Profiles:
     """
     path = path_of_profiles()
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         return Profiles(path)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

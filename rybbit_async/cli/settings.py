@@ -77,7 +77,7 @@ class _Sources:
     def get(self, name: str, variable: str | None = None) -> Any:
         """A setting; a profile that an option names comes before the environment."""
         option = getattr(self._connection, name, None)
-        if option not in (None, False):
+        if option is not None and option is not False:
             self.sources[name] = f"--{name.replace('_', '-')}"
             return option
         in_environment = os.environ.get(variable or "", "").strip() or None
@@ -99,13 +99,24 @@ def settle(connection: Connection, terminal: Terminal) -> Settings:
     """
     if connection.api_key not in (None, "-"):
         raise CommandError(_IN_ARGUMENTS, Exit.USAGE)
+    if connection.proxy is not None and "@" in connection.proxy:
+        raise CommandError(
+            "--proxy must not have a password, since other users of this machine can see the "
+            "arguments of a command: set HTTPS_PROXY, or run rybbit-async config set proxy -",
+            Exit.USAGE,
+        )
     found = _Sources(connection, terminal)
     base_url = found.get("base_url", "RYBBIT_BASE_URL")
     # The key of a profile is for the server of the profile, and for no other.
-    is_elsewhere = base_url is not None and base_url != found.profile.base_url
+    is_elsewhere = base_url is not None and not _same(base_url, found.profile.base_url)
+    if is_elsewhere and found.profile.has_credentials and found.profile.base_url:
+        terminal.message(
+            f"the key of the profile is not used, since it is for {found.profile.base_url}"
+        )
     limit = found.get("rate_limit")
     options = {
-        "allow_http": bool(found.get("allow_http")),
+        "allow_http": connection.allow_http
+        or (bool(found.profile.allow_http) and not is_elsewhere),
         "proxy": found.get("proxy"),
         "timeout": found.get("timeout"),
         "rate_limit": None if limit is None else rate_limit_of(limit),
@@ -117,6 +128,11 @@ def settle(connection: Connection, terminal: Terminal) -> Settings:
     key = None if login else _key(found, connection, is_elsewhere, terminal)
     zone = os.environ.get("RYBBIT_TIME_ZONE") or found.profile.time_zone or "UTC"
     return Settings(base_url, key, login, zone, options, found.sources)
+
+
+def _same(url: str, other: str | None) -> bool:
+    """Whether two addresses are of one server."""
+    return other is not None and url.rstrip("/").casefold() == other.rstrip("/").casefold()
 
 
 def _key(
@@ -165,10 +181,14 @@ def asked(what: str, terminal: Terminal) -> str:
     Raises:
         CommandError: there is none.
     """
-    line = getpass(f"Enter {what}: ") if terminal.in_is_terminal else sys.stdin.readline()
+    line = getpass(f"Enter {what}: ") if terminal.in_is_terminal else _line()
     if not line.strip():
         raise CommandError(f"standard input must have {what}, got nothing", Exit.USAGE)
     return line.strip()
+
+
+def _line() -> str:
+    return "" if sys.stdin is None else sys.stdin.readline()
 
 
 def _printed_by(name: str, command: str) -> KeyCommand:

@@ -79,6 +79,13 @@ async def watch(job: Job, watching: Watching) -> int:
     start = None if state is None else state.read()
     site = await find_site(job, watching.site)
     wanted = await several_goals(job, site, watching.goals) if watching.goals else None
+    can = await job.client.capabilities(site) if watching.filters else None
+    if can is not None and can.goal_session_filters is False:
+        raise CommandError(
+            "--filter must not be given here, since this server (Rybbit before 2.9) ignores "
+            "filters for the sessions of goals",
+            Exit.USAGE,
+        )
     try:
         news = job.client.goals.sessions.watch(
             site,

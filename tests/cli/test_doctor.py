@@ -120,9 +120,12 @@ def test_a_proxy_is_shown_without_its_password(cli: Cli) -> None:
     assert result.code == 0
     assert "NO_PROXY excepts 127.0.0.1" in result.out
     result = cli("doctor", "--proxy", proxy)
+    assert result.code == 2
+    assert "--proxy must not have a password" in " ".join(result.out.split())
+    assert SECRET not in result.out + result.err
+    result = cli("doctor", "--proxy", "http://127.0.0.1:9")
     assert result.code == 6
     assert "(--proxy)\n" in result.out
-    assert SECRET not in result.out + result.err
 
 
 def test_an_old_server(cli: Cli, changed: RybbitServer) -> None:

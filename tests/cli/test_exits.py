@@ -15,7 +15,7 @@ import pytest
 import rybbit_async
 from rybbit_async.cli import failures, lists, main
 from rybbit_async.cli.exits import MEANINGS, Exit
-from rybbit_async.testing import RybbitServer, faults
+from rybbit_async.testing import RybbitServer, faults, generate
 
 from .conftest import Result
 
@@ -146,24 +146,55 @@ def test_ctrl_c_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_warnings_are_lines(cli: Cli, failing: RybbitServer) -> None:
-    result = cli("sessions", 1, "--goal", 103, "--filter", "country=US")
+    result = cli("sessions", 1, "--filter", "city!=Berlin")
     assert result.code == Exit.OK
     (line,) = result.err.splitlines()
     assert line.startswith("warning: ")
-    assert "filters" in line
+    assert "city" in line
+
+
+def test_what_a_server_ignores_is_refused(cli: Cli) -> None:
+    with RybbitServer(release="2.2") as older:
+        generate(older.store, seed=1, sessions=50)
+        use = {"url": older.url, "key": older.api_key}
+        for command in (
+            ["sessions", 1, "--goal", 103, "--filter", "country=US"],
+            ["watch", 1, "--filter", "country=US", "--for", "1s"],
+            ["users", 1, "--search", "x"],
+        ):
+            result = cli(*command, **use)
+            assert (result.code, result.out) == (Exit.USAGE, "")
+            assert "ignores" in result.err
+
+
+MISSING = """
+import sys
+from rybbit_async.cli import main
+for name, *command in (
+    ["cyclopts", "sites"],
+    ["rich", "--help"],
+    ["tomlkit", "config", "set", "time_zone", "UTC"],
+    ["ruamel", "goals", "plan", "-"],
+):
+    loaded = [one for one in sys.modules if one.startswith(("rybbit_async.cli.", name))]
+    for module in loaded:
+        del sys.modules[module]
+    sys.modules[name] = None
+    assert main(command) == 1, command
+    del sys.modules[name]
+"""
 
 
 def test_without_the_extra() -> None:
-    code = (
-        "import sys; sys.modules['cyclopts'] = None; from rybbit_async.cli import main; "
-        "sys.exit(main(['sites']))"
+    done = subprocess.run(
+        [sys.executable, "-c", MISSING], stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == Exit.ERROR
-    assert done.stderr == (
-        "rybbit-async: rybbit-async needs cyclopts, which is not installed: "
-        'pip install "rybbit_async[cli]"\n'
-    )
+    said = "rybbit-async: rybbit-async needs {}, which is not installed: pip install"
+    expected = [
+        f'{said.format(name)} "rybbit_async[cli]"'
+        for name in ("cyclopts", "rich", "tomlkit", "ruamel")
+    ]
+    assert (done.returncode, done.stderr.splitlines()) == (0, expected)
 
 
 @pytest.mark.parametrize(("closed", "code"), [("stdout", Exit.ERROR), ("stderr", Exit.OK)])

@@ -132,7 +132,7 @@ def test_update_changes_what_is_given(own: Any) -> None:
 
 def test_update_keeps_what_is_not_given(own: Any) -> None:
     filters = [{"key": "plan", "value": "pro"}, {"key": "n", "value": 5}]
-    more = {"propertyFilters": filters, "later": True}
+    more = {"propertyFilters": filters}
     store = own.server.store
     path = store.add_goal(own.site, "path", {"pathPattern": "/a", **more})
     event = store.add_goal(own.site, "event", {"eventName": "buy", **more})
@@ -148,9 +148,9 @@ def test_update_keeps_what_is_not_given(own: Any) -> None:
     assert "give them again with --property, or remove them with --no-property" in refused.err
     assert own("goals", "update", own.site, event, "--property", "n:=6").code == Exit.OK
     pair = {"eventPropertyKey": "n", "eventPropertyValue": 6}
-    assert configs()[1] == {"eventName": "pay", "later": True, **pair}
+    assert configs()[1] == {"eventName": "pay", **pair}
     assert own("goals", "update", own.site, path, "--no-property").code == Exit.OK
-    assert configs()[0] == {"pathPattern": "/b", "later": True}
+    assert configs()[0] == {"pathPattern": "/b"}
 
 
 def test_delete_asks(own: Any) -> None:

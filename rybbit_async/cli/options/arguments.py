@@ -22,4 +22,5 @@ GoalOf = Annotated[str, Parameter(name="GOAL", help="The goal, by its number or 
 
 def site_of(text: str) -> int | str:
     """A site as the client takes it."""
-    return int(text) if text.isascii() and text.isdigit() else text
+    is_number = text.isascii() and text.isdigit() and len(text) < 12  # 12 are an identifier
+    return int(text) if is_number else text

@@ -123,7 +123,8 @@ class WindowOptions:
                 f"the time must be given in one way, got {' and '.join(named)}", Exit.USAGE
             )
         zone = self.tz or default_zone
-        now_there = now().astimezone(zone_of(zone))
+        option = "--tz" if self.tz else "RYBBIT_TIME_ZONE, or time_zone of the profile,"
+        now_there = now().astimezone(zone_of(zone, option))
         if self.past is not None:
             return Window(minutes=_minutes(self.past), zone=zone)
         today = now_there.date()
@@ -214,7 +215,12 @@ def days_before(window: Window) -> Window:
             Exit.USAGE,
         )
     length = timedelta(days=window.days())
-    return Window(window.first - length, window.first - timedelta(days=1), zone=window.zone)
+    try:
+        return Window(window.first - length, window.first - timedelta(days=1), zone=window.zone)
+    except OverflowError:
+        raise CommandError(
+            f"there are no {window.days()} days before {window}", Exit.USAGE
+        ) from None
 
 
 def _first(last: str, today: date) -> date:

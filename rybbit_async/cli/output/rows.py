@@ -142,7 +142,7 @@ class SiteSummary:
         if best is not None and not best.total_conversions:
             best = None
         return cls(
-            site_id=site.site_id,
+            site_id=site.site_id or next((g.site_id for g in goals if g.site_id), 0),
             domain=site.domain or site.name,
             goals=len(goals),
             reached=sum(count > 0 for count in counts),
