@@ -133,6 +133,7 @@ def _value(where: str, setting: str, text: str, terminal: Terminal) -> Any:
         case "timeout":
             with suppress(ValueError):
                 value = float(text)
+            if isinstance(value, float):
                 check_timeout(value, Timeout())
         case _:
             pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -198,3 +199,42 @@ def test_other_settings(cli: Cli) -> None:
     plain = cli("sites", "--base-url", "http://10.255.255.1")
     assert plain.code == Exit.USAGE
     assert "--allow-http allows it" in plain.err
+
+
+def test_two_changes_at_once_lose_nothing(cli: Cli, config: Path) -> None:
+    settings = {"time_zone": "Europe/Berlin", "email": "a@example.com", "ca": "ca.pem"}
+    env = {**os.environ, "RYBBIT_CONFIG": str(config)}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "rybbit_async", "config", "set", name, value],
+            env=env,
+            stderr=subprocess.DEVNULL,
+        )
+        for name, value in settings.items()
+    ]
+    assert [one.wait(30) for one in running] == [0, 0, 0]
+    assert tomllib.loads(config.read_text())["profiles"]["default"] == settings
+
+
+def test_plain_http_is_allowed_for_the_server_of_the_profile(cli: Cli, config: Path) -> None:
+    config.write_text(
+        'default = "a"\n[profiles.a]\nbase_url = "http://10.255.255.1"\nallow_http = true\n'
+    )
+    elsewhere = cli("sites", "--base-url", "http://10.255.255.2")
+    assert elsewhere.code == Exit.USAGE
+    assert "--allow-http allows it" in elsewhere.err
+
+
+def test_passwords_are_no_arguments(cli: Cli, config: Path) -> None:
+    for arguments in (
+        ["sites", "--proxy", "http://me:hunter2@proxy.example:3128"],
+        ["config", "set", "proxy", "http://me:hunter2@proxy.example:3128"],
+    ):
+        result = cli(*arguments)
+        assert result.code == Exit.USAGE
+        assert "hunter2" not in result.err
+    stored = cli("config", "set", "proxy", "-", stdin="http://me:hunter2@proxy.example:3128\n")
+    assert stored.code == Exit.OK
+    assert "hunter2" not in cli("config").out
+    assert cli("config", "set", "email", "").code == Exit.USAGE
+    assert cli("config", "set", "timeout", "-1").code == Exit.USAGE

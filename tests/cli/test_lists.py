@@ -17,6 +17,7 @@ import pytest
 
 from rybbit_async import RybbitClient, to_json
 from rybbit_async.cli.exits import Exit
+from rybbit_async.cli.names import find_site
 from rybbit_async.testing import RybbitServer
 
 from .conftest import Result
@@ -117,6 +118,18 @@ def test_a_site_by_its_domain(cli: Cli) -> None:
     assert f"the domain of a site, got 'example.org': 1 ({domain})" in unknown.err
 
 
+def test_a_site_by_its_identifier(cli: Cli) -> None:
+    identifier = rows(cli("sites"))[0]["identifier"]
+    (line,) = rows(cli("goals", "summary", identifier, 1))
+    assert line["site_id"] == 1
+    assert find("000000000001") == "000000000001"  # an identifier, and no number
+    assert find("12345") == 12345
+
+
+def find(text: str) -> int | str:
+    return asyncio.run(find_site(None, text))  # type: ignore[arg-type]  # nothing is read
+
+
 def test_values_of_a_parameter(cli: Cli) -> None:
     countries = rows(cli("values", 1, "country"))
     assert sum(row["count"] for row in countries) <= 300  # some have none
@@ -176,6 +189,7 @@ def test_compare_with_the_days_before(cli: Cli) -> None:
         assert row["goal"] == goal["name"] or goal["name"] is None
         assert row["conversions"] == goal["total_conversions"]
         assert row["conversions_change"] == row["conversions"] - row["conversions_before"]
+    assert rows(cli("goals", "compare", 1, "--today", "--against", "yesterday..today"))
     same = cli("goals", "compare", 1, "--last", "7d", "--against", "year", tty=True, width=100)
     assert ", against " in same.out
 
@@ -194,6 +208,7 @@ def test_times_that_are_hard_to_compare(cli: Cli) -> None:
         ("befor", "--against must be before, year, a month such as 2024-01, or days such as"),
         ("2024-01-05..2024-01-01", "the first day of --against must not be after its last"),
         ("2024-01-05..", "--against must be a day such as 2024-01-31"),
+        ("2024-01-05..9999-99-99", "--against must be a day such as 2024-01-31"),
     ],
 )
 def test_what_cannot_be_compared(cli: Cli, against: str, said: str) -> None:
