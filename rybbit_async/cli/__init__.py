@@ -13,6 +13,7 @@ from .exits import Exit
 
 __all__ = ["main"]
 
+_NARROWEST: Final = 20  # columns
 NEEDED: Final = ("cyclopts", "filelock", "platformdirs", "rich", "ruamel", "tomlkit")
 
 
@@ -28,8 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # until the end
     if sys.stdout is None:
         return _failed("standard output must be open, got a closed one", Exit.ERROR)
-    if os.environ.get("COLUMNS", "80").isdigit() and int(os.environ.get("COLUMNS", "80")) < 20:
-        os.environ["COLUMNS"] = "20"  # rich draws no panel in less
+    _widen()
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     try:
@@ -51,6 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _explained(error, arguments)
     return code
+
+
+def _widen() -> None:
+    """Take a very narrow terminal for a wider one: in less, rich draws no panel, or does not end."""
+    width = os.environ.get("COLUMNS", "")
+    if width.isdigit() and int(width) < _NARROWEST:
+        os.environ["COLUMNS"] = str(_NARROWEST)
 
 
 def _explained(error: Exception, arguments: Sequence[str]) -> int:
