@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _widen() -> None:
-    """Take a very narrow terminal for a wider one: in less, rich draws no panel, or does not end."""
+    """Take a very narrow terminal for a wider one: in less, rich draws no panel, or never ends."""
     width = os.environ.get("COLUMNS", "")
     if width.isdigit() and int(width) < _NARROWEST:
         os.environ["COLUMNS"] = str(_NARROWEST)
