@@ -93,8 +93,9 @@ class Terminal:
         if "err_console" in self.__dict__:  # if progress is drawn, the line comes above it
             self.err_console.print(text, soft_wrap=True)
             return
-        self.err.write(f"{text}\n")
-        self.err.flush()
+        with suppress(BrokenPipeError):  # a message that nobody reads stops no work
+            self.err.write(f"{text}\n")
+            self.err.flush()
 
     def warn(self, text: str) -> None:
         """Tell something that may be wrong, in one line."""
