@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from attrs import define, field
 
-from .output.text import visible, wrapped
+from .output.text import visible, visible_json, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,6 +84,10 @@ class Terminal:
     def write(self, text: str) -> None:
         """Write data."""
         self.out.write(text)
+
+    def write_json(self, text: str) -> None:
+        """Write JSON, in which characters that a terminal does not simply show are escapes."""
+        self.write(f"{visible_json(text)}\n")
 
     def message(self, text: str) -> None:
         """Tell something, in one line; on a terminal in lines that end at words."""
