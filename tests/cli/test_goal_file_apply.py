@@ -196,6 +196,16 @@ def test_a_site_by_its_identifier(run: Run, newest: RybbitServer, site: Site) ->
     assert f"site {site.site_id} must stand once in the file" in refused.err
 
 
+def test_a_site_is_dumped_once(run: Run, newest: RybbitServer, site: Site) -> None:
+    newest.store.add_goal(site, "path", {"pathPattern": "/x"}, name="a")
+    number = site.site_id
+    for sites in ([site.string_id, number], [number, site.string_id], [number, number]):
+        dumped = run("dump", *sites).out
+        assert dumped.count("name: a") == 1
+        assert run("plan", "-", "--exit-code", stdin=dumped).code == Exit.OK
+    assert run("dump", "9" * 5000).code == Exit.USAGE
+
+
 def test_dump_of_every_site_is_what_is_there(
     cli: Callable[..., Result], server: RybbitServer, tmp_path: Path
 ) -> None:

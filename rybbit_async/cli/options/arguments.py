@@ -22,4 +22,4 @@ GoalOf = Annotated[str, Parameter(name="GOAL", help="The goal, by its number or 
 
 def site_of(text: str) -> int | str:
     """A site as the client takes it."""
-    return int(text) if text.isascii() and text.isdigit() else text
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
