@@ -62,12 +62,11 @@ def _widen() -> None:
 
 def _explained(error: Exception, arguments: Sequence[str]) -> int:
     if "--debug" in arguments:
-        import traceback
-
-        traceback.print_exception(error)
+        _tell_traceback(arguments)
     from .failures import explain
 
-    return _failed(*explain(error))
+    message, code = explain(error)
+    return _failed(_without_keys(message, arguments), code)
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -86,13 +85,33 @@ def _run(arguments: Sequence[str]) -> int:
 def _failed(message: str, code: Exit) -> int:
     from .terminal import Terminal
 
-    with suppress(BrokenPipeError):
-        Terminal().message(f"rybbit-async: {_KEY.sub('rb_...', message)}")
+    Terminal().message(f"rybbit-async: {message}")
     return code
 
 
-# No key of the command line is repeated in the message about it.
-_KEY: Final = re.compile(r"\brb_\w+")
+def _tell_traceback(arguments: Sequence[str]) -> None:
+    import traceback
+
+    from .output.text import visible
+
+    text = _without_keys(traceback.format_exc(), arguments)
+    with suppress(BrokenPipeError):
+        sys.stderr.write("\n".join(map(visible, text.split("\n"))))
+
+
+# A key, and what may be one if it is an argument: keys of some servers have no prefix. Names of
+# events can be as long, and have seldom a digit.
+_KEY: Final = re.compile(r"\brb_\w[\w-]*")
+_LIKE_A_KEY: Final = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{20,}")
+
+
+def _without_keys(text: str, arguments: Sequence[str]) -> str:
+    """Text that repeats no key of the command line, also one that was given in a wrong place."""
+    for argument in arguments:
+        for part in argument.lstrip("-").split("="):
+            if _LIKE_A_KEY.fullmatch(part):
+                text = text.replace(part, "...")
+    return _KEY.sub("rb_...", text)
 
 
 def _drop_output() -> None:

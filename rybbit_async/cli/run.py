@@ -131,9 +131,8 @@ class _LogLines(logging.Handler):
         self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
-        for line in self.format(record).splitlines():
-            self._terminal.message(line)
+        """Write one record as one line, so that text of the server cannot look like another."""
+        self._terminal.message(self.format(record))
 
 
 @contextmanager

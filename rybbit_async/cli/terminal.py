@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from attrs import define, field
 
-from .output.text import visible, wrapped
+from .output.text import visible, visible_json, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,6 +85,10 @@ class Terminal:
         """Write data."""
         self.out.write(text)
 
+    def write_json(self, text: str) -> None:
+        """Write JSON, in which characters that a terminal does not simply show are escapes."""
+        self.write(f"{visible_json(text)}\n")
+
     def message(self, text: str) -> None:
         """Tell something, in one line; on a terminal in lines that end at words."""
         text = visible(text)
@@ -93,8 +97,9 @@ class Terminal:
         if "err_console" in self.__dict__:  # if progress is drawn, the line comes above it
             self.err_console.print(text, soft_wrap=True)
             return
-        self.err.write(f"{text}\n")
-        self.err.flush()
+        with suppress(BrokenPipeError):  # a message that nobody reads stops no work
+            self.err.write(f"{text}\n")
+            self.err.flush()
 
     def warn(self, text: str) -> None:
         """Tell something that may be wrong, in one line."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from rybbit_async.cli.doctor.certificate import expires
+from rybbit_async.cli.doctor.machine import proxies
 from rybbit_async.cli.settings import Settings
 from rybbit_async.testing import RybbitServer, faults
 
@@ -126,6 +128,36 @@ def test_a_proxy_is_shown_without_its_password(cli: Cli) -> None:
     result = cli("doctor", "--proxy", "http://127.0.0.1:9")
     assert result.code == 6
     assert "(--proxy)\n" in result.out
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://u:12#3@127.0.0.1:9",
+        "http://u:12?3@127.0.0.1:9",
+        "http://u:12/3@127.0.0.1:9",
+        "http://12#x@h",
+        "12@x@h",
+        "http://h:9/12",
+        "http://h:9?12",
+    ],
+)
+def test_a_proxy_that_is_not_written_as_it_must_be_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    settings = Settings(None, None, None, "UTC", {}, {})
+    (check,) = proxies(settings, "https://a.example")
+    assert check.text == "set (HTTP_PROXY) is not used for this server"
+    (check, _) = proxies(evolve(settings, options={"proxy": proxy}), "https://a.example")
+    assert check.text == "set (set) is used"
+
+
+def test_json_that_is_nested_deeply(cli: Cli, changed: RybbitServer) -> None:
+    changed.inject(faults.Status(200, "[" * 100_000), times=None)
+    result = cli("doctor", "--json")
+    assert result.code == 4
+    assert "fault" not in result.out + result.err
 
 
 def test_an_old_server(cli: Cli, changed: RybbitServer) -> None:

@@ -120,6 +120,31 @@ def test_a_fault_of_the_program_is_one_line_and_a_traceback_with_debug(
     assert "Traceback" in cli("sites", "--debug").err
 
 
+EVIL = "\x1b[31m\x9b\x07\u202e\u2028 2026-11-25 INFO forged"
+
+
+def test_debug_shows_no_control_characters(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        logging.getLogger("rybbit_async.test").warning("one\r\n%s", EVIL)
+        raise LookupError(EVIL)
+
+    monkeypatch.setattr(lists, "list_sites", broken)
+    err = cli("sites", "--debug").err
+    assert not {*EVIL[:1], *"\x9b\x07\u202e\u2028\r"} & {*err}
+    shown = r"\x1b[31m\x9b\x07\u202e\u2028 2026-11-25 INFO forged"
+    assert f"WARNING one\\r\\n{shown}\n" in err
+    assert f"\nLookupError: {shown}\n" in err
+
+
+@pytest.mark.parametrize("key", ["rb_topsecretkey", "abcdefghij0123456789AB"])
+@pytest.mark.parametrize("given", ["{}", "--{}", "--api-key={}", "--limit={}"])
+def test_a_key_in_a_wrong_place_is_not_shown(cli: Cli, key: str, given: str) -> None:
+    result = cli("sites", given.format(key), "--debug")
+    assert result.code == Exit.USAGE
+    assert "Traceback" in result.err
+    assert key not in result.out + result.err
+
+
 def test_debug_tells_requests_and_no_key(cli: Cli, server: RybbitServer) -> None:
     result = cli("sites", "--debug")
     assert "GET " in result.err

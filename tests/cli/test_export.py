@@ -29,6 +29,16 @@ def clean(server: RybbitServer) -> Iterator[RybbitServer]:
     server.clear_faults()
 
 
+def test_names_of_folders_in_json(cli: Cli, tmp_path: Path) -> None:
+    to = f"{tmp_path}/a\x9b31m\u202e"
+    for arguments in (["--to", to, *SMALL[:2], "--last=1d"], ["status", to]):
+        out = cli("export", *arguments, "--json", tty=True).out
+        assert json.loads(out)["to"] == to
+        assert not {"\x9b", "\u202e"} & {*out}
+        out = cli("export", *arguments, tty=True).out
+        assert not {"\x9b", "\u202e"} & {*out}
+
+
 def test_an_export_and_what_it_holds(cli: Cli, tmp_path: Path) -> None:
     to = str(tmp_path / "rybbit")
     result = cli("export", "plan", "--to", to, *SMALL)

@@ -87,6 +87,20 @@ def test_what_a_goal_counts(goal: str, kind: str, config: dict[str, Any]) -> Non
     assert content.kind == kind
 
 
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_numbers_that_are_too_large(digits: int) -> None:
+    number = "9" * digits
+    goal = "name: a, event: x, property: {{n: {}}}"
+    for text in (
+        f"site: {number}\ngoals: []",
+        f"site: 1\ngoals: [{{id: {number}, name: a, path: /x}}]",
+        f"site: 1\ngoals: [{{{goal.format(number)}}}]",
+    ):
+        assert len(refusal(text)) < 300
+    for text in (f"site = {number}\ngoals = []", f"site = 0x{number}\ngoals = []"):
+        assert refusal(text, "goals.toml").endswith("must be at most 1.8e308, got a larger one")
+
+
 def test_no_properties_are_none() -> None:
     stored = Content.of("path", {"pathPattern": "/x", "propertyFilters": []})
     assert only("{name: a, path: /x}").content.key == stored.key

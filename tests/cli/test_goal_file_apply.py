@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import signal
+import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rybbit_async.cli import main
 from rybbit_async.cli.exits import Exit
 from rybbit_async.cli.goal_file.file import parse
 from rybbit_async.testing import RybbitServer, Site, faults
@@ -191,6 +194,16 @@ def test_a_site_by_its_identifier(run: Run, newest: RybbitServer, site: Site) ->
     refused = run("plan", "-", stdin=both)
     assert refused.code == Exit.USAGE
     assert f"site {site.site_id} must stand once in the file" in refused.err
+
+
+def test_a_site_is_dumped_once(run: Run, newest: RybbitServer, site: Site) -> None:
+    newest.store.add_goal(site, "path", {"pathPattern": "/x"}, name="a")
+    number = site.site_id
+    for sites in ([site.string_id, number], [number, site.string_id], [number, number]):
+        dumped = run("dump", *sites).out
+        assert dumped.count("name: a") == 1
+        assert run("plan", "-", "--exit-code", stdin=dumped).code == Exit.OK
+    assert run("dump", "9" * 5000).code == Exit.USAGE
 
 
 def test_dump_of_every_site_is_what_is_there(
@@ -531,3 +544,35 @@ def test_the_samples_of_the_documentation(run: Run, newest: RybbitServer, site: 
     ]
     assert len(parse(two, "goals.yaml")) == 2
     assert len(parse(toml, "goals.toml")) == 1
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_reader_that_ends_stops_no_writes(
+    newest: RybbitServer,
+    site: Site,
+    file: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    broken: bool,
+) -> None:
+    path = file(*(f"{{name: g{number}, path: /{number}}}" for number in range(8)))
+    if broken:
+        newest.inject(faults.Status(400), when=lambda one: one.method == "POST", skip=3)
+    into, out = os.pipe()
+    os.close(into)
+    env = {
+        "RYBBIT_BASE_URL": newest.url,
+        "RYBBIT_API_KEY": newest.api_key,
+        "XDG_STATE_HOME": str(tmp_path),
+        "RYBBIT_CONFIG": str(tmp_path / "config.toml"),
+    }
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    err = io.StringIO()
+    with open(out, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(sys, "stderr", err)
+        code = main(["goals", "apply", path, "--yes"])
+    assert code == (Exit.PARTIAL if broken else Exit.OK)
+    assert len(now(newest, site)) == 8 - broken
+    assert ("7 created; 1 of 8 left\n" if broken else "8 created\n") in err.getvalue()

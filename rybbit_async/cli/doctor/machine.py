@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
-
-from yarl import URL
 
 from ... import __version__
 from ...transport.connection_settings import proxy_in_environment
@@ -110,12 +109,18 @@ def proxies(settings: Settings, base_url: str) -> Iterator[Check]:
         yield Check("proxy", "none")
 
 
+# An address without anything that could be a part of a password which is not written as it must be.
+_ADDRESS: Final = re.compile(
+    r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?P<user>[^@/?#\\\s]*@)?"
+    r"(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?P<port>:[0-9]{1,5})?/?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
 def _shown(proxy: str) -> str:
     """The address of a proxy without a user and a password."""
-    try:
-        url = URL(proxy if "://" in proxy else f"http://{proxy}")
-        host, port = url.host, url.port
-    except ValueError:
-        return "an address that cannot be read"
-    hidden = ", user and password hidden" if "@" in proxy else ""
-    return f"{url.scheme}://{host}{f':{port}' if port else ''}{hidden}"
+    address = _ADDRESS.fullmatch(proxy)
+    if address is None:
+        return "set"
+    hidden = ", user and password hidden" if address["user"] else ""
+    return f"{address['scheme'] or 'http'}://{address['host']}{address['port'] or ''}{hidden}"

@@ -58,7 +58,7 @@ def doctor(
     code = next((check.exit for check in found if check.state == "failed"), Exit.OK)
     if as_json:
         told = {"exit": int(code), "checks": [check.plain() for check in found]}
-        terminal.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+        terminal.write_json(json.dumps(told, ensure_ascii=False, indent=2))
     return code
 
 

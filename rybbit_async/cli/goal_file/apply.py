@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -55,15 +56,20 @@ async def apply(
     warn_of_doubts(job.terminal, sites)
     numbers = await numbers_of(job.client, sites)
     if only_show:
-        plan = await _planned(job, numbers, prune=prune)
+        plan = await make_plan(job.client, numbers, prune=prune)
+        show_plan(job.terminal, plan)
+        _check(plan)
         await dry_run_all(job, (write.send for write in _writes(job.client, plan)))
         return Exit.OK
     server = str(job.client.arguments()["base_url"])
     async with one_at_a_time(job.terminal, server, numbers):
-        plan = await _planned(job, numbers, prune=prune)
+        plan = await make_plan(job.client, numbers, prune=prune)
+        with _read_or_not() as unread:
+            show_plan(job.terminal, plan)
+        _check(plan)
         if not plan.size:
             return Exit.OK
-        _agree(job, plan, yes=yes)
+        _agree(job, plan, yes=yes, unread=unread)
         done = _Done(job, plan.size)
         await done.carry_out(list(_writes(job.client, plan)))
         await done.check(numbers, prune=prune)
@@ -71,21 +77,34 @@ async def apply(
     return Exit.OK
 
 
-async def _planned(job: Job, numbers: Mapping[int, FileSite], *, prune: bool) -> Plan:
-    plan = await make_plan(job.client, numbers, prune=prune)
-    show_plan(job.terminal, plan)
+@contextmanager
+def _read_or_not() -> Generator[list[bool]]:
+    """Let the work go on if nobody reads stdout any more; what is given has an item then.
+
+    Writes that stop halfway because of that, as in ``apply ... | head -1``, would surprise.
+    """
+    unread: list[bool] = []
+    try:
+        yield unread
+    except (BrokenPipeError, SystemExit):  # rich makes the one of the other
+        unread.append(True)
+
+
+def _check(plan: Plan) -> None:
     if plan.refusals:
         number = len(plan.refusals)
         why = plan.refusals[0] if number == 1 else f"the plan has {number} lines that begin with !"
         raise CommandError(f"nothing was applied: {why}")
-    return plan
 
 
-def _agree(job: Job, plan: Plan, *, yes: bool) -> None:
+def _agree(job: Job, plan: Plan, *, yes: bool, unread: Sequence[bool]) -> None:
     """Ask on a terminal; elsewhere, a plan that deletes goals needs ``--yes``."""
     if yes:
         return
     if job.terminal.in_is_terminal:
+        if unread:
+            must = "must be given where the plan cannot be read before it is agreed to"
+            raise CommandError(f"nothing was applied: --yes {must}", Exit.USAGE)
         if job.terminal.confirm(f"Apply this to {counted(plan.size, 'goals')}?"):
             return
         raise CommandError("nothing was applied")
@@ -186,7 +205,8 @@ class _Done:
                 else:
                     self.done.append(write)
                     text = f"{_DONE[write.sign]} {named(write.goal)}"
-                    show_line(self.job.terminal, write.sign, text)
+                    with _read_or_not():
+                        show_line(self.job.terminal, write.sign, text)
         except asyncio.CancelledError:
             self.job.terminal.message(self.summary())
             raise

@@ -38,6 +38,7 @@ _AN: Final[Mapping[Kind, str]] = {
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _MAX_VALUES: Final = 1_000_000
 _MAX_DEPTH: Final = 32
+_TOO_LARGE: Final = "a number must be at most 1.8e308, got a larger one"
 
 
 @frozen
@@ -232,9 +233,7 @@ class _Nodes:
 def _scalar(kind: Kind, source: str, place: str) -> Value:
     content: Any = source
     if kind == "number":
-        content = json.loads(source) if _NUMBER.fullmatch(source) else None
-        if content is not None and not math.isfinite(content):
-            content = None
+        content = json.loads(source) if _NUMBER.fullmatch(source) and _is_float(source) else None
     elif kind == "boolean":
         content = source.lower() == "true"
         if source.lower() not in ("true", "false"):  # a document can ask for YAML 1.1
@@ -245,6 +244,14 @@ def _scalar(kind: Kind, source: str, place: str) -> Value:
     elif kind == "text":
         content = source = _joined(source)
     return Value(kind, content, place, source)
+
+
+def _is_float(number: Any) -> bool:
+    """Whether a number is not larger than any that a server has; Python has larger ones."""
+    try:
+        return math.isfinite(float(number))
+    except OverflowError:
+        return False
 
 
 def _joined(text: str) -> str:
@@ -271,6 +278,8 @@ def read_toml(text: str, name: str) -> Value:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CommandError(f"{name}: this is not TOML: {error}", Exit.USAGE) from None
+    except ValueError:  # Python makes no number of thousands of digits
+        raise CommandError(f"{name}: {_TOO_LARGE}", Exit.USAGE) from None
     except RecursionError:
         raise CommandError(f"{name}: it must not be nested so deeply", Exit.USAGE) from None
     return _toml(data, name, "", 0)
@@ -295,6 +304,7 @@ def _toml(data: Any, name: str, path: str, depth: int) -> Value:
         return Value("boolean", data, place, str(data).lower())
     if isinstance(data, (date, time)):
         return Value("date", str(data), place, str(data))
-    if isinstance(data, float) and not math.isfinite(data):
-        raise CommandError(f"{place}: a number must be finite, got {data}", Exit.USAGE)
+    if isinstance(data, (int, float)) and not _is_float(data):
+        must = f"a number must be finite, got {data}" if isinstance(data, float) else _TOO_LARGE
+        raise CommandError(f"{place}: {must}", Exit.USAGE)
     return Value("text" if isinstance(data, str) else "number", data, place, str(data))

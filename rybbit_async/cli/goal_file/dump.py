@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
+from ... import RybbitClient
 from ...extras import import_extra
 from ..exits import CommandError, Exit
 from ..output.text import visible
@@ -44,7 +45,7 @@ async def dump(job: Job, sites: Sequence[int | str], *, ids: bool) -> None:
         sites = sorted(domains, key=int)
         if not sites:
             raise CommandError("the server lists no site that the key can read: name each site")
-    stored = await read_goals(client, sites)
+    stored = await read_goals(client, await _once(client, sites))
     for site, one in stored.items():
         if one.unreadable:
             why = one.unreadable[0].error
@@ -53,6 +54,17 @@ async def dump(job: Job, sites: Sequence[int | str], *, ids: bool) -> None:
             _drop_doubles(job, site, one)
     goals = {site: one.goals for site, one in stored.items()}
     job.terminal.write(to_yaml(goals, domains, ids=ids))
+
+
+async def _once(client: RybbitClient, sites: Sequence[int | str]) -> list[int | str]:
+    """The sites without those that are named once more, by the identifier or by the number."""
+    if len(sites) < 2:
+        return [*sites]
+    found: dict[int, int | str] = {}
+    for site in sites:
+        number = site if isinstance(site, int) else (await client.sites.get(site)).site_id
+        found.setdefault(number, site)
+    return [*found.values()]
 
 
 def _drop_doubles(job: Job, site: int | str, stored: Stored) -> None:
