@@ -19,11 +19,15 @@ class Outlet:
 
     A pipe is only written to while it takes data, so that the event loop goes on meanwhile, Ctrl-C
     is heard, and a reader that has gone is noticed when it goes: ``BrokenPipeError`` is raised.
+
+    Attributes:
+        whole: whether the latest text was written to its end, also if Ctrl-C came just then.
     """
 
     def __init__(self, out: TextIO, *, is_terminal: bool) -> None:
         self._out = out
         self._is_terminal = is_terminal
+        self.whole = True
         self._pipe = None if is_terminal else _pipe(out)
 
     async def write(self, text: str) -> None:
@@ -34,21 +38,50 @@ class Outlet:
         """
         if not text:
             return
+        self.whole = False
+        self._out.flush()
+        data = text.encode("utf-8", "replace")
         if self._is_terminal:
             encoding = self._out.encoding or "utf-8"
             self._out.write(text.encode(encoding, "backslashreplace").decode(encoding))
             self._out.flush()
-            return
-        data = text.encode("utf-8", "replace")
-        self._out.flush()
-        if self._pipe is not None:
-            await _write_pipe(self._pipe, data)
+        elif self._pipe is not None:
+            await self._write_pipe(self._pipe, data)
         elif (binary := getattr(self._out, "buffer", None)) is not None:
             binary.write(data)
             binary.flush()
         else:
             self._out.write(data.decode())
             self._out.flush()
+        self.whole = True
+
+    async def _write_pipe(self, descriptor: int, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        rest = memoryview(data)
+
+        def write() -> None:
+            nonlocal rest
+            try:
+                rest = rest[os.write(descriptor, rest[:_AT_ONCE]) :]
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if not done.done():
+                    done.set_exception(error)
+                loop.remove_writer(descriptor)
+                return
+            if not rest:
+                self.whole = True
+                loop.remove_writer(descriptor)
+                if not done.done():
+                    done.set_result(None)
+
+        loop.add_writer(descriptor, write)
+        try:
+            await done
+        finally:
+            loop.remove_writer(descriptor)
 
 
 def kind_of(out: TextIO) -> int | None:
@@ -76,31 +109,3 @@ def _pipe(out: TextIO) -> int | None:
     except NotImplementedError:  # Windows
         return None
     return descriptor
-
-
-async def _write_pipe(descriptor: int, data: bytes) -> None:
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-    rest = memoryview(data)
-
-    def write() -> None:
-        nonlocal rest
-        try:
-            rest = rest[os.write(descriptor, rest[:_AT_ONCE]) :]
-        except BlockingIOError:
-            return
-        except OSError as error:
-            if not done.done():
-                done.set_exception(error)
-            loop.remove_writer(descriptor)
-            return
-        if not rest:
-            loop.remove_writer(descriptor)
-            if not done.done():
-                done.set_result(None)
-
-    loop.add_writer(descriptor, write)
-    try:
-        await done
-    finally:
-        loop.remove_writer(descriptor)
