@@ -110,7 +110,7 @@ def status(to: str, options: Mapping[str, Any] | None, terminal: Terminal, *, as
             "latest_run": None if run is None else asdict(run),
         }
         text = json.dumps(told, ensure_ascii=False, indent=2, default=_plain)
-        terminal.write(f"{text}\n")
+        terminal.write_data(f"{text}\n")
         return Exit.OK
     print_table(terminal, _VIEW, lists, caption=f"{store.shown}: {_described(identity)}")
     width = terminal.width if terminal.out_is_terminal else _WIDE

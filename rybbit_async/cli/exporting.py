@@ -64,7 +64,7 @@ async def export(job: Job, options: Mapping[str, Any], *, as_json: bool) -> int:
         raise _other_export(error) from None
     report = work.report
     if as_json:
-        job.terminal.write(json.dumps(_report(report), ensure_ascii=False, indent=2) + "\n")
+        job.terminal.write_data(json.dumps(_report(report), ensure_ascii=False, indent=2) + "\n")
     else:
         job.terminal.write(f"{visible(_summary(report))}\n")
     job.terminal.out.flush()
@@ -98,7 +98,7 @@ async def plan(job: Job, options: Mapping[str, Any], *, as_json: bool) -> int:
     except ExportMismatchError as error:
         raise _other_export(error) from None
     if as_json:
-        job.terminal.write(json.dumps(_plan(found), ensure_ascii=False, indent=2) + "\n")
+        job.terminal.write_data(json.dumps(_plan(found), ensure_ascii=False, indent=2) + "\n")
         return Exit.OK
     days = f"{found.first}" if found.first == found.last else f"{found.first} to {found.last}"
     first, *missing = str(found).splitlines()

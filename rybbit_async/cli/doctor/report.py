@@ -58,7 +58,7 @@ def doctor(
     code = next((check.exit for check in found if check.state == "failed"), Exit.OK)
     if as_json:
         told = {"exit": int(code), "checks": [check.plain() for check in found]}
-        terminal.write(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+        terminal.write_data(json.dumps(told, ensure_ascii=False, indent=2) + "\n")
     return code
 
 
@@ -76,7 +76,7 @@ def _printer(terminal: Terminal) -> Callable[[Check], None]:
             lines += [(line, "") for line in _lines(visible(check.cure), width)]
         for line, style in lines:
             text = Text.assemble((name.ljust(_NAME), "bold"), (line, style))
-            terminal.console.print(text, soft_wrap=True)
+            terminal.print(text)
             name = ""
 
     return show
