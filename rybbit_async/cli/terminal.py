@@ -110,10 +110,11 @@ class Terminal:
         self.write(drawn.get())
 
     def _write(self, text: str, encoding: str) -> None:
-        from .output.stream import kind_of  # not at the top: it imports asyncio
+        from .output.stream import check_cancelled, kind_of  # not at the top: it imports asyncio
 
         data = text.encode(encoding, "backslashreplace")
         with _interruptible():
+            check_cancelled()
             self.out.flush()
             if kind_of(self.out) in (stat.S_IFIFO, stat.S_IFSOCK):
                 # No buffer is left full after Ctrl-C, which Python would write at its exit.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from threading import Timer
@@ -21,6 +22,19 @@ def test_ctrl_c_ends_a_write_that_blocks() -> None:
             Terminal(out).print(Text("x" * 10_000_000))
         press.join()
         # Closing the stream writes nothing more, which would block for ever.
+
+
+async def test_ctrl_c_while_a_table_is_drawn() -> None:
+    async def draw(terminal: Terminal) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        terminal.print(Text("x"))
+
+    out = Stream()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(draw(Terminal(out)))
+    assert out.data == b""
 
 
 def test_a_reader_that_has_gone() -> None:

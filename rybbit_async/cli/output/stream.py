@@ -6,9 +6,10 @@ import asyncio
 import os
 import select
 import stat
+from contextlib import suppress
 from typing import Final, TextIO
 
-__all__ = ["Outlet", "is_new_file", "kind_of"]
+__all__ = ["Outlet", "check_cancelled", "is_new_file", "kind_of"]
 
 # So many bytes fit into a pipe that says that it can be written to, so writing them never blocks.
 _AT_ONCE: Final[int] = getattr(select, "PIPE_BUF", 512)
@@ -82,6 +83,17 @@ class Outlet:
             await done
         finally:
             loop.remove_writer(descriptor)
+
+
+def check_cancelled() -> None:
+    """End a task that Ctrl-C has cancelled while it drew a long table, before it blocks.
+
+    Raises:
+        asyncio.CancelledError: the task was cancelled.
+    """
+    with suppress(RuntimeError):  # there is no event loop
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError
 
 
 def kind_of(out: TextIO) -> int | None:
