@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None:
         return _failed("standard output must be open, got a closed one", Exit.ERROR)
     _widen()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # the help has characters that Latin-1 lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     try:

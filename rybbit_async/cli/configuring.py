@@ -40,7 +40,7 @@ def show_profiles(*, as_json: bool) -> int:
     shown = {name: _shown(asdict(profile)) for name, profile in profiles.profiles.items()}
     if as_json or not terminal.out_is_terminal:
         document = {"path": str(profiles.path), "default": profiles.default, "profiles": shown}
-        terminal.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        terminal.write_json(json.dumps(document, ensure_ascii=False, indent=2))
         return Exit.OK
     terminal.write(f"{profiles.path}\n")
     if not shown:

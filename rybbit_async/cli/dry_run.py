@@ -56,7 +56,7 @@ def _shown(job: Job) -> Generator[None]:
     def show(request: Request) -> None:
         body = f" {request.body.decode()}" if request.body else ""
         text = transport.redact(f"{request.method} {request.target}{body}")
-        job.terminal.write(f"{visible_json(text)}\n")
+        job.terminal.write_data(f"{visible_json(text)}\n")
         raise _NotSentError
 
     transport.on_write = show

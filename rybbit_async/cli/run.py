@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
+import sys
+import threading
 import warnings
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, nullcontext
@@ -59,6 +62,7 @@ def run(
     connection: Connection,
     *,
     resume: str | None = None,
+    takes_sigterm: bool = False,
 ) -> int:
     """Run the work of a command, and return its exit code.
 
@@ -66,6 +70,7 @@ def run(
         work: is given the ``Job``, and returns an exit code; ``None`` is 0.
         connection: the options of the command.
         resume: what to do after Ctrl-C, such as "run the same command again to go on".
+        takes_sigterm: whether the work has a way of its own to end at SIGTERM.
 
     Raises:
         CommandError: it was interrupted, or a setting is wrong.
@@ -76,11 +81,40 @@ def run(
         warnings.simplefilter("always", RybbitWarning)
         warnings.showwarning = _Shown(terminal)
         settings = settle(connection, terminal)
-        try:
-            return asyncio.run(_run(work, settings, terminal)) or Exit.OK
-        except KeyboardInterrupt:
-            how = "" if resume is None else f"; {resume}"
-            raise CommandError(f"interrupted{how}", Exit.INTERRUPTED) from None
+        with _ended_as_by_ctrl_c(takes_sigterm) as ended_by:
+            try:
+                return asyncio.run(_run(work, settings, terminal)) or Exit.OK
+            except KeyboardInterrupt:
+                how = "" if resume is None else f"; {resume}"
+                if ended_by:
+                    terminal.message(f"rybbit-async: ended by {ended_by[0].name}{how}")
+                    return 128 + ended_by[0]  # what a shell says of a signal
+                raise CommandError(f"interrupted{how}", Exit.INTERRUPTED) from None
+
+
+@contextmanager
+def _ended_as_by_ctrl_c(takes_sigterm: bool) -> Generator[list[signal.Signals]]:
+    """Let SIGTERM and SIGHUP end the work as Ctrl-C does, so that it leaves no part of a file.
+
+    A signal that does something else already is left as it is, such as SIGHUP after ``nohup``.
+    """
+    came: list[signal.Signals] = []
+
+    def end(number: int, _: object) -> None:
+        came.append(signal.Signals(number))
+        signal.raise_signal(signal.SIGINT)
+
+    taken: list[signal.Signals] = []
+    if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
+        numbers = (signal.SIGHUP,) if takes_sigterm else (signal.SIGHUP, signal.SIGTERM)
+        taken = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, end)
+    try:
+        yield came
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 async def _run(

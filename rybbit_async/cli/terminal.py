@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Generator
@@ -17,6 +19,7 @@ from .output.text import visible, visible_json, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 __all__ = ["Terminal"]
 
@@ -25,7 +28,7 @@ _WIDTH: Final = 80  # where there is no terminal
 
 @contextmanager
 def _interruptible() -> Generator[None]:
-    """Let Ctrl-C end the reading of a line, which the handler of asyncio would wait for."""
+    """Let Ctrl-C end what blocks, such as reading a line: the handler of asyncio would wait."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -34,6 +37,15 @@ def _interruptible() -> Generator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(descriptor, rest) :]
+        except BlockingIOError:  # another program has made the pipe so
+            select.select([], [descriptor], [])
 
 
 @define(slots=False)
@@ -82,12 +94,41 @@ class Terminal:
         return stream.isatty() and os.environ.get("TERM") != "dumb"
 
     def write(self, text: str) -> None:
-        """Write data."""
-        self.out.write(text)
+        """Write text for people; what the encoding of the stream does not have is an escape."""
+        self._write(text, self.out.encoding or "utf-8")
+
+    def write_data(self, text: str) -> None:
+        """Write text for programs, such as JSON: it is in UTF-8 unless people read it."""
+        self._write(text, (self.out_is_terminal and self.out.encoding) or "utf-8")
+
+    def print(self, *lines: Text) -> None:
+        """Write lines with colors."""
+        # Rich would end the process with an exit code of its own when nobody reads any more.
+        with self.console.capture() as drawn:
+            for line in lines:
+                self.console.print(line, soft_wrap=True)
+        self.write(drawn.get())
+
+    def _write(self, text: str, encoding: str) -> None:
+        from .output.stream import check_cancelled, kind_of  # not at the top: it imports asyncio
+
+        data = text.encode(encoding, "backslashreplace")
+        with _interruptible():
+            check_cancelled()
+            self.out.flush()
+            if kind_of(self.out) in (stat.S_IFIFO, stat.S_IFSOCK):
+                # No buffer is left full after Ctrl-C, which Python would write at its exit.
+                _write_all(self.out.fileno(), data)
+            elif not self.out_is_terminal and hasattr(self.out, "buffer"):
+                self.out.buffer.write(data)
+                self.out.buffer.flush()
+            else:
+                self.out.write(data.decode(encoding))
+                self.out.flush()
 
     def write_json(self, text: str) -> None:
         """Write JSON, in which characters that a terminal does not simply show are escapes."""
-        self.write(f"{visible_json(text)}\n")
+        self.write_data(f"{visible_json(text)}\n")
 
     def message(self, text: str) -> None:
         """Tell something, in one line; on a terminal in lines that end at words."""

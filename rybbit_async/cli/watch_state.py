@@ -25,6 +25,9 @@ class WatchState:
         self._path = path
         self._terminal = terminal
         self._left = 0  # rows of the latest poll that are not written yet
+        # After the last row that was written: the watch may have given one more meanwhile.
+        self._position: str | None = None
+        self._kept: str | None = None  # what the file has
         self.news: Watch[WatchedSession] | None = None
 
     def read(self) -> str | None:
@@ -41,23 +44,31 @@ class WatchState:
             ) from None
 
     def polled(self, rows: int) -> None:
-        """Take note of a poll; after one without rows the position is another one, too."""
+        """Take note of a poll: the file has its position from the first one on.
+
+        After one without rows the position is another one, too.
+        """
         self._left = rows
-        if rows == 0:
+        if rows == 0 or self._position is None:
+            self._take()
             try:
                 self.write()
             except OSError as error:  # nobody can raise it here; it comes again with the next row
                 self._terminal.warn(f"--state {self._path} cannot be written: {error.strerror}")
 
     def given(self) -> None:
-        """Take note that a row was written."""
+        """Take note that a row was written, to its end."""
         self._left -= 1
+        self._take()
         if self._left <= 0:
             self.write()
 
     def write(self) -> None:
-        """Keep the position, if there is one yet."""
-        position = None if self.news is None else self.news.position
-        if position is not None:
+        """Keep the position after the last row that was written, if there is one yet."""
+        if self._position not in (None, self._kept):
             with whole_file(self._path) as part:
-                part.write_text(f"{position}\n", "utf-8")
+                part.write_text(f"{self._position}\n", "utf-8")
+            self._kept = self._position
+
+    def _take(self) -> None:
+        self._position = None if self.news is None else self.news.position

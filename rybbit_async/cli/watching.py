@@ -124,8 +124,7 @@ async def watch(job: Job, watching: Watching) -> int:
         if not limit.expired():
             raise
     finally:
-        # A row of which only a part was written is written again by the next run.
-        if state is not None and lines.whole:
+        if state is not None:
             state.write()
         lines.sum_up(time.monotonic() - begun)
     return Exit.OK
@@ -157,7 +156,13 @@ async def _follow(
     async for row in news:
         # Each comes once more when its visitor has gone.
         if row.is_new and (wanted is None or row.goal.goal_id in wanted):
-            await lines.write(row)
+            try:
+                await lines.write(row)
+            except asyncio.CancelledError:
+                # A row of which only a part was written is written again by the next run.
+                if state is not None and lines.whole:
+                    state.given()
+                raise
             left = None if left is None else left - 1
         if state is not None:
             state.given()
@@ -166,11 +171,7 @@ async def _follow(
 
 
 class _Lines:
-    """Writes a line for each conversion, and counts them.
-
-    Attributes:
-        whole: whether every line that was begun was written to its end.
-    """
+    """Writes a line for each conversion, and counts them."""
 
     def __init__(self, job: Job, *, as_json: bool) -> None:
         self._terminal = job.terminal
@@ -180,15 +181,21 @@ class _Lines:
         self._colors: dict[int, str] = {}
         self._counts: Counter[int] = Counter()
         self._titles: dict[int, str] = {}
-        self.whole = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether the latest line was written to its end."""
+        return self._outlet.whole
 
     async def write(self, row: WatchedSession) -> None:
         """Write one, so that a reader has it at once."""
-        self.whole = False
-        await self._outlet.write(self._json(row) if self._as_json else self._line(row))
-        self.whole = True
-        self._counts[row.goal.goal_id] += 1
-        self._titles[row.goal.goal_id] = goal_name(row.goal)
+        text = self._json(row) if self._as_json else self._line(row)
+        try:
+            await self._outlet.write(text)
+        finally:
+            if self.whole:
+                self._counts[row.goal.goal_id] += 1
+                self._titles[row.goal.goal_id] = goal_name(row.goal)
 
     def _json(self, row: WatchedSession) -> str:
         text = to_json(row)

@@ -170,6 +170,26 @@ def test_ctrl_c_says_so(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_end_the_work_as_ctrl_c_does(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    ended = []
+
+    async def interrupted(*_: object) -> None:
+        signal.raise_signal(number)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr(lists, "list_sites", interrupted)
+    result = cli("sites")
+    assert (result.code, result.err) == (128 + number, f"rybbit-async: ended by {number.name}\n")
+    assert ended
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
 def test_warnings_are_lines(cli: Cli, failing: RybbitServer) -> None:
     result = cli("sessions", 1, "--filter", "city!=Berlin")
     assert result.code == Exit.OK

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -352,6 +353,28 @@ async def test_a_parquet_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
         await shown(rows(), OutputOptions(parquet=path))
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == [path.name]
+
+
+async def test_ctrl_c_waits_for_the_thread_that_writes_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, begun, go_on, is_open = tmp_path / "sessions.parquet", Event(), Event(), list[bool]()
+
+    def slow(self: pq.ParquetWriter, *_: object) -> None:
+        begun.set()
+        go_on.wait(5)
+        is_open.append(self.is_open)
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_batch", slow)
+    task = asyncio.create_task(shown([session(0)], OutputOptions(parquet=path)))
+    await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    await asyncio.wait([task], timeout=0.02)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert is_open == [True]
+    assert os.listdir(tmp_path) == []
 
 
 async def test_a_folder_is_no_parquet_file(tmp_path: Path) -> None:

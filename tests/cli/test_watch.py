@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from rybbit_async import Retry, RybbitClient
+from rybbit_async.cli.output.stream import Outlet
 from rybbit_async.testing import RybbitServer, Store, faults
 
 Cli = Callable[..., Any]
@@ -171,8 +174,6 @@ def test_a_line_that_was_not_written_comes_again(
     watch: Cli, live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = tmp_path / "state.json"
-    from rybbit_async.cli.output.stream import Outlet
-
     written = Outlet.write
 
     async def fails(self: Outlet, text: str) -> None:
@@ -187,7 +188,22 @@ def test_a_line_that_was_not_written_comes_again(
     assert result.code == 0
     assert sessions(result) == ["s1"]
     result = watch("--count=1", f"--state={state}")
-    assert sessions(result)[-1] == "s2"
+    assert sessions(result) == ["s2"]  # and not the one before it
+
+
+async def test_a_line_is_whole_also_if_ctrl_c_comes_just_then() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "w") as out:
+        outlet = Outlet(out, is_terminal=False)
+        for length, whole in ((5, True), (1_000_000, False)):
+            task = asyncio.create_task(outlet.write("x" * length))
+            while not select.select([reader], [], [], 0)[0]:  # noqa: ASYNC110  # no event says it
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert outlet.whole is whole
+            os.read(reader, 5)
 
 
 def test_the_server_is_away(watch: Cli, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:

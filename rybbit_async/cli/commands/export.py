@@ -37,7 +37,7 @@ def export(
     async def start(job: Job) -> int:
         return await work(job, options.arguments(job.time_zone), as_json=json)
 
-    return run(start, connection, resume="run the same command again to go on")
+    return run(start, connection, resume="run the same command again to go on", takes_sigterm=True)
 
 
 def plan(

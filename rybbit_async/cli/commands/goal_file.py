@@ -99,7 +99,7 @@ def plan(
         warn_of_doubts(job.terminal, sites)
         found = await make_plan(job.client, await numbers_of(job.client, sites), prune=prune)
         if json:
-            job.terminal.write(f"{plan_as_json(found)}\n")
+            job.terminal.write_json(plan_as_json(found))
         else:
             show_plan(job.terminal, found)
         warn_of_paths(job.terminal, found)

@@ -76,7 +76,7 @@ def _printer(terminal: Terminal) -> Callable[[Check], None]:
             lines += [(line, "") for line in _lines(visible(check.cure), width)]
         for line, style in lines:
             text = Text.assemble((name.ljust(_NAME), "bold"), (line, style))
-            terminal.console.print(text, soft_wrap=True)
+            terminal.print(text)
             name = ""
 
     return show

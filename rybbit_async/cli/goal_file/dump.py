@@ -53,7 +53,7 @@ async def dump(job: Job, sites: Sequence[int | str], *, ids: bool) -> None:
         if not ids:
             _drop_doubles(job, site, one)
     goals = {site: one.goals for site, one in stored.items()}
-    job.terminal.write(to_yaml(goals, domains, ids=ids))
+    job.terminal.write_data(to_yaml(goals, domains, ids=ids))
 
 
 async def _once(client: RybbitClient, sites: Sequence[int | str]) -> list[int | str]:

@@ -37,20 +37,20 @@ _MAX_NAMED: Final = 5
 def show_line(terminal: Terminal, sign: str, text: str) -> None:
     """Write a line with a sign before it, in its color."""
     line = Text.assemble("  ", (sign, _STYLES[sign]), f" {visible(text)}")
-    terminal.console.print(line, soft_wrap=True)
+    terminal.print(line)
 
 
 def show_plan(terminal: Terminal, plan: Plan) -> None:
     """Write what would be done, a line for each goal, and a summary."""
     for site in plan.sites:
         if site.size or site.refusals:
-            terminal.console.print(Text(f"site {site.site}", style="bold"), soft_wrap=True)
+            terminal.print(Text(f"site {site.site}", style="bold"))
         for sign, text in _lines(site):
             show_line(terminal, sign, text)
-    terminal.console.print(Text(summary(plan)), soft_wrap=True)
+    terminal.print(Text(summary(plan)))
     for site in plan.sites:
         if site.left:
-            terminal.console.print(Text(visible(_left(site))), soft_wrap=True)
+            terminal.print(Text(visible(_left(site))))
 
 
 def warn_of_doubts(terminal: Terminal, sites: Sequence[FileSite]) -> None:

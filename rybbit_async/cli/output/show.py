@@ -161,7 +161,7 @@ async def show_one(
             for name, value in fields.items()
             if value is not None and value != ""
         ]
-    _print(terminal, render_pairs(pairs, terminal.width, look))
+    terminal.print(*render_pairs(pairs, terminal.width, look))
 
 
 def tell_unmatched(terminal: Terminal, filters: Sequence[Filter] | None) -> None:
@@ -207,7 +207,7 @@ def print_table(
     below = [look.text(caption)] if caption else []
     if terminal.out_is_terminal:
         below = [line for text in below for line in wrapped(text, terminal.width - 1)]
-    _print(terminal, [*table.lines, *(Text(line, "dim") for line in below)])
+    terminal.print(*table.lines, *(Text(line, "dim") for line in below))
     return table.left_out
 
 
@@ -216,15 +216,6 @@ def print_table(
 
 def _look(terminal: Terminal, zone: tzinfo | None) -> Look:
     return Look(zone, terminal.out.encoding or "utf-8")
-
-
-def _print(terminal: Terminal, lines: Sequence[Text]) -> None:
-    # Rich would end the process with an exit code of its own when nobody reads any more.
-    with terminal.console.capture() as drawn:
-        for line in lines:
-            terminal.console.print(line, soft_wrap=True, end="\n")
-    terminal.write(drawn.get())
-    terminal.out.flush()
 
 
 def _joined(*parts: str) -> str:

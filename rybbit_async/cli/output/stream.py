@@ -6,9 +6,10 @@ import asyncio
 import os
 import select
 import stat
+from contextlib import suppress
 from typing import Final, TextIO
 
-__all__ = ["Outlet", "is_new_file", "kind_of"]
+__all__ = ["Outlet", "check_cancelled", "is_new_file", "kind_of"]
 
 # So many bytes fit into a pipe that says that it can be written to, so writing them never blocks.
 _AT_ONCE: Final[int] = getattr(select, "PIPE_BUF", 512)
@@ -19,11 +20,15 @@ class Outlet:
 
     A pipe is only written to while it takes data, so that the event loop goes on meanwhile, Ctrl-C
     is heard, and a reader that has gone is noticed when it goes: ``BrokenPipeError`` is raised.
+
+    Attributes:
+        whole: whether the latest text was written to its end, also if Ctrl-C came just then.
     """
 
     def __init__(self, out: TextIO, *, is_terminal: bool) -> None:
         self._out = out
         self._is_terminal = is_terminal
+        self.whole = True
         self._pipe = None if is_terminal else _pipe(out)
 
     async def write(self, text: str) -> None:
@@ -34,21 +39,61 @@ class Outlet:
         """
         if not text:
             return
+        self.whole = False
+        self._out.flush()
+        data = text.encode("utf-8", "replace")
         if self._is_terminal:
             encoding = self._out.encoding or "utf-8"
             self._out.write(text.encode(encoding, "backslashreplace").decode(encoding))
             self._out.flush()
-            return
-        data = text.encode("utf-8", "replace")
-        self._out.flush()
-        if self._pipe is not None:
-            await _write_pipe(self._pipe, data)
+        elif self._pipe is not None:
+            await self._write_pipe(self._pipe, data)
         elif (binary := getattr(self._out, "buffer", None)) is not None:
             binary.write(data)
             binary.flush()
         else:
             self._out.write(data.decode())
             self._out.flush()
+        self.whole = True
+
+    async def _write_pipe(self, descriptor: int, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        rest = memoryview(data)
+
+        def write() -> None:
+            nonlocal rest
+            try:
+                rest = rest[os.write(descriptor, rest[:_AT_ONCE]) :]
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if not done.done():
+                    done.set_exception(error)
+                loop.remove_writer(descriptor)
+                return
+            if not rest:
+                self.whole = True
+                loop.remove_writer(descriptor)
+                if not done.done():
+                    done.set_result(None)
+
+        loop.add_writer(descriptor, write)
+        try:
+            await done
+        finally:
+            loop.remove_writer(descriptor)
+
+
+def check_cancelled() -> None:
+    """End a task that Ctrl-C has cancelled while it drew a long table, before it blocks.
+
+    Raises:
+        asyncio.CancelledError: the task was cancelled.
+    """
+    with suppress(RuntimeError):  # there is no event loop
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError
 
 
 def kind_of(out: TextIO) -> int | None:
@@ -76,31 +121,3 @@ def _pipe(out: TextIO) -> int | None:
     except NotImplementedError:  # Windows
         return None
     return descriptor
-
-
-async def _write_pipe(descriptor: int, data: bytes) -> None:
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-    rest = memoryview(data)
-
-    def write() -> None:
-        nonlocal rest
-        try:
-            rest = rest[os.write(descriptor, rest[:_AT_ONCE]) :]
-        except BlockingIOError:
-            return
-        except OSError as error:
-            if not done.done():
-                done.set_exception(error)
-            loop.remove_writer(descriptor)
-            return
-        if not rest:
-            loop.remove_writer(descriptor)
-            if not done.done():
-                done.set_result(None)
-
-    loop.add_writer(descriptor, write)
-    try:
-        await done
-    finally:
-        loop.remove_writer(descriptor)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from asyncio import to_thread
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -199,12 +198,12 @@ class ParquetRows:
     async def write(self, path: Path, rows: Sequence[Any]) -> None:
         """Take rows, and write the groups that are full."""
         for making in self._builder.add(rows):
-            await to_thread(self._group, path, await making)
+            await self._write(path, await making)
 
     async def close(self, path: Path) -> None:
         """Write what is left, and the end of the file."""
         for making in self._builder.rest():
-            await to_thread(self._group, path, await making)
+            await self._write(path, await making)
         self.drop()
 
     def drop(self) -> None:
@@ -212,6 +211,13 @@ class ParquetRows:
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
+
+    async def _write(self, path: Path, batch: pa.RecordBatch) -> None:
+        # Not at the top: only files need it. A thread goes on after Ctrl-C, so it is waited for
+        # before anybody closes the file that it writes.
+        from ...export.together import in_thread
+
+        await in_thread(None, self._group, path, batch)
 
     def _group(self, path: Path, batch: pa.RecordBatch) -> None:
         import pyarrow.parquet as pq
