@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, cast
 
 from .exits import Exit
 
@@ -31,8 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None:
         return _failed("standard output must be open, got a closed one", Exit.ERROR)
     _widen()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # the help has characters that Latin-1 lacks
-        sys.stdout.reconfigure(errors="backslashreplace")
+    out: object = sys.stdout
+    if isinstance(out, io.TextIOWrapper):  # the help has characters that Latin-1 lacks
+        cast("io.TextIOWrapper", out).reconfigure(errors="backslashreplace")
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
     try:

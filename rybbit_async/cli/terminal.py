@@ -21,19 +21,26 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-__all__ = ["Terminal"]
+__all__ = ["Terminal", "interruptible"]
 
 _WIDTH: Final = 80  # where there is no terminal
 
 
 @contextmanager
-def _interruptible() -> Generator[None]:
-    """Let Ctrl-C end what blocks, such as reading a line: the handler of asyncio would wait."""
+def interruptible() -> Generator[None]:
+    """Let Ctrl-C end what blocks, such as reading a line: the handler of asyncio would wait.
+
+    Raises:
+        asyncio.CancelledError: it was pressed before, and nothing has heard of it yet.
+    """
+    from .output.stream import check_cancelled  # not at the top: it imports asyncio
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        check_cancelled()
         yield
     finally:
         signal.signal(signal.SIGINT, before)
@@ -104,17 +111,16 @@ class Terminal:
     def print(self, *lines: Text) -> None:
         """Write lines with colors."""
         # Rich would end the process with an exit code of its own when nobody reads any more.
-        with self.console.capture() as drawn:
+        with interruptible(), self.console.capture() as drawn:
             for line in lines:
                 self.console.print(line, soft_wrap=True)
         self.write(drawn.get())
 
     def _write(self, text: str, encoding: str) -> None:
-        from .output.stream import check_cancelled, kind_of  # not at the top: it imports asyncio
+        from .output.stream import kind_of  # not at the top: it imports asyncio
 
         data = text.encode(encoding, "backslashreplace")
-        with _interruptible():
-            check_cancelled()
+        with interruptible():
             self.out.flush()
             if kind_of(self.out) in (stat.S_IFIFO, stat.S_IFSOCK):
                 # No buffer is left full after Ctrl-C, which Python would write at its exit.
@@ -153,7 +159,7 @@ class Terminal:
         self.err.write(f"{visible(question)} [y/N] ")
         self.err.flush()
         try:
-            with _interruptible():
+            with interruptible():
                 answer = sys.stdin.readline()
         except KeyboardInterrupt:
             self.err.write("\n")

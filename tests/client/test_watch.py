@@ -52,6 +52,25 @@ async def seen_until(
     return seen
 
 
+async def test_a_goal_that_cannot_be_read_costs_no_session_of_another(
+    serve: Serve, connect: Connect, clock: FakeClock, store: Store, goal: int
+) -> None:
+    """The first goal is read, and the second is away for as long as late events may take."""
+    second = store.add_goal(store.sites()[0], "path", {"pathPattern": "/more"})
+    server: RybbitServer = await serve(store=store, clock=clock.now)
+    client = connect(server)
+    visit(store, 12, 1)
+    visit(store, 12, 2, "/more")
+    clock.at(
+        11,
+        lambda: server.inject(
+            faults.Status(503), times=12, when=lambda r: f"/goals/{second}/sessions" in r.path
+        ),
+    )
+    seen = await seen_until(client, clock, 500)
+    assert [one.session.session_id for one in seen if one.is_new] == ["s1", "s2"]
+
+
 @pytest.mark.parametrize("release", RELEASES[1:])
 async def test_each_session_comes_once_and_settled_once(
     serve: Serve, connect: Connect, clock: FakeClock, store: Store, goal: int, release: str

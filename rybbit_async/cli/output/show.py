@@ -22,7 +22,7 @@ from ... import Activity, Filter, Paginator, to_dict
 from ...tables import flat_rows
 from ..exits import Exit
 from ..options.output import Format, OneOutput, OutputOptions
-from ..terminal import Terminal
+from ..terminal import Terminal, interruptible
 from .columns import Column, View
 from .files import check_file, whole_file
 from .paging import AnyRows, collected, first_of, pages_of, watched
@@ -203,7 +203,8 @@ def print_table(
         The titles of the columns for which there was no room.
     """
     look = _look(terminal, zone)
-    table = render(view, rows, terminal.width, look) if rows else Table([], [])
+    with interruptible():
+        table = render(view, rows, terminal.width, look) if rows else Table([], [])
     below = [look.text(caption)] if caption else []
     if terminal.out_is_terminal:
         below = [line for text in below for line in wrapped(text, terminal.width - 1)]

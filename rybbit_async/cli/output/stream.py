@@ -86,7 +86,7 @@ class Outlet:
 
 
 def check_cancelled() -> None:
-    """End a task that Ctrl-C has cancelled while it drew a long table, before it blocks.
+    """End a task that Ctrl-C has cancelled before it blocks.
 
     Raises:
         asyncio.CancelledError: the task was cancelled.
