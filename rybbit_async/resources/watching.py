@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar, cast
 
 from attrs import define, evolve, field
@@ -232,6 +232,7 @@ class SessionPoller:
         if is_whole:
             self._forget_all_but({goal.goal_id for goal in goals})
         now, news = self._context.capabilities.now(), list[WatchedSession]()
+        read: list[tuple[_GoalState, tuple[int | None, date], datetime]] = []
         for goal in goals:
             state = self._states.setdefault(goal.goal_id, _GoalState())
             signs = goal.total_conversions, now.date()
@@ -248,6 +249,10 @@ class SessionPoller:
                 state.ends.update({_key(one): _end(one) for one in sessions})
             else:
                 news += self._news(goal, state, sessions, now)
+            read.append((state, signs, start))
+        # Not before all goals were read: if one fails, the rows of the others are given by the next
+        # poll, which has to read them again.
+        for state, signs, start in read:
             state.signs, state.read_at = signs, now
             state.floor, state.next_floor = start, _whole(now - LATENESS)
         self._begun = True
