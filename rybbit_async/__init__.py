@@ -8,7 +8,7 @@ import importlib as _importlib
 import typing as _typing
 
 if _typing.TYPE_CHECKING:
-    from .api import *  # noqa: F403
+    from .api import *  # noqa: F403  # its names, all of them
     from .api import __all__ as __all__
     from .api import __version__ as __version__
 
