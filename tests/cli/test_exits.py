@@ -175,6 +175,7 @@ def test_other_signals_end_the_work_as_ctrl_c_does(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     ended = []
+    before = signal.signal(number, signal.SIG_DFL)  # nohup, for one, has it ignored
 
     async def interrupted(*_: object) -> None:
         signal.raise_signal(number)
@@ -184,10 +185,13 @@ def test_other_signals_end_the_work_as_ctrl_c_does(
             ended.append(True)
 
     monkeypatch.setattr(lists, "list_sites", interrupted)
-    result = cli("sites")
+    try:
+        result = cli("sites")
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
     assert (result.code, result.err) == (128 + number, f"rybbit-async: ended by {number.name}\n")
     assert ended
-    assert signal.getsignal(number) == signal.SIG_DFL
 
 
 def test_warnings_are_lines(cli: Cli, failing: RybbitServer) -> None:
