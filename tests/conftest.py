@@ -8,7 +8,8 @@ test never shows the error. ``pytest_runtest_makereport`` then searches the repo
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+import signal
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -61,3 +62,11 @@ def pytest_runtest_makereport(
         report.sections = []
         item._report_sections.clear()
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Let SIGINT do what it does in a terminal: shells have programs in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
