@@ -66,7 +66,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_is_heard() -> Iterator[None]:
-    """Let SIGINT do what it does in a terminal: shells have programs in the background ignore it."""
+    """Let SIGINT do what it does in a terminal: shells let background programs ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
