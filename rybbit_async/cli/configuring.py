@@ -143,25 +143,27 @@ def _value(where: str, setting: str, text: str, terminal: Terminal) -> Any:
 
 def choose(profile: str) -> int:
     """Make a profile the default."""
-    profiles = load()
-    profiles.get(profile)
-    document = _read(profiles)
-    document["default"] = profile
-    _write(profiles.path, document)
+    with _alone():
+        profiles = load()
+        profiles.get(profile)
+        document = _read(profiles)
+        document["default"] = profile
+        _write(profiles.path, document)
     Terminal().message(f"profile {profile} is the default now.")
     return Exit.OK
 
 
 def drop(profile: str) -> int:
     """Remove a profile."""
-    profiles = load()
-    profiles.get(profile)
-    document = _read(profiles)
-    table: Any = document["profiles"]
-    del table[profile]
-    if profiles.default == profile:
-        del document["default"]
-    _write(profiles.path, document)
+    with _alone():
+        profiles = load()
+        profiles.get(profile)
+        document = _read(profiles)
+        table: Any = document["profiles"]
+        del table[profile]
+        if profiles.default == profile:
+            del document["default"]
+        _write(profiles.path, document)
     Terminal().message(f"profile {profile} was removed.")
     return Exit.OK
 

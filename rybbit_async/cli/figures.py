@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from .. import AuthenticationError, PermissionDeniedError, RybbitError, Site
+from .. import RybbitError, Site
 from .charts import check_chart, series_chart
 from .exits import CommandError, Exit
 from .failures import explain
@@ -224,7 +224,7 @@ async def _sites(job: Job, *, required: bool) -> Mapping[int, Site]:
     """
     try:
         return {site.site_id: site for site in await job.client.sites.list()}
-    except (AuthenticationError, PermissionDeniedError):
+    except REFUSED:
         if required:
             raise
         return {}

@@ -10,7 +10,6 @@ from attrs import evolve
 
 from .. import (
     ButtonClickGoal,
-    CommonParameters,
     CopyGoal,
     EventGoal,
     FormSubmitGoal,
@@ -21,6 +20,7 @@ from .. import (
     PathGoal,
     PropertyFilter,
 )
+from ..parameters.common import NO_EVENTS
 from .charts import check_chart, goal_chart
 from .dry_run import dry_run
 from .exits import CommandError, Exit
@@ -50,8 +50,6 @@ _PATTERNS: Final[Mapping[type[GoalConfig], str]] = {
     FormSubmitGoal: "value_pattern",
     CopyGoal: "value_pattern",
 }
-# Where figures do not matter: the server has nothing to count on this day.
-NO_EVENTS: Final = CommonParameters(start_date="1970-01-01", end_date="1970-01-01", time_zone="UTC")
 _SORTS: Final[dict[str, Callable[[Goal], Any]]] = {
     "conversions": lambda goal: -(goal.total_conversions or 0),
     "rate": lambda goal: -(goal.conversion_rate or 0),

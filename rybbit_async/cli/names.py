@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from .. import Goal
+from .. import Goal, Site
 from .exits import CommandError, Exit
 from .output.values import goal_name
 from .run import Job
@@ -17,11 +17,6 @@ __all__ = ["find_site", "find_sites", "one_goal", "several_goals"]
 _SHOWN: Final = 20
 _DIGITS: Final = 18  # no number of a server has more
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{12}", re.IGNORECASE)
-
-
-async def find_sites(job: Job, texts: Sequence[str]) -> list[int | str]:
-    """Several sites; see ``find_site``."""
-    return [await find_site(job, text) for text in texts]
 
 
 async def find_site(job: Job, text: str) -> int | str:
@@ -34,11 +29,36 @@ async def find_site(job: Job, text: str) -> int | str:
     Raises:
         CommandError: the key can read no such site, or several.
     """
+    return (await find_sites(job, [text]))[0]
+
+
+async def find_sites(job: Job, texts: Sequence[str]) -> list[int | str]:
+    """Several sites; see ``find_site``. The list of sites is read once at most."""
+    found = [_as_it_is(text) for text in texts]
+    sites: Sequence[Site] = await job.client.sites.list() if None in found else ()
+    return [
+        _named(sites, text) if site is None else site
+        for text, site in zip(texts, found, strict=True)
+    ]
+
+
+def _as_it_is(text: str) -> int | str | None:
+    """A number or an identifier; ``None`` for a name.
+
+    Raises:
+        CommandError: it is a number that no site has.
+    """
     if _IDENTIFIER.fullmatch(text):  # also of digits alone
         return text
     if _is_number(text):
         return int(text)
-    sites = await job.client.sites.list()
+    if text.isascii() and text.isdigit():
+        must = f"the number of a site must have {_DIGITS} digits at most"
+        raise CommandError(f"{must}, got {len(text):,}", Exit.USAGE)
+    return None
+
+
+def _named(sites: Sequence[Site], text: str) -> int:
     wanted = text.casefold()
     found = [one for one in sites if wanted in ((one.domain or "").casefold(), one.name)]
     if len(found) == 1:

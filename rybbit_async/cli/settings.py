@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Coroutine
 from getpass import getpass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -20,8 +20,6 @@ from .profiles import Profile, Profiles, load
 from .terminal import Terminal
 
 __all__ = ["Settings", "asked", "rate_limit_of", "settle"]
-
-T = TypeVar("T")
 
 KeyCommand = Callable[[], Coroutine[Any, Any, str]]
 

@@ -12,7 +12,7 @@ from .checks import check_segment, did_you_mean
 from .filters import Filter, filters_json
 from .window import Window, parse_window
 
-__all__ = ["Common", "CommonParameters", "check_conditions", "parse_common"]
+__all__ = ["NO_EVENTS", "Common", "CommonParameters", "check_conditions", "parse_common"]
 
 
 class CommonParameters(TypedDict, total=False):
@@ -47,6 +47,11 @@ class CommonParameters(TypedDict, total=False):
     past_minutes_end: int | None
     filters: Sequence[Filter] | None
     segment_id: int | str | None
+
+
+# Where conversions do not matter. No site has events on this day, so that a server has little to
+# count, and no values of events to fail over. It lists every goal all the same.
+NO_EVENTS: Final = CommonParameters(start_date="1970-01-01", end_date="1970-01-01", time_zone="UTC")
 
 
 class Common(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any, Final
 from ..errors import APIResponseError, APIStatusError, BadRequestError, EndpointNotFoundError
 from ..models import Goal, ServerCapabilities
 from ..parameters.checks import query_string
+from ..parameters.common import NO_EVENTS, parse_common
 from ..transport.clock import ServerClock
 from ..transport.options import Options
 from ..transport.routes import Layout, Route
@@ -38,12 +39,7 @@ _FIRST_DAY: Final = {
     "end_datetime": "1970-01-02T00:00:00Z",
 }
 _NO_TIME: Final = {"start_datetime": "x"}
-_FIRST_DATE: Final = {
-    "bucket": "day",
-    "start_date": "1970-01-01",
-    "end_date": "1970-01-01",
-    "time_zone": "UTC",
-}
+_FIRST_DATE: Final = {"bucket": "day", **parse_common(NO_EVENTS).query()}
 _NO_FILTERS: Final = {"filters": "x"}
 _NOBODY: Final = {"search": "nobody-9c1b7e52d84f4a0fa6e3"}
 # The server is overloaded or down, so it would not answer the request in question, either.

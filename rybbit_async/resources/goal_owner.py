@@ -8,6 +8,7 @@ from attrs import evolve
 
 from ..errors import NotFoundError, PermissionDeniedError, ServerError
 from ..parameters.checks import query_string
+from ..parameters.common import NO_EVENTS, parse_common
 from .context import Context
 from .endpoints import GOAL_SESSIONS, GOALS
 
@@ -17,9 +18,7 @@ __all__ = ["no_goal", "owns_goal"]
 _QUERY: Final = {
     "page": "1",
     GOAL_SESSIONS.size_parameter: "1",
-    "start_date": "1970-01-01",
-    "end_date": "1970-01-01",
-    "time_zone": "UTC",
+    **parse_common(NO_EVENTS).query(),
 }
 _NO_GOAL: Final = 2**31 - 1  # the largest id that there can be
 

@@ -39,7 +39,7 @@ from ..parameters.checks import (
     check_site,
     wrong_type,
 )
-from ..parameters.common import Common, CommonParameters, parse_common
+from ..parameters.common import NO_EVENTS, Common, CommonParameters, parse_common
 from ..parameters.figures import Bucket, check_bucket, with_zone
 from ..parameters.signature import expand_parameters
 from ..parameters.walk import WalkParameters
@@ -75,11 +75,6 @@ class NotGiven:
 
 
 _NOT_GIVEN: Final = NotGiven()
-# Where the conversions do not matter. No site has events on this day, so that the server has little
-# to count, and no values of events to fail over. It lists every goal all the same.
-_NO_EVENTS: Final = CommonParameters(
-    start_date="1970-01-01", end_date="1970-01-01", time_zone="UTC"
-)
 # One for each client: all views of a client share its router.
 _ensuring: Final = WeakKeyDictionary[Router, asyncio.Lock]()
 
@@ -211,7 +206,7 @@ class Goals(ManySitesResource):
         return found
 
     async def _read(
-        self, site: int | str, wanted: int, common: CommonParameters = _NO_EVENTS
+        self, site: int | str, wanted: int, common: CommonParameters = NO_EVENTS
     ) -> Goal | ServerError:
         """One goal of a site, or the error for one that the server cannot list.
 
@@ -243,7 +238,7 @@ class Goals(ManySitesResource):
         self,
         site: int | str,
         matches: Callable[[Goal], bool],
-        common: CommonParameters = _NO_EVENTS,
+        common: CommonParameters = NO_EVENTS,
     ) -> Goal | None:
         """The first goal that matches, or ``None`` if it is certain that there is none.
 

@@ -42,11 +42,11 @@ def dump(
     ```
     """
     from ..goal_file.dump import dump as write
-    from ..options.arguments import site_of
+    from ..names import find_sites
     from ..run import Job, run
 
     async def work(job: Job) -> None:
-        await write(job, [site_of(one) for one in sites], ids=not no_ids)
+        await write(job, await find_sites(job, sites), ids=not no_ids)
 
     return run(work, connection)
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 
 from ... import (
     APIStatusError,
-    CommonParameters,
     InvalidParameterError,
     NotFoundError,
     RybbitClient,
     Skipped,
 )
 from ...models import GOAL_CONFIGS
+from ...parameters.common import NO_EVENTS
 from ..exits import CommandError, Exit
 from .content import Content, same_value, to_file, writable
 from .entry import FileGoal
@@ -25,10 +25,6 @@ from .matching import Double, Matching, StoredGoal, match
 __all__ = ["Change", "Field", "Plan", "SitePlan", "Stored", "make_plan", "numbers_of", "read_goals"]
 
 Site = TypeVar("Site", int, int | str)
-
-# The conversions do not matter here. In these days no site has any, so that the server need not
-# count them.
-_NO_TIME: Final = CommonParameters(start_date="1970-01-01", end_date="1970-01-01", time_zone="UTC")
 
 
 @frozen
@@ -138,7 +134,7 @@ async def read_goals(client: RybbitClient, sites: Sequence[Site]) -> dict[Site, 
         IncompleteWalkError: the list of a site changed all the time.
     """
     stored = {str(site): Stored() for site in sites}
-    walk = client.goals.iter_all(list(sites), ordered=True, **_NO_TIME)
+    walk = client.goals.iter_all(list(sites), ordered=True, **NO_EVENTS)
     async for row in walk:
         stored[str(row.site)].goals.append(StoredGoal.of(row.goal))
     for skipped in walk.report.skipped:
@@ -271,7 +267,7 @@ async def _refused_properties(client: RybbitClient, plan: SitePlan) -> list[str]
             "GET",
             "/api/sites/{site}/events",
             path_params={"site": plan.site},
-            params={**_NO_TIME, "page_size": 1},
+            params={**NO_EVENTS, "page_size": 1},
         )
     except NotFoundError:
         drops = True

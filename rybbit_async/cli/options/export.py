@@ -14,7 +14,7 @@ from ..durations import seconds_of
 from ..exits import CommandError, Exit
 from .filters import FilterOptions
 from .groups import TIME
-from .window import WindowOptions, now, zone_of
+from .window import TimeZone, WindowOptions, now, zone_of
 
 __all__ = ["ExportOptions", "parse_storage_options"]
 
@@ -50,14 +50,7 @@ class ExportWindow:
         str | None,
         Parameter(metavar="MONTH", help="A month, such as `2024-01`, up to yesterday at most."),
     ] = None
-    tz: Annotated[
-        str | None,
-        Parameter(
-            metavar="ZONE",
-            help="The time zone in which days begin and end, such as `Europe/Berlin`; "
-            "or RYBBIT_TIME_ZONE, or that of the profile, or UTC.",
-        ),
-    ] = None
+    tz: TimeZone = None
 
     def days(self, zone: str) -> tuple[date, date]:
         """The first and the last day.

@@ -16,7 +16,16 @@ from ..durations import seconds_of
 from ..exits import CommandError, Exit
 from .groups import TIME
 
-__all__ = ["Window", "WindowOptions", "days_before", "month", "now", "parse_day", "zone_of"]
+__all__ = [
+    "TimeZone",
+    "Window",
+    "WindowOptions",
+    "days_before",
+    "month",
+    "now",
+    "parse_day",
+    "zone_of",
+]
 
 _LAST: Final = re.compile(r"(\d{1,5})(d|w|mo|y)", re.ASCII)
 _MONTH: Final = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
@@ -36,11 +45,6 @@ class Window:
     last: date | None = None
     minutes: int | None = None
     zone: str = "UTC"
-
-    @property
-    def is_all(self) -> bool:
-        """Whether it is all of time."""
-        return self.first is None and self.minutes is None
 
     def common(self) -> Mapping[str, Any]:
         """The common parameters of the client."""
@@ -63,6 +67,16 @@ class Window:
             return "all time"
         days = f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
         return f"{days}, {self.zone}"
+
+
+TimeZone = Annotated[
+    str | None,
+    Parameter(
+        metavar="ZONE",
+        help="The time zone in which days begin and end, such as `Europe/Berlin`; "
+        "or RYBBIT_TIME_ZONE, or that of the profile, or UTC.",
+    ),
+]
 
 
 @Parameter(name="*", group=TIME)
@@ -91,14 +105,7 @@ class WindowOptions:
         str | None,
         Parameter(metavar="N", help="The past minutes, hours or days up to now: `60m`, `24h`."),
     ] = None
-    tz: Annotated[
-        str | None,
-        Parameter(
-            metavar="ZONE",
-            help="The time zone in which days begin and end, such as `Europe/Berlin`; "
-            "or RYBBIT_TIME_ZONE, or that of the profile, or UTC.",
-        ),
-    ] = None
+    tz: TimeZone = None
 
     def resolve(self, default_zone: str = "UTC", *, last: str | None = None) -> Window:
         """The window that the options say; all of time if they say none.

@@ -8,13 +8,11 @@ from typing import Any, Final, TypeVar
 from ...models import (
     Change,
     Event,
-    EventOfSite,
     Goal,
     GoalOfSite,
     GoalSession,
     MetricRow,
     Session,
-    SessionOfSite,
     Site,
     SiteSession,
     User,
@@ -28,18 +26,15 @@ __all__ = [
     "BUCKETS",
     "COMPARISONS",
     "EVENTS",
-    "EVENTS_OF_SITES",
     "GOALS",
     "GOALS_OF_SITES",
     "GOAL_SESSIONS",
     "METRICS",
     "SESSIONS",
-    "SESSIONS_OF_SITES",
     "SITES",
     "SITE_SESSIONS",
     "SUMMARIES",
     "USERS",
-    "WATCHED",
     "comparisons_of_sites",
     "trends_view",
 ]
@@ -273,12 +268,6 @@ def _sessions_view(model: type[T]) -> View[T]:
 
 SESSIONS: Final = _sessions_view(Session)
 SITE_SESSIONS: Final = _sessions_view(SiteSession)
-SESSIONS_OF_SITES: Final[View[SessionOfSite]] = within(
-    SessionOfSite, lambda row: row.session, SITE_SESSIONS, Column("Site", _site)
-)
-EVENTS_OF_SITES: Final[View[EventOfSite]] = within(
-    EventOfSite, lambda row: row.event, EVENTS, Column("Site", _site)
-)
 
 
 def _goal(row: GoalSession | WatchedSession) -> str:
@@ -287,7 +276,4 @@ def _goal(row: GoalSession | WatchedSession) -> str:
 
 GOAL_SESSIONS: Final[View[GoalSession]] = within(
     GoalSession, lambda row: row.session, SESSIONS, Column("Goal", _goal, least=_NAME)
-)
-WATCHED: Final[View[WatchedSession]] = within(
-    WatchedSession, lambda row: row.session, SESSIONS, Column("Goal", _goal, least=_NAME)
 )
